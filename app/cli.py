@@ -1,0 +1,289 @@
+"""The command `digress`.
+
+This is the one module that wires app, worker and models together; what is heavy is imported inside the command that
+needs it, so that `digress --help` and `digress api` stay quick and free of torch.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from app.completion import complete, find_card
+from app.errors import ServiceError
+from app.schemas import MAX_GRAPHS, CompletedRequest, GenerateRequest, SizeRange
+from app.settings import Settings
+from models.card import CardError, ModelCard, read_cards
+
+if TYPE_CHECKING:
+    from models.generation import Progress as GenerationProgress
+
+app = typer.Typer(
+    help="DiGress, discrete denoising diffusion for graphs, as a service.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_console = Console(stderr=True)
+
+ModelArgument = Annotated[str, typer.Argument(help="Name of a checkpoint; `digress models` lists them.")]
+SeedOption = Annotated[int | None, typer.Option(help="The same seed gives the same graphs.", min=0)]
+StepsOption = Annotated[
+    int | None, typer.Option("--num-steps", help="Denoising steps; the card's default if left out.", min=1)
+]
+SamplerOption = Annotated[str | None, typer.Option(help="Sampler by name; the card's default if left out.")]
+
+
+class CommandError(Exception):
+    """Something the user can mend; the message says how."""
+
+
+@app.command()
+def serve() -> None:
+    """Run everything on this machine: Redis if there is none, the API and a worker.
+
+    Settings come from the environment: DIGRESS_HOST, DIGRESS_PORT, DIGRESS_REDIS_URL, DIGRESS_CHECKPOINTS, DIGRESS_DEVICE, …
+    """
+    from app.supervisor import StartError
+    from app.supervisor import serve as run
+
+    try:
+        status = run(Settings(), lambda words: print(f"digress: {words}", flush=True))
+    except StartError as error:
+        raise CommandError(str(error)) from error
+    raise typer.Exit(status)
+
+
+@app.command()
+def api() -> None:
+    """Run the API alone; needs DIGRESS_REDIS_URL."""
+    import uvicorn
+
+    from app.main import build
+
+    settings = Settings()
+    try:
+        application = build(settings)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    uvicorn.run(application, host=settings.host, port=settings.port, log_level="warning")
+
+
+@app.command()
+def worker() -> None:
+    """Run a worker alone; needs DIGRESS_REDIS_URL."""
+    from worker.__main__ import main as run
+
+    run()
+
+
+@app.command()
+def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards, as a JSON array.")] = False) -> None:
+    """List the checkpoints and how good they were measured to be."""
+    cards = _cards()
+    if as_json:
+        print(json.dumps([card.model_dump(mode="json") for card in cards.values()], indent=2))
+        return
+    table = Table("model", "graphs", "nodes", "default steps", "measured")
+    for card in cards.values():
+        quality = next((m for m in card.metrics if m.num_steps == card.sampling.num_steps), None)
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in quality.values.items()) if quality else "–"
+        table.add_row(card.name, card.description, f"1–{card.max_nodes}", str(card.sampling.num_steps), shown)
+    Console().print(table)
+
+
+@app.command()
+def sample(
+    model: ModelArgument,
+    num_graphs: Annotated[int, typer.Option("-n", "--num-graphs", help="How many graphs.", min=1, max=MAX_GRAPHS)] = 1,
+    seed: SeedOption = None,
+    num_nodes: Annotated[str | None, typer.Option(help="Nodes per graph, like 9, or a range, like 5-9.")] = None,
+    num_steps: StepsOption = None,
+    sampler: SamplerOption = None,
+    out: Annotated[Path | None, typer.Option(help="File for the graphs; standard output if left out.")] = None,
+) -> None:
+    """Draw graphs here, without Redis: JSON lines, one graph a line, the same as POST /generate gives.
+
+    Example: digress sample qm9 -n 100 --seed 7 --num-nodes 5-9 --out molecules.jsonl
+    """
+    import torch
+
+    from worker.encoding import encode
+    from worker.engine import Engine, choose_device
+
+    settings = Settings()
+    request = _request(
+        model, num_graphs=num_graphs, seed=seed, num_nodes=num_nodes, num_steps=num_steps, sampler=sampler
+    )
+    torch.set_flush_denormal(True)
+    engine = Engine(settings.checkpoints, choose_device(settings.device))
+    card, _ = engine.model(request.model)
+    with _progress_bar("sampling", request.num_graphs) as on_progress:
+        drawn = dict(pair for batch in engine.generate(request, on_progress) for pair in encode(batch, card))
+    lines = "".join(drawn[index].model_dump_json() + "\n" for index in range(request.num_graphs))
+    if out is None:
+        sys.stdout.write(lines)
+    else:
+        out.write_text(lines, encoding="utf-8")
+
+
+@app.command()
+def evaluate(
+    model: ModelArgument,
+    num_graphs: Annotated[
+        int, typer.Option("-n", "--num-graphs", help="How many fresh samples to measure.", min=1)
+    ] = 1_000,
+    seed: SeedOption = None,
+    num_steps: StepsOption = None,
+    sampler: SamplerOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Measure a checkpoint on fresh samples: validity, uniqueness, novelty, FCD.
+
+    Example: digress evaluate qm9 -n 2000 --json
+    """
+    _require("fcd_torch", "evaluate")
+    import torch
+
+    from models.evaluation.report import DEFAULT_SEED, EvaluationError
+    from models.evaluation.report import evaluate as measure
+    from worker.engine import Engine, choose_device, plan
+
+    settings = Settings()
+    request = _request(
+        model, num_graphs=num_graphs, seed=DEFAULT_SEED if seed is None else seed, num_steps=num_steps, sampler=sampler
+    )
+    torch.set_flush_denormal(True)
+    card, denoiser = Engine(settings.checkpoints, choose_device(settings.device)).model(request.model)
+    try:
+        with _progress_bar("sampling", request.num_graphs) as on_progress:
+            measurement = measure(card, denoiser, plan(request, card), on_progress)
+    except EvaluationError as error:
+        raise CommandError(str(error)) from error
+    if as_json:
+        print(measurement.model_dump_json(indent=2))
+        return
+    table = Table("metric", "value", title=f"{card.name}, {num_graphs} samples, {request.num_steps} steps")
+    for name, value in measurement.values.items():
+        table.add_row(name, f"{value:.4g}")
+    Console().print(table)
+
+
+@app.command()
+def train(
+    preset: Annotated[str, typer.Argument(help="What to train; a wrong name lists the presets.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for state, logs and checkpoint; runs/PRESET if left out.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False,
+    max_minutes: Annotated[
+        float | None, typer.Option(help="Minutes of training, over all resumptions.", min=0.01)
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Change the preset, like training.batch_size=64; repeatable.")
+    ] = None,
+    devices: Annotated[str, typer.Option(help="GPUs to use, as Lightning counts them: auto, 2, 0,1.")] = "auto",
+) -> None:
+    """Train a checkpoint; it can be stopped at any moment and loses a minute at most.
+
+    Example: digress train qm9 --max-minutes 90 --out runs/qm9, and after a stop the same with --resume.
+    """
+    _require("lightning", "train")
+    _require("qm9pack", "train")
+    from models.training.preset import PresetError, load_preset
+    from models.training.run import TrainingFolderError
+    from models.training.run import train as run
+
+    changes = list(overrides or []) + ([f"training.max_minutes={max_minutes}"] if max_minutes is not None else [])
+    try:
+        chosen = load_preset(preset, changes)
+        folder = run(chosen, out or Path("runs") / preset, resume=resume, devices=devices)
+    except (PresetError, TrainingFolderError) as error:
+        raise CommandError(str(error)) from error
+    print(f"the checkpoint is in {folder}; serve it with DIGRESS_CHECKPOINTS={folder.parent}")
+
+
+def main() -> None:
+    """The entry point: errors a user can mend are one line, not a traceback."""
+    try:
+        app()
+    except (CommandError, CardError, ServiceError) as error:
+        _console.print(f"digress: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
+        sys.exit(1)
+    except ValidationError as error:
+        for mistake in error.errors():
+            field = ".".join(map(str, mistake["loc"]))
+            name = f"DIGRESS_{field.upper()}" if error.title == Settings.__name__ else field
+            _console.print(
+                f"digress: {name}: {mistake['msg']}, not {mistake['input']!r}",
+                style="red",
+                highlight=False,
+                markup=False,
+            )
+        sys.exit(1)
+
+
+def _cards() -> dict[str, ModelCard]:
+    return read_cards(Settings().checkpoints)
+
+
+def _request(
+    model: str,
+    *,
+    num_graphs: int,
+    seed: int | None,
+    num_steps: int | None,
+    sampler: str | None,
+    num_nodes: str | None = None,
+) -> CompletedRequest:
+    request = GenerateRequest.model_validate(
+        {
+            "model": model,
+            "num_graphs": num_graphs,
+            "seed": seed,
+            "num_steps": num_steps,
+            "sampler": sampler,
+            "num_nodes": None if num_nodes is None else _sizes(num_nodes),
+        }
+    )
+    return complete(request, find_card(model, _cards()))
+
+
+def _sizes(text: str) -> int | SizeRange:
+    low, dash, high = text.partition("-")
+    if not low.isdecimal() or (dash and not high.isdecimal()):
+        raise CommandError(f"--num-nodes takes a number, like 9, or a range, like 5-9, not {text!r}")
+    return SizeRange(min=int(low), max=int(high)) if dash else int(low)
+
+
+def _require(module: str, extra: str) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(module) is None:
+        raise CommandError(f"this needs the extra '{extra}': pip install 'digress-serve[{extra}]'")
+
+
+@contextmanager
+def _progress_bar(what: str, total: int) -> Iterator[Callable[["GenerationProgress"], None]]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_console, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda progress: bar.update(task, completed=progress.fraction * total)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""Everything that can go wrong for a caller, each with its status, and how it is said (RFC 9457)."""
+
+import reprlib
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from redis.exceptions import RedisError
+from starlette.exceptions import HTTPException
+
+from app.schemas import FieldProblem, Problem
+
+MEDIA_TYPE = "application/problem+json"
+_log = structlog.get_logger(__name__)
+
+
+class ServiceError(Exception):
+    """An error whose words are for the caller."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    headers: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self, detail: str, errors: Sequence[FieldProblem] = ()) -> None:
+        super().__init__(detail)
+        self.detail, self.errors = detail, list(errors)
+
+    def problem(self) -> Problem:
+        """The document that says so."""
+        return _problem(self.status, self.detail, self.errors)
+
+
+class InvalidRequest(ServiceError):
+    """A request that the model it names cannot fulfil."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}", [FieldProblem(field=field, detail=detail)])
+
+
+class BadHeader(ServiceError):
+    """A header that does not say what it should."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class NotFound(ServiceError):
+    """No such job or model."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class BodyTooLarge(ServiceError):
+    """A body beyond the limit."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class QueueUnavailable(ServiceError):
+    """Redis does not answer."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers = MappingProxyType({"Retry-After": "2"})
+
+
+def respond(error: ServiceError) -> JSONResponse:
+    """The response for an error."""
+    return _response(error.problem(), error.headers)
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Answer every error with application/problem+json."""
+
+    @app.exception_handler(ServiceError)
+    async def service_error(_: Request, error: ServiceError) -> JSONResponse:
+        return respond(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        return _response(_validation_problem(error))
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
+        detail = str(error.detail)
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            detail = f"there is nothing at {request.url.path}; see /docs"
+        elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            detail = f"{request.url.path} does not take {request.method}; see /docs"
+        return _response(_problem(HTTPStatus(error.status_code), detail), dict(error.headers or {}))
+
+    @app.exception_handler(RedisError)
+    async def redis_error(_: Request, error: RedisError) -> JSONResponse:
+        _log.error("redis is unavailable", error=str(error))
+        return respond(QueueUnavailable("the queue cannot be reached; try again in a moment"))
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        _log.error("unexpected error", path=request.url.path, exc_info=error)
+        return respond(ServiceError("the service failed in a way it did not foresee; the fault is logged"))
+
+
+def _response(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(problem.model_dump(mode="json"), problem.status, headers, media_type=MEDIA_TYPE)
+
+
+def _validation_problem(error: RequestValidationError) -> Problem:
+    mistakes = error.errors()
+    if mistakes[0]["type"] == "json_invalid":
+        reason = mistakes[0].get("ctx", {}).get("error", "syntax error")
+        return _problem(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {reason}")
+    if isinstance(mistakes[0].get("input"), bytes):
+        return _problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send JSON, with the header 'content-type: application/json'"
+        )
+    fields = [FieldProblem(field=_field(mistake["loc"]), detail=_detail(mistake)) for mistake in mistakes]
+    return _problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(f"{field.field}: {field.detail}" for field in fields), fields
+    )
+
+
+def _problem(status: HTTPStatus, detail: str, errors: Sequence[FieldProblem] = ()) -> Problem:
+    return Problem(title=status.phrase, status=status, detail=detail, errors=list(errors))
+
+
+def _field(location: Sequence[int | str]) -> str:
+    """("body", "num_nodes", "[range]", "min") -> "num_nodes.min": fields, without the alternatives of a union."""
+    names = [str(part) for part in location[1:] if not str(part).startswith("[")]
+    return ".".join(names) or str(location[0])
+
+
+def _detail(mistake: dict[str, Any]) -> str:
+    message = str(mistake["msg"]).removeprefix("Value error, ")
+    given = mistake.get("input")
+    if mistake["type"] == "extra_forbidden":
+        return "there is no such field; see /docs for those there are"
+    if mistake["type"] == "missing" or isinstance(given, dict | list):
+        return message
+    return f"{message}, not {reprlib.repr(given)}"

@@ -1,0 +1,57 @@
+"""The API: `create_app` puts the parts together, `build` finds them from the settings."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+
+from app.body_limit import BodyLimit
+from app.errors import install_handlers
+from app.queue import JobQueue
+from app.routes import generate, health, jobs, models
+from app.settings import Settings
+from models.card import ModelCard, read_cards
+
+_DESCRIPTION = (
+    "New graphs from discrete denoising diffusion (DiGress, ICLR 2023). "
+    "POST /generate queues a job; GET /jobs/{id} gives its graphs; GET /models says what can be generated."
+)
+
+
+def create_app(queue: JobQueue, cards: dict[str, ModelCard], settings: Settings) -> FastAPI:
+    """The application over a queue and the cards of the models to serve."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await queue.close()
+
+    app = FastAPI(title="digress-serve", version=version("digress-serve"), description=_DESCRIPTION, lifespan=lifespan)
+    app.state.queue, app.state.cards = queue, cards
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    install_handlers(app)
+    for routes in (generate, jobs, models, health):
+        app.include_router(routes.router)
+    return app
+
+
+def build(settings: Settings | None = None) -> FastAPI:
+    """The application that the environment describes.
+
+    Raises:
+        ValueError: if DIGRESS_REDIS_URL is not set.
+    """
+    settings = settings or Settings()
+    if settings.redis_url is None:
+        raise ValueError("DIGRESS_REDIS_URL is not set; set it, or let `digress serve` start a server")
+    url = str(settings.redis_url)
+    queue = JobQueue(
+        Redis.from_url(url, socket_timeout=5),
+        AsyncRedis.from_url(url),
+        job_timeout_seconds=settings.job_timeout_seconds,
+        job_ttl_seconds=settings.job_ttl_seconds,
+    )
+    return create_app(queue, read_cards(settings.checkpoints), settings)

@@ -1,0 +1,146 @@
+"""Jobs in Redis: submit, find, wait.
+
+RQ is the transport: it brings a job to a worker once, and again if the worker dies. The truth about a job is our own
+record, a hash that both sides write and that outlives RQ's bookkeeping, with a stream of events beside it:
+
+    digress:job:{id}          status, times, request, progress, summary, error
+    digress:job:{id}:graphs   the result
+    digress:job:{id}:events   status | progress | succeeded | failed | canceled
+
+RQ messages are JSON, and name the one function that workers run.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from rq import Queue, Retry
+from rq.serializers import JSONSerializer
+
+from app.errors import NotFound
+from app.schemas import (
+    JOB_FUNCTION,
+    QUEUE,
+    WORKER_SILENCE_SECONDS,
+    WORKERS_KEY,
+    CompletedRequest,
+    Job,
+    JobStatus,
+    events_key,
+    graphs_key,
+    record_key,
+)
+
+# Times that a job is tried again after a worker died over it.
+_MAX_RETRIES = 2
+_FINAL_EVENTS = {status.value for status in JobStatus if status.is_final}
+
+
+class JobQueue:
+    """The jobs of one Redis. Methods that only read are coroutines; `submit` blocks for a fraction of a millisecond."""
+
+    def __init__(
+        self, redis: Redis, async_redis: AsyncRedis, *, job_timeout_seconds: int, job_ttl_seconds: int
+    ) -> None:
+        self._redis, self._async_redis = redis, async_redis
+        self._timeout, self._ttl = job_timeout_seconds, job_ttl_seconds
+        self._queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+
+    def submit(self, request: CompletedRequest) -> str:
+        """Queue a job and return its id."""
+        job_id = uuid.uuid4().hex
+        now = datetime.now(UTC)
+        record: dict[Any, Any] = {
+            "status": JobStatus.QUEUED.value,
+            "model": request.model,
+            "kind": "unconditional",
+            "created_at": now.isoformat(),
+            "expires_at": (now + timedelta(seconds=self._ttl)).isoformat(),
+            "request": request.model_dump_json(),
+        }
+        with self._redis.pipeline() as pipeline:
+            pipeline.hset(record_key(job_id), mapping=record)
+            pipeline.expire(record_key(job_id), self._ttl)
+            pipeline.xadd(events_key(job_id), {"event": "status", "data": json.dumps({"status": "queued"})})
+            pipeline.expire(events_key(job_id), self._ttl)
+            pipeline.execute()
+        # After the record, so that a worker never meets a job without one.
+        self._queue.enqueue_call(
+            JOB_FUNCTION,
+            args=(job_id, request.model_dump(mode="json")),
+            job_id=job_id,
+            timeout=self._timeout,
+            result_ttl=0,
+            failure_ttl=self._ttl,
+            retry=Retry(max=_MAX_RETRIES),
+        )
+        return job_id
+
+    async def find(self, job_id: str, *, with_graphs: bool = True) -> Job:
+        """The job as it is now.
+
+        Raises:
+            NotFound: if there is none, or it has expired.
+        """
+        async with self._async_redis.pipeline(transaction=True) as pipeline:
+            pipeline.hgetall(record_key(job_id))
+            if with_graphs:
+                pipeline.get(graphs_key(job_id))
+            record, *graphs = await pipeline.execute()
+        if not record:
+            raise NotFound(f"there is no job {job_id!r}; jobs are kept for {self._ttl} seconds")
+        fields = {name.decode(): value.decode() for name, value in record.items()}
+        return _job(job_id, fields, graphs[0] if graphs else None)
+
+    async def wait(self, job_id: str, seconds: float) -> None:
+        """Return when the job has ended, or `seconds` have passed. Holds no thread."""
+        deadline = time.monotonic() + seconds
+        position: bytes | str = "0"
+        while (left := deadline - time.monotonic()) > 0:
+            # The type stubs allow for every protocol version; a version 2 connection gives (stream, [(id, fields)]).
+            streams: Any = await self._async_redis.xread({events_key(job_id): position}, block=max(1, int(1000 * left)))
+            for _, entries in streams or []:
+                if any(fields[b"event"].decode() in _FINAL_EVENTS for _, fields in entries):
+                    return
+                position = entries[-1][0]
+
+    async def num_workers(self) -> int:
+        """Workers that have been heard of in the last few seconds."""
+        seconds, _ = await self._async_redis.time()
+        return int(await self._async_redis.zcount(WORKERS_KEY, seconds - WORKER_SILENCE_SECONDS, "+inf"))
+
+    async def close(self) -> None:
+        """Let the connections go."""
+        self._redis.close()
+        await self._async_redis.aclose()
+
+
+def _job(job_id: str, record: Mapping[str, str], graphs: bytes | None) -> Job:
+    request = json.loads(record["request"])
+    return Job.model_validate(
+        {
+            "id": job_id,
+            "status": record["status"],
+            "model": record["model"],
+            "kind": record["kind"],
+            "created_at": record["created_at"],
+            "started_at": record.get("started_at"),
+            "finished_at": record.get("finished_at"),
+            "expires_at": record["expires_at"],
+            "request": request,
+            "progress": {
+                "fraction": record.get("fraction", 0.0),
+                "graphs_done": record.get("graphs_done", 0),
+                "num_graphs": request["num_graphs"],
+            },
+            "summary": json.loads(record.get("summary", "null")),
+            "error": json.loads(record.get("error", "null")),
+            "graphs": json.loads(graphs) if graphs else None,
+            "links": {"self": f"/jobs/{job_id}", "model": f"/models/{record['model']}"},
+        }
+    )

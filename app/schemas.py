@@ -1,0 +1,189 @@
+"""The wire format: what goes over HTTP, and what API and worker tell each other through Redis.
+
+Requests refuse unknown fields, and numbers written as strings. Responses give every field, absent ones as null.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictInt, StrictStr, Tag, model_validator
+from pydantic.config import JsonDict
+
+from models.card import Sampler
+
+QUEUE = "digress"
+JOB_FUNCTION = "worker.jobs.generate"
+WORKERS_KEY = "digress:workers"
+WORKER_SILENCE_SECONDS = 15
+MAX_SEED = 2**53 - 1
+MAX_GRAPHS = 10_000
+
+_SMALLEST_REQUEST: JsonDict = {"model": "qm9", "num_graphs": 16, "seed": 7}
+
+
+def record_key(job_id: str) -> str:
+    """The Redis hash that is the truth about a job."""
+    return f"digress:job:{job_id}"
+
+
+def graphs_key(job_id: str) -> str:
+    """The graphs of a finished job: a JSON array."""
+    return f"digress:job:{job_id}:graphs"
+
+
+def events_key(job_id: str) -> str:
+    """The stream of what happened to a job: fields `event` and `data` (JSON)."""
+    return f"digress:job:{job_id}:events"
+
+
+class JobStatus(StrEnum):
+    """Where a job is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job will not change any more."""
+        return self in {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED}
+
+
+class SizeRange(BaseModel):
+    """Sizes that graphs may have, both ends included."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    min: Annotated[StrictInt, Field(ge=1)]
+    max: Annotated[StrictInt, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "SizeRange":
+        if self.min > self.max:
+            raise ValueError(f"min = {self.min} must not exceed max = {self.max}")
+        return self
+
+
+def _number_or_range(value: object) -> str:
+    return "[range]" if isinstance(value, dict | SizeRange) else "[number]"
+
+
+# Tags in brackets keep an error's location free of alternatives that the caller did not choose.
+NumNodes = Annotated[
+    Annotated[StrictInt, Field(ge=1), Tag("[number]")] | Annotated[SizeRange, Tag("[range]")],
+    Discriminator(_number_or_range),
+]
+
+
+class GenerateRequest(BaseModel):
+    """What to generate. Only `model` is needed; null takes the default of the model's card."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_SMALLEST_REQUEST]})
+
+    model: Annotated[StrictStr, Field(description="Name of a model that GET /models lists.")]
+    num_graphs: Annotated[StrictInt, Field(ge=1, le=MAX_GRAPHS)] = 1
+    num_nodes: Annotated[
+        NumNodes | None, Field(description="Nodes per graph: a number, a range, or null for sizes as in training.")
+    ] = None
+    seed: Annotated[
+        StrictInt | None,
+        Field(ge=0, le=MAX_SEED, description="The same seed gives the same graphs; null draws one and reports it."),
+    ] = None
+    sampler: Sampler | None = None
+    num_steps: Annotated[
+        StrictInt | None, Field(ge=1, description="Denoising steps: fewer is faster, more is better.")
+    ] = None
+
+
+class CompletedRequest(GenerateRequest):
+    """A request with every default filled in: it determines the graphs."""
+
+    seed: int
+    sampler: Sampler
+    num_steps: int
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field of a request."""
+
+    field: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] = []
+
+
+class Graph(BaseModel):
+    """A graph in networkx's node-link form: `networkx.node_link_graph(graph, edges="edges")` reads it as it is.
+
+    `graph` holds `model`, `seed` and, for molecules, `smiles` (null if not valid) and `valid`. A node has `id` and
+    `type`, an atom also `element` and `charge`; an edge has `source`, `target` and `type`.
+    """
+
+    directed: bool = False
+    multigraph: bool = False
+    graph: dict[str, Any]
+    nodes: list[dict[str, Any]]
+    edges: list[dict[str, Any]]
+
+
+class JobProgress(BaseModel):
+    """How far a job is."""
+
+    fraction: Annotated[float, Field(ge=0, le=1)]
+    graphs_done: int
+    num_graphs: int
+
+
+class JobSummary(BaseModel):
+    """Counts over a job's graphs; those about molecules are null for other graphs."""
+
+    num_graphs: int
+    valid: int | None = None
+    valid_and_connected: int | None = None
+    unique: Annotated[int | None, Field(description="Distinct molecules among the valid ones.")] = None
+    seconds: Annotated[float, Field(description="Time the worker computed.")]
+
+
+class JobLinks(BaseModel):
+    """Where to go from a job."""
+
+    self: str
+    model: str
+
+
+class Job(BaseModel):
+    """A generation: asked for, under way, or done."""
+
+    id: str
+    status: JobStatus
+    model: str
+    kind: Literal["unconditional", "conditional"]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime
+    request: CompletedRequest
+    progress: JobProgress
+    summary: JobSummary | None
+    error: Problem | None
+    graphs: list[Graph] | None
+    links: JobLinks
+
+
+class Health(BaseModel):
+    """Whether the service can do its work."""
+
+    status: Literal["ok", "unavailable"]
+    redis: bool | None = None
+    workers: int | None = None

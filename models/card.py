@@ -1,0 +1,226 @@
+"""The model card: what a checkpoint is, what it can do, and how well it was measured to do it.
+
+The card is the bridge between the trainer, which writes it, the API, which checks requests against it, and the
+worker, which builds the network from it. It is plain data and knows neither torch nor RDKit.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+CARD_FILE = "card.json"
+MASK_TYPE = "mask"
+
+Schedule = Literal["cosine", "linear"]
+Prior = Literal["uniform", "marginal", "absorbing"]
+Sampler = Literal["ancestral"]
+Grid = Literal["uniform", "polydec"]
+Probability = Annotated[float, Field(ge=0, le=1)]
+ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+class CardError(ValueError):
+    """A checkpoint folder whose card is missing, unreadable or contradicts itself."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DiffusionConfig(_Section):
+    """The forward process (`models.diffusion`)."""
+
+    schedule: Schedule = "cosine"
+    num_timesteps: Annotated[
+        int, Field(ge=1, le=10_000, description="T: the last timestep of the forward process.")
+    ] = 500
+    prior: Prior = "marginal"
+
+
+class FeatureConfig(_Section):
+    """Inputs computed from the noisy graph (`models.features`), beside its categories, t/T and its size."""
+
+    random_walk_powers: Annotated[int, Field(ge=0, le=64)] = 8
+    cycles: bool = True
+    molecular: bool = False
+
+
+class NetworkConfig(_Section):
+    """The graph transformer (`models.networks.graph_transformer`)."""
+
+    num_layers: Annotated[int, Field(ge=1)] = 6
+    num_heads: Annotated[int, Field(ge=1)] = 8
+    node_width: Annotated[int, Field(ge=1)] = 128
+    edge_width: Annotated[int, Field(ge=1)] = 32
+    global_width: Annotated[int, Field(ge=1)] = 64
+    node_hidden: Annotated[int, Field(ge=1)] = 256
+    edge_hidden: Annotated[int, Field(ge=1)] = 64
+    global_hidden: Annotated[int, Field(ge=1)] = 128
+    edge_attention: Literal["head", "channel"] = "head"
+    edge_layout: Literal["pairs", "matrix"] = "pairs"
+    residual: Literal["posterior", "one_hot"] = "posterior"
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> "NetworkConfig":
+        if self.node_width % self.num_heads:
+            raise ValueError(f"num_heads = {self.num_heads} must divide node_width = {self.node_width}")
+        return self
+
+
+class SamplingConfig(_Section):
+    """What a request gets when it does not say otherwise, and the most it may ask for."""
+
+    sampler: Sampler = "ancestral"
+    grid: Grid = "polydec"
+    num_steps: Annotated[int, Field(ge=1)] = 50
+    max_graphs: Annotated[int, Field(ge=1, description="Most graphs in one request.")] = 10_000
+
+
+class WeightsFile(_Section):
+    """A file beside the card, and the hash it must have."""
+
+    file: Annotated[str, StringConstraints(pattern=r"^[\w.-]+\.safetensors$")] = "weights.safetensors"
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class TrainingRecord(_Section):
+    """Where the weights come from: enough to train them again."""
+
+    dataset: str
+    split: str
+    num_graphs: Annotated[int, Field(description="Graphs in the training split.")]
+    preset: str
+    seed: int
+    gradient_steps: int
+    batch_size: int
+    minutes: Annotated[float, Field(description="Wall-clock time of training, in minutes.")]
+    hardware: str
+    code_version: str
+    finished: Annotated[bool, Field(description="False while the learning rate had not yet decayed to its end.")]
+    notes: list[str] = []
+
+
+class Measurement(_Section):
+    """Metrics of one set of samples, with everything needed to measure them again."""
+
+    num_graphs: int
+    sampler: Sampler
+    grid: Grid
+    num_steps: int
+    seed: int
+    command: str
+    values: dict[str, float]
+
+
+class ModelCard(_Section):
+    """A checkpoint, described."""
+
+    name: ModelName
+    version: str
+    description: str
+    licence: str
+    domain: Literal["molecule", "graph"]
+    node_types: Annotated[list[str], Field(min_length=1)]
+    edge_types: Annotated[list[str], Field(min_length=2, description="The first one means that there is no edge.")]
+    node_marginals: Annotated[list[Probability], Field(description="Frequency of each node type in training.")]
+    edge_marginals: Annotated[
+        list[Probability], Field(description="Frequency of each edge type over all pairs in training.")
+    ]
+    size_distribution: Annotated[
+        dict[int, Probability], Field(min_length=1, description="num_nodes -> its frequency in training.")
+    ]
+    max_nodes: Annotated[int, Field(ge=1)]
+    diffusion: DiffusionConfig = DiffusionConfig()
+    features: FeatureConfig = FeatureConfig()
+    network: NetworkConfig = NetworkConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    training: TrainingRecord | None = None
+    metrics: list[Measurement] = []
+    weights: WeightsFile | None = None
+
+    @model_validator(mode="after")
+    def _vocabulary_and_statistics_agree(self) -> "ModelCard":
+        for what, types, marginals in (
+            ("node", self.node_types, self.node_marginals),
+            ("edge", self.edge_types, self.edge_marginals),
+        ):
+            if len(types) != len(marginals):
+                raise ValueError(f"{len(types)} {what}_types but {len(marginals)} {what}_marginals; give one each")
+            if len(set(types)) != len(types) or MASK_TYPE in types:
+                raise ValueError(
+                    f"{what}_types {types} must be distinct, and {MASK_TYPE!r} is kept for the absorbing prior"
+                )
+            if abs(sum(marginals) - 1) > 1e-3:
+                raise ValueError(f"{what}_marginals must sum to 1, not {sum(marginals)}")
+        if min(self.size_distribution) < 1 or max(self.size_distribution) > self.max_nodes:
+            raise ValueError(
+                f"sizes {sorted(self.size_distribution)} must lie between 1 and max_nodes = {self.max_nodes}"
+            )
+        if self.sampling.num_steps > self.diffusion.num_timesteps:
+            raise ValueError(
+                f"num_steps = {self.sampling.num_steps} exceeds num_timesteps = {self.diffusion.num_timesteps}"
+            )
+        return self
+
+    @property
+    def node_prior(self) -> list[float]:
+        """What nodes become when all is forgotten; one entry more than `node_types` if the prior is absorbing."""
+        return _prior(self.diffusion.prior, self.node_marginals)
+
+    @property
+    def edge_prior(self) -> list[float]:
+        """What pairs become when all is forgotten; one entry more than `edge_types` if the prior is absorbing."""
+        return _prior(self.diffusion.prior, self.edge_marginals)
+
+
+def _prior(kind: Prior, marginals: list[float]) -> list[float]:
+    match kind:
+        case "uniform":
+            return [1 / len(marginals)] * len(marginals)
+        case "marginal":
+            return list(marginals)
+        case "absorbing":
+            return [0.0] * len(marginals) + [1.0]
+
+
+def read_card(folder: Path) -> ModelCard:
+    """The card of a checkpoint folder.
+
+    Raises:
+        CardError: if there is none, it is not a card, or it is called otherwise than its folder.
+    """
+    path = folder / CARD_FILE
+    try:
+        card = ModelCard.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise CardError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise CardError(f"{path} is not a model card: {error}") from error
+    if card.name != folder.name:
+        raise CardError(f"{path} describes {card.name!r}, but its folder is called {folder.name!r}; rename one of them")
+    return card
+
+
+def write_card(card: ModelCard, folder: Path) -> None:
+    """Write `card` into its checkpoint folder."""
+    text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    (folder / CARD_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def shipped_checkpoints() -> Path:
+    """The folder of the checkpoints that come with this package."""
+    return Path(__file__).parent / "checkpoints"
+
+
+def read_cards(root: Path) -> dict[str, ModelCard]:
+    """All cards below `root`, by name; folders without a card are passed over.
+
+    Raises:
+        CardError: if `root` is not a folder, or a card in it is broken.
+    """
+    if not root.is_dir():
+        raise CardError(f"{root} is not a folder; it should hold one folder per checkpoint")
+    folders = sorted(folder for folder in root.iterdir() if (folder / CARD_FILE).is_file())
+    return {folder.name: read_card(folder) for folder in folders}

@@ -1,0 +1,96 @@
+"""The reverse process: from noise to a graph, on any grid of times.
+
+    T = t_K > … > t_1 > t_0 = 0,     z_{t_K} ~ prior,     z_{t_{k-1}} ~ p(· | z_{t_k})
+
+Grids, as shares u = k/K of the way to T:
+
+    uniform   t = T u
+    polydec   t = T u²: more and smaller steps near the clean graph
+
+`ancestral` is the posterior of `models.diffusion.noise` with the network's p̂; on the uniform grid with K = T it
+is DiGress itself.
+
+References:
+    Vignac et al. 2023, DiGress, arXiv:2209.14734, algorithm 2
+    Qin et al. 2024, DeFoG, arXiv:2410.04263 (time distortions, polydec)
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Int
+from torch import Tensor
+
+from models.card import Grid
+from models.diffusion.corruption import draw_graphs
+from models.graphs import GraphBatch, GraphDistribution
+from models.networks.denoiser import Denoiser
+
+
+def time_grid(kind: Grid, num_steps: int, num_timesteps: int) -> list[int]:
+    """t_K … t_0: `num_steps` + 1 integers falling strictly from `num_timesteps` to 0.
+
+    Raises:
+        ValueError: if there are more steps than timesteps, or none.
+    """
+    if not 1 <= num_steps <= num_timesteps:
+        raise ValueError(f"num_steps must be between 1 and {num_timesteps}, not {num_steps}")
+    match kind:
+        case "uniform":
+            shares = [k / num_steps for k in range(num_steps + 1)]
+        case "polydec":
+            shares = [(k / num_steps) ** 2 for k in range(num_steps + 1)]
+    # Where the grid is finer than the integers, take every integer.
+    times = [max(round(num_timesteps * share), k) for k, share in enumerate(shares)]
+    return times[::-1]
+
+
+def draw_prior(
+    denoiser: Denoiser, num_nodes: Int[Tensor, " b"], seeds: Int[Tensor, " b"], *, max_nodes: int
+) -> GraphBatch:
+    """z_T: graphs of pure noise, padded to `max_nodes`."""
+    batch = len(num_nodes)
+    noise = GraphDistribution(
+        denoiser.node_noise.prior.float().expand(batch, max_nodes, -1),
+        denoiser.edge_noise.prior.float().expand(batch, max_nodes, max_nodes, -1),
+    )
+    return draw_graphs(noise, seeds, num_nodes=num_nodes, step=torch.full_like(seeds, denoiser.num_timesteps))
+
+
+def ancestral(denoiser: Denoiser, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]) -> GraphDistribution:
+    """p(z_s | z_t) with the network's prediction of the clean graph; each graph has its own s < t."""
+    clean = denoiser(z_t, t).softmax()
+    node_noise, edge_noise = denoiser.node_noise, denoiser.edge_noise
+    return GraphDistribution(
+        node_noise.posterior(_with_mask_state(clean.nodes, len(node_noise.prior)), z_t.nodes, s=s, t=t),
+        edge_noise.posterior(_with_mask_state(clean.edges, len(edge_noise.prior)), z_t.edges, s=s, t=t),
+    )
+
+
+@torch.inference_mode()
+def sample(
+    denoiser: Denoiser,
+    num_nodes: Int[Tensor, " b"],
+    seeds: Int[Tensor, " b"],
+    *,
+    grid: Sequence[int],
+    max_nodes: int,
+    on_step: Callable[[GraphBatch], None] = lambda z: None,
+) -> GraphBatch:
+    """Clean graphs of the given sizes, one per seed; `on_step` sees the noisy graphs after each step.
+
+    A graph depends on its seed, its size, the grid and `max_nodes` alone, not on its batch mates.
+    """
+    z = draw_prior(denoiser, num_nodes, seeds, max_nodes=max_nodes)
+    for t, s in pairwise(grid):
+        later, earlier = torch.full_like(num_nodes, t), torch.full_like(num_nodes, s)
+        z = draw_graphs(ancestral(denoiser, z, s=earlier, t=later), seeds, num_nodes=num_nodes, step=earlier)
+        on_step(z)
+    return z
+
+
+def _with_mask_state(probs: Tensor, num_states: int) -> Tensor:
+    """No clean graph is masked: the absorbing prior's extra state has probability 0."""
+    return F.pad(probs, (0, num_states - probs.shape[-1]))

@@ -1,0 +1,112 @@
+"""Batches of graphs whose nodes and edges each have a category.
+
+Three views of the same thing, kept apart by type:
+
+    GraphBatch          one category per node and per pair (integers)
+    GraphLogits         unnormalised log-probabilities over categories
+    GraphDistribution   probabilities over categories
+
+Edges are undirected: every (n, n) array here is symmetric. Edge category 0 means "no edge", and the
+diagonal is always category 0. A graph smaller than its batch is padded at the end; padding has category 0
+and means nothing.
+
+Axes: b graphs, n nodes after padding, k node categories, l edge categories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class GraphBatch:
+    """`num_nodes[i]` real nodes in graph i; categories of nodes and of pairs."""
+
+    nodes: Int[Tensor, "b n"]
+    edges: Int[Tensor, "b n n"]
+    num_nodes: Int[Tensor, " b"]
+
+    def __len__(self) -> int:
+        return len(self.num_nodes)
+
+    def __getitem__(self, index: Tensor | slice | Sequence[int]) -> GraphBatch:
+        """The chosen graphs, still padded to this batch's width."""
+        return GraphBatch(self.nodes[index], self.edges[index], self.num_nodes[index])
+
+    @property
+    def max_nodes(self) -> int:
+        """Width of the padded batch."""
+        return self.nodes.shape[1]
+
+    @property
+    def node_mask(self) -> Bool[Tensor, "b n"]:
+        """True at real nodes."""
+        positions = torch.arange(self.max_nodes, device=self.num_nodes.device)
+        return positions < self.num_nodes[:, None]
+
+    @property
+    def edge_mask(self) -> Bool[Tensor, "b n n"]:
+        """True at ordered pairs of two different real nodes."""
+        mask = self.node_mask
+        off_diagonal = ~torch.eye(self.max_nodes, dtype=torch.bool, device=mask.device)
+        return mask[:, :, None] & mask[:, None, :] & off_diagonal
+
+    def pad_to(self, max_nodes: int) -> GraphBatch:
+        """The same graphs in a wider batch.
+
+        Raises:
+            ValueError: if the batch is already wider than `max_nodes`.
+        """
+        extra = max_nodes - self.max_nodes
+        if extra < 0:
+            raise ValueError(
+                f"cannot pad graphs of {self.max_nodes} nodes to {max_nodes}; give at least {self.max_nodes}"
+            )
+        return GraphBatch(F.pad(self.nodes, (0, extra)), F.pad(self.edges, (0, extra, 0, extra)), self.num_nodes)
+
+    def permute(self, order: Int[Tensor, "b n"]) -> GraphBatch:
+        """Rename nodes: new node i is old node `order[i]`. Real nodes must stay in front."""
+        rows = torch.arange(len(self), device=order.device)[:, None]
+        edges = self.edges[rows[:, :, None], order[:, :, None], order[:, None, :]]
+        return GraphBatch(self.nodes[rows, order], edges, self.num_nodes)
+
+    def to(self, device: torch.device | str) -> GraphBatch:
+        """The same graphs on another device."""
+        return GraphBatch(self.nodes.to(device), self.edges.to(device), self.num_nodes.to(device))
+
+
+@dataclass(frozen=True)
+class GraphDistribution:
+    """Independent categorical distributions; the last axis sums to one."""
+
+    nodes: Float[Tensor, "b n k"]
+    edges: Float[Tensor, "b n n l"]
+
+
+@dataclass(frozen=True)
+class GraphLogits:
+    """What a network predicts about the clean graph, before normalisation; edges are symmetric."""
+
+    nodes: Float[Tensor, "b n k"]
+    edges: Float[Tensor, "b n n l"]
+
+    def softmax(self) -> GraphDistribution:
+        """The distribution p̂(x | z_t) these logits stand for."""
+        return GraphDistribution(self.nodes.softmax(-1), self.edges.softmax(-1))
+
+
+def concatenate(batches: Sequence[GraphBatch]) -> GraphBatch:
+    """One batch of all graphs in order, padded to the widest."""
+    width = max(batch.max_nodes for batch in batches)
+    padded = [batch.pad_to(width) for batch in batches]
+    return GraphBatch(
+        torch.cat([batch.nodes for batch in padded]),
+        torch.cat([batch.edges for batch in padded]),
+        torch.cat([batch.num_nodes for batch in padded]),
+    )

@@ -1,0 +1,151 @@
+"""The denoiser: noisy graph and time in, logits of the clean graph out.
+
+    logits(x | z_t) = network(one-hot z_t, features(z_t), t) + residual(z_t, t)
+
+The residual is what is known without any network. "posterior" is Bayes' rule for one node or pair alone,
+
+    log p(x | z_t) = log m(x) + log q(z_t | x) + const,
+
+which already knows how much noise there is at t, so that the network only learns what the rest of the graph adds.
+"one_hot" adds the noisy category itself, as DiGress does (arXiv:2209.14734, appendix C).
+
+Inputs are differentiable functions of the one-hot noisy graph.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from models.card import ModelCard
+from models.diffusion.noise import CategoricalNoise
+from models.diffusion.schedule import alpha_bar
+from models.features.cycles import cycle_counts
+from models.features.molecular import MolecularFeatures
+from models.features.random_walks import random_walks
+from models.graphs import GraphBatch, GraphLogits
+from models.networks.graph_transformer import GraphTransformer
+from models.networks.layout import edge_layout
+
+_SMALLEST_PROBABILITY = 1e-20
+_CYCLE_LENGTHS = 3
+_CYCLE_SCALE = 10.0
+
+
+class Denoiser(nn.Module):
+    """The network of a card, with the features it reads and the noise it undoes."""
+
+    def __init__(self, card: ModelCard) -> None:
+        super().__init__()
+        schedule = alpha_bar(card.diffusion)
+        self.node_noise = CategoricalNoise(schedule, torch.tensor(card.node_prior))
+        self.edge_noise = CategoricalNoise(schedule, torch.tensor(card.edge_prior))
+        self.inputs = NetworkInputs(card)
+        self.network = GraphTransformer(
+            card.network,
+            inputs=self.inputs.widths,
+            num_node_types=len(card.node_types),
+            num_edge_types=len(card.edge_types),
+        )
+        self.edge_layout = card.network.edge_layout
+        self.posterior_residual = card.network.residual == "posterior"
+        self.register_buffer("node_marginals", torch.tensor(card.node_marginals), persistent=False)
+        self.register_buffer("edge_marginals", torch.tensor(card.edge_marginals), persistent=False)
+
+    node_marginals: Tensor
+    edge_marginals: Tensor
+
+    @property
+    def num_timesteps(self) -> int:
+        """T, the last timestep."""
+        return self.node_noise.num_timesteps
+
+    def forward(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> GraphLogits:
+        """Logits of p̂(x | z_t) over the card's node and edge types (never the mask state), in single precision."""
+        nodes = F.one_hot(graph.nodes, len(self.node_noise.prior)).float()
+        edges = F.one_hot(graph.edges, len(self.edge_noise.prior)).float()
+        node_mask = graph.node_mask
+        layout = edge_layout(self.edge_layout, graph.max_nodes, nodes.device)
+
+        with torch.autocast(nodes.device.type, enabled=False):
+            node_inputs, edge_inputs, global_inputs = self.inputs(nodes, edges, graph, t=t, noise=self.edge_noise)
+        node_out, edge_out = self.network(
+            node_inputs,
+            layout.from_square(edge_inputs),
+            global_inputs,
+            layout=layout,
+            node_mask=node_mask,
+            edge_mask=layout.mask(graph.edge_mask),
+        )
+        edge_logits = layout.to_square(edge_out.float())
+        return GraphLogits(
+            node_out.float() + self._residual(nodes, self.node_noise, self.node_marginals, t),
+            (edge_logits + edge_logits.transpose(1, 2)) / 2
+            + self._residual(edges, self.edge_noise, self.edge_marginals, t),
+        )
+
+    def _residual(self, noisy: Tensor, noise: CategoricalNoise, marginals: Tensor, t: Tensor) -> Tensor:
+        num_types = len(marginals)
+        if not self.posterior_residual:
+            return noisy[..., :num_types]
+        likelihood = noise.transition(torch.zeros_like(t), t)[:, :num_types].float()
+        joint = (likelihood * marginals[:, None]).clamp(min=_SMALLEST_PROBABILITY).log()
+        # One-hot rows pick their column; as a product it stays differentiable in the noisy graph.
+        residual: Tensor = (noisy.flatten(1, -2) @ joint.mT).view(*noisy.shape[:-1], num_types)
+        return residual
+
+
+class NetworkInputs(nn.Module):
+    """Everything that the network reads: one-hot categories, features of the noisy graph, time and size."""
+
+    def __init__(self, card: ModelCard) -> None:
+        super().__init__()
+        self.num_node_types, self.num_edge_types = len(card.node_types), len(card.edge_types)
+        self.features = card.features
+        self.max_nodes = card.max_nodes
+        if card.features.molecular:
+            self.molecular = MolecularFeatures(card.node_types, card.edge_types, max_nodes=card.max_nodes)
+
+        powers = card.features.random_walk_powers
+        cycles = _CYCLE_LENGTHS if card.features.cycles else 0
+        chemistry = card.features.molecular
+        node_inputs = len(card.node_prior) + 1 + powers + cycles + 2 * chemistry
+        edge_inputs = len(card.edge_prior) + powers
+        global_inputs = 3 + cycles + 1 * chemistry
+        self.widths = (node_inputs, edge_inputs, global_inputs)
+
+    def forward(
+        self,
+        nodes: Float[Tensor, "b n k"],
+        edges: Float[Tensor, "b n n l"],
+        graph: GraphBatch,
+        *,
+        t: Int[Tensor, " b"],
+        noise: CategoricalNoise,
+    ) -> tuple[Float[Tensor, "b n _"], Float[Tensor, "b n n _"], Float[Tensor, "b _"]]:
+        """Inputs for nodes, pairs and the whole graph; `graph` gives sizes and masks only."""
+        node_mask = graph.node_mask
+        adjacency = edges[..., 1 : self.num_edge_types].sum(-1) * graph.edge_mask
+        node_inputs = [nodes, adjacency.sum(-1, keepdim=True) / 4]
+        edge_inputs = [edges]
+        global_inputs = [
+            t[:, None] / noise.num_timesteps,
+            noise.alpha_bar[t][:, None].float(),
+            graph.num_nodes[:, None] / self.max_nodes,
+        ]
+
+        if self.features.random_walk_powers:
+            walks = random_walks(adjacency, self.features.random_walk_powers)
+            node_inputs.append(walks.diagonal(dim1=1, dim2=2).mT)
+            edge_inputs.append(walks)
+        if self.features.cycles:
+            cycles = cycle_counts(adjacency)
+            lengths = torch.arange(3, 3 + _CYCLE_LENGTHS, device=cycles.device)
+            node_inputs.append((cycles / _CYCLE_SCALE).clamp(max=1))
+            global_inputs.append((cycles.sum(1) / lengths / _CYCLE_SCALE).clamp(max=1))
+        if self.features.molecular:
+            bonds = edges[..., : self.num_edge_types] * graph.edge_mask[..., None]
+            per_atom, weight = self.molecular(nodes[..., : self.num_node_types], bonds, node_mask)
+            node_inputs.append(per_atom)
+            global_inputs.append(weight)
+        return torch.cat(node_inputs, -1), torch.cat(edge_inputs, -1), torch.cat(global_inputs, -1)

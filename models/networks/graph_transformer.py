@@ -1,0 +1,166 @@
+"""The graph transformer: attention among nodes, modulated by edges and by what is known of the whole graph.
+
+Nodes X, edges E and the graph y each have a residual stream. In every layer
+
+    scores  = (q_i · k_j / √d) (1 + E_ij W_mul) + E_ij W_add         FiLM of the attention by the edge
+    X_i    += FiLM_y( Σ_j softmax_j(scores) v_j )
+    E_ij   += FiLM_y( scores_ij W + X_i U + X_j U )
+    y      += y W + pool(X) + pool(E)
+
+then a feed-forward network on each stream. Norms come first (pre-norm). With `edge_attention = "head"` a score
+is one number per head; with "channel" it is one per channel, q_i ⊙ k_j, which is DiGress's own form and needs
+node_width / num_heads times the memory per edge.
+
+References:
+    Vignac et al. 2023, DiGress, arXiv:2209.14734, section 4.4 and appendix C
+    Perez et al. 2018, FiLM, arXiv:1709.07871
+
+Axes: b graphs, n nodes, m stored edges (`models.networks.layout`), h heads.
+"""
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from models.card import NetworkConfig
+from models.networks.layout import EdgeLayout
+from models.networks.pooling import STATISTICS, masked_statistics
+
+
+class GraphTransformer(nn.Module):
+    """Features in, logits out; equivariant to the order of nodes. The output maps start at zero."""
+
+    def __init__(
+        self, config: NetworkConfig, *, inputs: tuple[int, int, int], num_node_types: int, num_edge_types: int
+    ) -> None:
+        super().__init__()
+        node_inputs, edge_inputs, global_inputs = inputs
+        self.embed_nodes = _mlp(node_inputs, config.node_hidden, config.node_width)
+        self.embed_edges = _mlp(edge_inputs, config.edge_hidden, config.edge_width)
+        self.embed_global = _mlp(global_inputs, config.global_hidden, config.global_width)
+        self.layers = nn.ModuleList(GraphTransformerLayer(config) for _ in range(config.num_layers))
+        self.node_head = _Head(config.node_width, num_node_types)
+        self.edge_head = _Head(config.edge_width, num_edge_types)
+
+    def forward(
+        self,
+        nodes: Float[Tensor, "b n _"],
+        edges: Float[Tensor, "b m _"],
+        graph: Float[Tensor, "b _"],
+        *,
+        layout: EdgeLayout,
+        node_mask: Bool[Tensor, "b n"],
+        edge_mask: Bool[Tensor, "b m"],
+    ) -> tuple[Float[Tensor, "b n k"], Float[Tensor, "b m l"]]:
+        """Logits of the clean node and edge categories."""
+        nodes, edges, graph = self.embed_nodes(nodes), self.embed_edges(edges), self.embed_global(graph)
+        for layer in self.layers:
+            nodes, edges, graph = layer(nodes, edges, graph, layout=layout, node_mask=node_mask, edge_mask=edge_mask)
+        return self.node_head(nodes), self.edge_head(edges)
+
+
+class GraphTransformerLayer(nn.Module):
+    """One round of the equations above."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        node, edge, wide = config.node_width, config.edge_width, config.global_width
+        self.num_heads = config.num_heads
+        self.per_channel = config.edge_attention == "channel"
+        score_width = node if self.per_channel else config.num_heads
+
+        self.node_norm, self.edge_norm, self.global_norm = _Norm(node), _Norm(edge), _Norm(wide)
+        self.query_key_value = nn.Linear(node, 3 * node)
+        self.edge_to_scores = nn.Linear(edge, 2 * score_width)
+        self.scores_to_edge = nn.Linear(score_width, edge)
+        self.node_to_edge = nn.Linear(node, edge, bias=False)
+        self.node_out, self.edge_out = nn.Linear(node, node), nn.Linear(edge, edge)
+        self.modulation = nn.Linear(wide, 2 * node + 2 * edge)
+        self.global_to_global = nn.Linear(wide, wide)
+        self.nodes_to_global = nn.Linear(STATISTICS * node, wide)
+        self.edges_to_global = nn.Linear(STATISTICS * edge, wide)
+        self.node_mlp = _feed_forward(node, config.node_hidden)
+        self.edge_mlp = _feed_forward(edge, config.edge_hidden)
+        self.global_mlp = _feed_forward(wide, config.global_hidden)
+
+    def forward(
+        self,
+        nodes: Float[Tensor, "b n dx"],
+        edges: Float[Tensor, "b m de"],
+        graph: Float[Tensor, "b dy"],
+        *,
+        layout: EdgeLayout,
+        node_mask: Bool[Tensor, "b n"],
+        edge_mask: Bool[Tensor, "b m"],
+    ) -> tuple[Float[Tensor, "b n dx"], Float[Tensor, "b m de"], Float[Tensor, "b dy"]]:
+        """The three streams after this layer."""
+        x, e, y = self.node_norm(nodes), self.edge_norm(edges), self.global_norm(graph)
+        node_width, edge_width = x.shape[-1], e.shape[-1]
+        node_scale, node_shift, edge_scale, edge_shift = (
+            self.modulation(y)[:, None].split([node_width, node_width, edge_width, edge_width], dim=-1)
+        )  # fmt: skip
+
+        attend = self._attend_per_channel if self.per_channel else self._attend_per_head
+        attended, scores = attend(x, layout.to_square(self.edge_to_scores(e)), node_mask)
+        related = self.scores_to_edge(layout.from_square(scores)) + layout.sum_of_ends(self.node_to_edge(x))
+
+        nodes = nodes + self.node_out(attended * (1 + node_scale) + node_shift)
+        edges = edges + self.edge_out(related * (1 + edge_scale) + edge_shift)
+        graph = (
+            graph
+            + self.global_to_global(y)
+            + self.nodes_to_global(masked_statistics(x, node_mask))
+            + self.edges_to_global(masked_statistics(e, edge_mask))
+        )
+        return nodes + self.node_mlp(nodes), edges + self.edge_mlp(edges), graph + self.global_mlp(graph)
+
+    def _attend_per_head(self, x: Tensor, film: Tensor, node_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Attention output (b, n, dx) and scores (b, n, n, h)."""
+        query, key, value = self.query_key_value(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        scale, shift = film.permute(0, 3, 1, 2).chunk(2, dim=1)
+        scores = query @ key.mT / math.sqrt(query.shape[-1]) * (1 + scale) + shift
+        weights = scores.masked_fill(~node_mask[:, None, None, :], -math.inf).softmax(-1)
+        return (weights @ value).transpose(1, 2).flatten(2), scores.permute(0, 2, 3, 1)
+
+    def _attend_per_channel(self, x: Tensor, film: Tensor, node_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Attention output (b, n, dx) and scores (b, n, n, dx)."""
+        query, key, value = self.query_key_value(x).chunk(3, dim=-1)
+        scale, shift = film.chunk(2, dim=-1)
+        products = query[:, :, None] * key[:, None, :] / math.sqrt(x.shape[-1] / self.num_heads)
+        scores = products * (1 + scale) + shift
+        weights = scores.masked_fill(~node_mask[:, None, :, None], -math.inf).softmax(2)
+        return (weights * value[:, None]).sum(2), scores
+
+
+class _Norm(nn.LayerNorm):
+    """Layer norm that, under autocast, gives its result in the lower precision once for all that read it."""
+
+    def forward(self, stream: Tensor) -> Tensor:
+        normalised = super().forward(stream)
+        device = stream.device.type
+        return normalised.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else normalised
+
+
+class _Head(nn.Module):
+    """Norm and linear map to logits, starting at zero so that the residual speaks first."""
+
+    def __init__(self, width: int, num_categories: int) -> None:
+        super().__init__()
+        self.norm = _Norm(width)
+        self.linear = nn.Linear(width, num_categories)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, stream: Tensor) -> Tensor:
+        logits: Tensor = self.linear(self.norm(stream))
+        return logits
+
+
+def _mlp(inputs: int, hidden: int, outputs: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, outputs))
+
+
+def _feed_forward(width: int, hidden: int) -> nn.Module:
+    return nn.Sequential(_Norm(width), nn.Linear(width, hidden), nn.SiLU(), nn.Linear(hidden, width))

@@ -1,0 +1,89 @@
+"""Where a network keeps what it knows about pairs of nodes.
+
+    PairLayout      one vector per unordered pair i < j: (b, n(n-1)/2, d)
+    MatrixLayout    one vector per ordered pair, diagonal included: (b, n², d), as DiGress does it
+
+Attention needs the square form for a few channels; everything else on edges (norms, linear maps, pooling)
+runs on the stored form, and an unordered pair costs half of two ordered ones. Going from the square to pairs
+averages both directions, so pair features stay symmetric.
+"""
+
+from functools import lru_cache
+from typing import Literal, Protocol
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+class EdgeLayout(Protocol):
+    """How to go between the square form and the stored form of edge features, for one width n."""
+
+    def to_square(self, stored: Float[Tensor, "b m d"]) -> Float[Tensor, "b n n d"]: ...
+
+    def from_square(self, square: Float[Tensor, "b n n d"]) -> Float[Tensor, "b m d"]: ...
+
+    def sum_of_ends(self, nodes: Float[Tensor, "b n d"]) -> Float[Tensor, "b m d"]: ...
+
+    def mask(self, edge_mask: Bool[Tensor, "b n n"]) -> Bool[Tensor, "b m"]: ...
+
+
+class PairLayout:
+    """Unordered pairs, in the order (0, 1), (0, 2), …, (n-2, n-1)."""
+
+    def __init__(self, num_nodes: int, device: torch.device) -> None:
+        self.num_nodes = num_nodes
+        self.low, self.high = torch.triu_indices(num_nodes, num_nodes, offset=1, device=device)
+        num_pairs = len(self.low)
+        # The diagonal reads a row of zeros that is appended behind the last pair.
+        slots = torch.full((num_nodes, num_nodes), num_pairs, device=device)
+        slots[self.low, self.high] = slots[self.high, self.low] = torch.arange(num_pairs, device=device)
+        self.slots = slots.flatten()
+        self.forth = self.low * num_nodes + self.high
+        self.back = self.high * num_nodes + self.low
+
+    def to_square(self, stored: Float[Tensor, "b m d"]) -> Float[Tensor, "b n n d"]:
+        """Both directions read the pair; the diagonal is zero."""
+        batch, _, width = stored.shape
+        with_zeros = torch.cat([stored, stored.new_zeros(batch, 1, width)], dim=1)
+        return with_zeros.index_select(1, self.slots).view(batch, self.num_nodes, self.num_nodes, width)
+
+    def from_square(self, square: Float[Tensor, "b n n d"]) -> Float[Tensor, "b m d"]:
+        """The mean of both directions."""
+        flat = square.flatten(1, 2)
+        return (flat.index_select(1, self.forth) + flat.index_select(1, self.back)) / 2
+
+    def sum_of_ends(self, nodes: Float[Tensor, "b n d"]) -> Float[Tensor, "b m d"]:
+        """For each pair, the sum of what its two nodes hold."""
+        return nodes.index_select(1, self.low) + nodes.index_select(1, self.high)
+
+    def mask(self, edge_mask: Bool[Tensor, "b n n"]) -> Bool[Tensor, "b m"]:
+        """True at real pairs."""
+        return edge_mask.flatten(1).index_select(1, self.forth)
+
+
+class MatrixLayout:
+    """Ordered pairs, row by row."""
+
+    def __init__(self, num_nodes: int) -> None:
+        self.num_nodes = num_nodes
+
+    def to_square(self, stored: Float[Tensor, "b m d"]) -> Float[Tensor, "b n n d"]:
+        return stored.view(len(stored), self.num_nodes, self.num_nodes, -1)
+
+    def from_square(self, square: Float[Tensor, "b n n d"]) -> Float[Tensor, "b m d"]:
+        return square.flatten(1, 2)
+
+    def sum_of_ends(self, nodes: Float[Tensor, "b n d"]) -> Float[Tensor, "b m d"]:
+        return (nodes[:, :, None] + nodes[:, None, :]).flatten(1, 2)
+
+    def mask(self, edge_mask: Bool[Tensor, "b n n"]) -> Bool[Tensor, "b m"]:
+        return edge_mask.flatten(1)
+
+
+@lru_cache(maxsize=64)
+def edge_layout(kind: Literal["pairs", "matrix"], num_nodes: int, device: torch.device) -> EdgeLayout:
+    """The layout for graphs of this width, its index tables made once."""
+    # Tables made in inference mode could not be used in training afterwards.
+    with torch.inference_mode(False):
+        return PairLayout(num_nodes, device) if kind == "pairs" else MatrixLayout(num_nodes)

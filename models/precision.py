@@ -1,0 +1,24 @@
+"""Which number format a network runs in on a device.
+
+bfloat16 where it is native (AVX512-BF16 or AMX on CPUs, every recent GPU): several times faster in matrix
+products, and on CPUs bit-identical whatever the batch. Single precision elsewhere.
+"""
+
+from contextlib import AbstractContextManager
+
+import torch
+
+
+def has_native_bfloat16(device: torch.device) -> bool:
+    """Whether matrix products in bfloat16 run in hardware on this device."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return False
+
+
+def autocast(device: torch.device) -> AbstractContextManager[None]:
+    """Run a network in the device's best precision."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_native_bfloat16(device))

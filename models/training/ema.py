@@ -1,0 +1,31 @@
+"""The exponential moving average of the weights, which is what gets validated, shipped and sampled from.
+
+    average ← d · average + (1 - d) · weights,    d = min(decay, (1 + n) / (10 + n)) after n updates
+
+The growing decay keeps the random first weights from lingering (as in TensorFlow's ExponentialMovingAverage).
+Lightning's callback keeps both sets of weights in its checkpoints.
+"""
+
+import torch
+from lightning.pytorch.callbacks import WeightAveraging
+from torch import Tensor, nn
+
+
+class ExponentialMovingAverage(WeightAveraging):
+    """Averages after every optimizer step; validation sees the average."""
+
+    def __init__(self, decay: float) -> None:
+        @torch.no_grad()
+        def update(averages: list[Tensor], weights: list[Tensor], num_averaged: Tensor) -> None:
+            step = float(num_averaged)
+            torch._foreach_lerp_(averages, weights, 1 - min(decay, (1 + step) / (10 + step)))
+
+        super().__init__(use_buffers=False, multi_avg_fn=update)
+
+    @property
+    def average(self) -> nn.Module:
+        """The averaged LightningModule; only while training."""
+        if self._average_model is None:
+            raise RuntimeError("there is no average before training has begun")
+        module: nn.Module = self._average_model.module
+        return module

@@ -1,0 +1,185 @@
+"""One training run: a preset in, a checkpoint folder out, resumable at any moment.
+
+Everything a run leaves lies in one folder:
+
+    NAME/           the checkpoint folder of the averaged weights, written at every validation
+    state/last.ckpt all that is needed to go on: weights, their average, optimizer, step, minutes; every minute
+    logs/           metrics as CSV and for TensorBoard
+"""
+
+import platform
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from models.card import ModelCard, TrainingRecord
+from models.checkpoint import save_checkpoint
+from models.data.dataset import GraphData, batches
+from models.data.qm9 import load_qm9
+from models.precision import has_native_bfloat16
+from models.training.ema import ExponentialMovingAverage
+from models.training.module import DiffusionModule, denoiser_of
+from models.training.preset import Preset
+
+SAVE_EVERY = timedelta(minutes=1)
+
+
+class TrainingFolderError(ValueError):
+    """An output folder that holds another run, or none where one should go on."""
+
+
+@dataclass(frozen=True)
+class TrainingFolder:
+    """Where a run keeps its state, its logs and its result."""
+
+    root: Path
+    name: str
+
+    @property
+    def state(self) -> Path:
+        """The last saved state."""
+        return self.root / "state" / "last.ckpt"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint folder of the averaged weights."""
+        return self.root / self.name
+
+
+def train(preset: Preset, out: Path, *, resume: bool, devices: str = "auto", progress: bool = True) -> Path:
+    """Train a preset and return its checkpoint folder.
+
+    Raises:
+        TrainingFolderError: if `out` holds a run and `resume` is not set, or none and it is.
+    """
+    folder = TrainingFolder(out, preset.name)
+    if folder.state.exists() and not resume:
+        raise TrainingFolderError(f"{out} holds a run already; go on with it by --resume, or choose another --out")
+    if resume and not folder.state.exists():
+        raise TrainingFolderError(f"{out} holds no run to resume; leave --resume out to start one")
+
+    torch.set_flush_denormal(True)
+    torch.set_float32_matmul_precision("high")
+    data = load_data(preset)
+    card = describe(preset, data)
+    module = DiffusionModule(card, preset.training)
+    average = ExponentialMovingAverage(preset.training.ema_decay)
+    config = preset.training
+    trainer = Trainer(
+        devices=devices,
+        max_epochs=-1,
+        max_steps=config.max_steps,
+        precision="bf16-mixed" if has_native_bfloat16(_training_device()) else "32-true",
+        val_check_interval=config.validation_steps,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        log_every_n_steps=50,
+        logger=[CSVLogger(out, name="logs", version=""), TensorBoardLogger(out, name="logs", version="")],
+        callbacks=[
+            average,
+            ModelCheckpoint(
+                folder.state.parent,
+                filename="last",
+                train_time_interval=SAVE_EVERY,
+                save_on_exception=True,
+                enable_version_counter=False,
+            ),
+            ExportAverage(card, preset, folder.checkpoint, average),
+            *([TQDMProgressBar(refresh_rate=20)] if progress else []),
+        ],
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+    )
+    trainer.fit(
+        module,
+        batches(data.train, batch_size=config.batch_size, seed=config.seed),
+        batches(data.validation[: config.validation_graphs], batch_size=config.batch_size),
+        ckpt_path=folder.state if resume else None,
+        weights_only=True,
+    )
+    trainer.save_checkpoint(folder.state)
+    return folder.checkpoint
+
+
+def load_data(preset: Preset) -> GraphData:
+    """The data set that a preset names."""
+    match preset.dataset:
+        case "qm9":
+            return load_qm9()
+
+
+def describe(preset: Preset, data: GraphData) -> ModelCard:
+    """The card of a model that has not been trained yet."""
+    return ModelCard(
+        name=preset.name,
+        version=preset.version,
+        description=preset.description,
+        licence=preset.licence,
+        domain="molecule",
+        node_types=data.node_types,
+        edge_types=data.edge_types,
+        node_marginals=data.node_marginals(),
+        edge_marginals=data.edge_marginals(),
+        size_distribution=data.size_distribution(),
+        max_nodes=data.max_nodes,
+        diffusion=preset.diffusion,
+        features=preset.features,
+        network=preset.network,
+        sampling=preset.sampling,
+        training=TrainingRecord(
+            dataset=data.name,
+            split=data.split,
+            num_graphs=len(data.train),
+            preset=preset.name,
+            seed=preset.training.seed,
+            gradient_steps=0,
+            batch_size=preset.training.batch_size,
+            minutes=0.0,
+            hardware=_hardware(),
+            code_version=version("digress-serve"),
+            finished=False,
+            notes=[*data.notes, *preset.notes],
+        ),
+    )
+
+
+class ExportAverage(Callback):
+    """Writes the averaged weights as a checkpoint folder after every validation and at the end."""
+
+    def __init__(self, card: ModelCard, preset: Preset, folder: Path, average: ExponentialMovingAverage) -> None:
+        self.card, self.preset, self.folder, self.average = card, preset, folder, average
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._export(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._export(trainer, pl_module)
+
+    def _export(self, trainer: Trainer, module: LightningModule) -> None:
+        if not trainer.is_global_zero or not isinstance(module, DiffusionModule) or self.card.training is None:
+            return
+        record = self.card.training.model_copy(
+            update={
+                "gradient_steps": trainer.global_step,
+                "minutes": round(module.clock.minutes, 2),
+                "finished": module.progress >= 1,
+            }
+        )
+        card = self.card.model_copy(update={"training": record})
+        save_checkpoint(card, denoiser_of(self.average.average), self.folder)
+
+
+def _training_device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _hardware() -> str:
+    if torch.cuda.is_available():
+        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
+    return f"{torch.get_num_threads()} thread(s) of {platform.processor() or platform.machine()}"

@@ -1,0 +1,77 @@
+"""The engine: loaded models, and the drawing of a job's graphs.
+
+A model is loaded once per process, the first time a job asks for it, and stays.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+
+from app.schemas import CompletedRequest, SizeRange
+from models.card import ModelCard, read_cards
+from models.checkpoint import load_checkpoint
+from models.generation import GeneratedBatch, GenerationPlan, Progress, generate
+from models.networks.denoiser import Denoiser
+
+
+class UnknownModel(LookupError):
+    """A job for a model that this worker does not have."""
+
+
+class Engine:
+    """Draws graphs with the checkpoints of one folder, on one device."""
+
+    def __init__(self, checkpoints: Path, device: torch.device) -> None:
+        self._folder = checkpoints
+        self._device = device
+        self._models: dict[str, tuple[ModelCard, Denoiser]] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """Models there are to load."""
+        return list(read_cards(self._folder))
+
+    def model(self, name: str) -> tuple[ModelCard, Denoiser]:
+        """A model, loaded if it was not yet.
+
+        Raises:
+            UnknownModel: if there is no such checkpoint.
+            CardError: if the checkpoint is broken.
+        """
+        if name not in self._models:
+            if name not in self.names:
+                raise UnknownModel(f"this worker has no model {name!r}")
+            self._models[name] = load_checkpoint(self._folder / name, self._device)
+        return self._models[name]
+
+    def generate(self, request: CompletedRequest, on_progress: Callable[[Progress], None]) -> Iterator[GeneratedBatch]:
+        """The graphs of a request, batch by batch; `on_progress` may raise to stop."""
+        card, denoiser = self.model(request.model)
+        return generate(card, denoiser, plan(request, card), on_progress)
+
+
+def plan(request: CompletedRequest, card: ModelCard) -> GenerationPlan:
+    """What a request asks of the sampler."""
+    match request.num_nodes:
+        case None:
+            smallest, largest = 1, card.max_nodes
+        case SizeRange(min=smallest, max=largest):
+            pass
+        case int(size):
+            smallest = largest = size
+    return GenerationPlan(
+        num_graphs=request.num_graphs,
+        min_nodes=smallest,
+        max_nodes=largest,
+        seed=request.seed,
+        grid=card.sampling.grid,
+        num_steps=request.num_steps,
+    )
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a setting; "auto" is the GPU if there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)

@@ -1,0 +1,98 @@
+"""The one function that workers run: a request in, graphs in the job's record."""
+
+import time
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+from rq.timeouts import JobTimeoutException
+
+from app.schemas import CompletedRequest, Graph, JobSummary, Problem
+from models.card import CardError, ModelCard
+from worker.encoding import encode
+from worker.engine import Engine, UnknownModel
+from worker.records import JobRecord
+
+_log = structlog.get_logger(__name__)
+
+
+class GenerationJob:
+    """What RQ calls for `app.schemas.JOB_FUNCTION`."""
+
+    def __init__(self, engine: Engine, redis: Redis, *, ttl_seconds: int) -> None:
+        self._engine, self._redis, self._ttl = engine, redis, ttl_seconds
+
+    def __call__(self, job_id: str, payload: dict[str, Any]) -> None:
+        """Draw the graphs of a `CompletedRequest`, and record how it went.
+
+        Raises:
+            RedisError: if the outcome cannot be recorded; RQ then tries the job again, and its seed gives the same graphs.
+        """
+        record = self.record(job_id)
+        log = _log.bind(job_id=job_id)
+        record.start()
+        try:
+            request = CompletedRequest.model_validate(payload)
+            graphs, summary = self._draw(request, record)
+        except RedisError:
+            raise
+        except JobTimeoutException:
+            log.warning("job took too long")
+            record.fail(
+                _problem(
+                    HTTPStatus.GATEWAY_TIMEOUT,
+                    "the job took longer than the service allows; ask for fewer graphs or steps",
+                )
+            )
+        except (UnknownModel, CardError) as error:
+            log.error("model cannot be used", error=str(error))
+            record.fail(_problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error)))
+        except Exception:
+            log.exception("job failed")
+            record.fail(
+                _problem(
+                    HTTPStatus.INTERNAL_SERVER_ERROR,
+                    "the worker failed in a way it did not foresee; the fault is logged",
+                )
+            )
+        else:
+            record.succeed(graphs, summary)
+            log.info("job succeeded", model=request.model, num_graphs=len(graphs), seconds=summary.seconds)
+
+    def abandoned(self, job_id: str) -> None:
+        """Every worker that took the job has died over it."""
+        self.record(job_id).fail(
+            _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "workers died over this job, again and again; it is given up")
+        )
+
+    def record(self, job_id: str) -> JobRecord:
+        """The record of a job."""
+        return JobRecord(self._redis, job_id, ttl_seconds=self._ttl)
+
+    def _draw(self, request: CompletedRequest, record: JobRecord) -> tuple[list[Graph], JobSummary]:
+        started = time.perf_counter()
+        card, _ = self._engine.model(request.model)
+        drawn = dict(pair for batch in self._engine.generate(request, record.progress) for pair in encode(batch, card))
+        graphs = [drawn[index] for index in range(request.num_graphs)]
+        return graphs, summarise(graphs, card, seconds=time.perf_counter() - started)
+
+
+def summarise(graphs: Sequence[Graph], card: ModelCard, *, seconds: float) -> JobSummary:
+    """Counts over a job's graphs."""
+    summary = JobSummary(num_graphs=len(graphs), seconds=round(seconds, 3))
+    if card.domain != "molecule":
+        return summary
+    valid = [graph.graph["smiles"] for graph in graphs if graph.graph["valid"]]
+    counts = {
+        "valid": len(valid),
+        "valid_and_connected": sum("." not in smiles for smiles in valid),
+        "unique": len(set(valid)),
+    }
+    return summary.model_copy(update=counts)
+
+
+def _problem(status: HTTPStatus, detail: str) -> Problem:
+    return Problem(title=status.phrase, status=status, detail=detail)

@@ -1,0 +1,110 @@
+"""The RQ worker: takes jobs from Redis, one at a time, and runs the one function it knows.
+
+What differs from RQ's SimpleWorker, and why:
+
+- Messages are JSON, and a job's function is looked up in a table of one: a dotted name in Redis imports nothing.
+- A lease is `LEASE_SECONDS` long and renewed by a thread, so a job of a worker that died is taken over soon,
+  not after the job's whole time limit.
+- The same thread says that the worker lives, for `GET /health/ready`.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import SimpleWorker
+from rq.exceptions import AbandonedJobError
+from rq.executions import Execution
+from rq.job import Job
+from rq.queue import Queue
+from rq.serializers import JSONSerializer
+
+from app.schemas import JOB_FUNCTION, QUEUE, WORKER_SILENCE_SECONDS, WORKERS_KEY
+from worker.jobs import GenerationJob
+
+LEASE_SECONDS = 30
+HEARTBEAT_SECONDS = 5
+MAINTENANCE_SECONDS = 10
+
+_log = structlog.get_logger(__name__)
+
+
+class ForbiddenFunction(PermissionError):
+    """A message that asks for another function than the one this worker runs."""
+
+
+def allow_only(function: Callable[..., Any]) -> type[Job]:
+    """A job class whose every instance calls `function`, under the one name it has, and has no callbacks."""
+
+    class AllowedJob(Job):
+        @property
+        def func(self) -> Callable[..., Any]:
+            if self.func_name != JOB_FUNCTION or self.instance is not None:
+                raise ForbiddenFunction(f"job {self.id} asks for {self.func_name!r}, but only {JOB_FUNCTION!r} is run")
+            return function
+
+        success_callback = failure_callback = stopped_callback = property(lambda self: None)
+
+    return AllowedJob
+
+
+class GenerationWorker(SimpleWorker):
+    """One job at a time on one engine."""
+
+    def __init__(self, function: GenerationJob, redis: Redis) -> None:
+        self._function = function
+        self._running: tuple[Job, Execution] | None = None
+        self._ended = threading.Event()
+        super().__init__(
+            [Queue(QUEUE, connection=redis, serializer=JSONSerializer)],
+            connection=redis,
+            job_class=allow_only(function),
+            serializer=JSONSerializer,
+            worker_ttl=2 * LEASE_SECONDS,
+            maintenance_interval=MAINTENANCE_SECONDS,
+            exception_handlers=[self._give_up_abandoned],
+            log_job_description=False,
+        )
+
+    def run(self) -> None:
+        """Take jobs until asked to stop by SIGINT or SIGTERM; a job under way is finished first."""
+        heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        heart.start()
+        try:
+            self.work(logging_level="WARNING")
+        finally:
+            self._ended.set()
+            heart.join(timeout=HEARTBEAT_SECONDS)
+            self.connection.zrem(WORKERS_KEY, self.name)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        execution = self.prepare_execution(job)
+        self._running = (job, execution)
+        try:
+            self.perform_job(job, queue, execution)
+        finally:
+            self._running = None
+        self.set_state("idle")
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        return LEASE_SECONDS
+
+    def _beat(self) -> None:
+        while not self._ended.is_set():
+            try:
+                seconds, _ = self.connection.time()
+                self.connection.zadd(WORKERS_KEY, {self.name: seconds})
+                self.connection.zremrangebyscore(WORKERS_KEY, "-inf", seconds - 10 * WORKER_SILENCE_SECONDS)
+                if running := self._running:
+                    self.maintain_heartbeats(*running)
+            except RedisError as error:
+                _log.warning("heartbeat failed", error=str(error))
+            self._ended.wait(HEARTBEAT_SECONDS)
+
+    def _give_up_abandoned(self, job: Job, kind: type[BaseException], *_: Any) -> bool:
+        if kind is AbandonedJobError and not (job.retries_left and job.retries_left > 0):
+            self._function.abandoned(job.id)
+        return True
