@@ -38,6 +38,7 @@ from app.schemas import (
 
 # Times that a job is tried again after a worker died over it.
 _MAX_RETRIES = 2
+_RQ_TTL = 60
 _FINAL_EVENTS = {status.value for status in JobStatus if status.is_final}
 
 
@@ -75,8 +76,9 @@ class JobQueue:
             args=(job_id, request.model_dump(mode="json")),
             job_id=job_id,
             timeout=self._timeout,
-            result_ttl=0,
-            failure_ttl=self._ttl,
+            # RQ keeps nothing of use to us, but deletes at once (0) only jobs that never lost a worker.
+            result_ttl=_RQ_TTL,
+            failure_ttl=_RQ_TTL,
             retry=Retry(max=_MAX_RETRIES),
         )
         return job_id

@@ -37,6 +37,19 @@ class DiffusionConfig(_Section):
         int, Field(ge=1, le=10_000, description="T: the last timestep of the forward process.")
     ] = 500
     prior: Prior = "marginal"
+    min_timestep: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Earliest time the network is trained at and asked at; nearer to the clean graph it is asked as if at this one.",
+        ),
+    ] = 1
+
+    @model_validator(mode="after")
+    def _times_in_order(self) -> "DiffusionConfig":
+        if self.min_timestep > self.num_timesteps:
+            raise ValueError(f"min_timestep = {self.min_timestep} exceeds num_timesteps = {self.num_timesteps}")
+        return self
 
 
 class FeatureConfig(_Section):

@@ -23,7 +23,7 @@ def main() -> None:
     patient = Retry(ExponentialWithJitterBackoff(cap=2, base=0.1), 60)
     redis = Redis.from_url(str(settings.redis_url), retry=patient, health_check_interval=30)
     function = GenerationJob(engine, redis, ttl_seconds=settings.job_ttl_seconds)
-    GenerationWorker(function, redis).run()
+    GenerationWorker(function, redis, lease_seconds=settings.lease_seconds).run()
 
 
 if __name__ == "__main__":

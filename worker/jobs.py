@@ -33,6 +33,9 @@ class GenerationJob:
         """
         record = self.record(job_id)
         log = _log.bind(job_id=job_id)
+        if (status := record.status()) is None or status.is_final:
+            log.warning("nothing to do for this job", status=status)
+            return
         record.start()
         try:
             request = CompletedRequest.model_validate(payload)
@@ -62,11 +65,12 @@ class GenerationJob:
             record.succeed(graphs, summary)
             log.info("job succeeded", model=request.model, num_graphs=len(graphs), seconds=summary.seconds)
 
-    def abandoned(self, job_id: str) -> None:
-        """Every worker that took the job has died over it."""
-        self.record(job_id).fail(
-            _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "workers died over this job, again and again; it is given up")
-        )
+    def give_up(self, job_id: str) -> None:
+        """RQ will not try the job again: every worker that took it died, or could not record how it went."""
+        record = self.record(job_id)
+        if (status := record.status()) is not None and not status.is_final:
+            detail = "the job was tried several times and never came to an end"
+            record.fail(_problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail))
 
     def record(self, job_id: str) -> JobRecord:
         """The record of a job."""

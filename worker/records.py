@@ -27,6 +27,11 @@ class JobRecord:
         self._redis, self._id, self._ttl = redis, job_id, ttl_seconds
         self._last_progress = 0.0
 
+    def status(self) -> JobStatus | None:
+        """Where the job is; None if the API knows no such job, or no longer."""
+        status = self._redis.hget(record_key(self._id), "status")
+        return JobStatus(status.decode()) if isinstance(status, bytes) else None
+
     def start(self) -> None:
         """The job is being computed."""
         with self._redis.pipeline() as pipeline:

@@ -3,7 +3,7 @@
 What differs from RQ's SimpleWorker, and why:
 
 - Messages are JSON, and a job's function is looked up in a table of one: a dotted name in Redis imports nothing.
-- A lease is `LEASE_SECONDS` long and renewed by a thread, so a job of a worker that died is taken over soon,
+- A lease is short and renewed by a thread, so a job of a worker that died is taken over soon,
   not after the job's whole time limit.
 - The same thread says that the worker lives, for `GET /health/ready`.
 """
@@ -16,7 +16,7 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import SimpleWorker
-from rq.exceptions import AbandonedJobError
+from rq.exceptions import StopRequested
 from rq.executions import Execution
 from rq.job import Job
 from rq.queue import Queue
@@ -24,10 +24,6 @@ from rq.serializers import JSONSerializer
 
 from app.schemas import JOB_FUNCTION, QUEUE, WORKER_SILENCE_SECONDS, WORKERS_KEY
 from worker.jobs import GenerationJob
-
-LEASE_SECONDS = 30
-HEARTBEAT_SECONDS = 5
-MAINTENANCE_SECONDS = 10
 
 _log = structlog.get_logger(__name__)
 
@@ -54,8 +50,10 @@ def allow_only(function: Callable[..., Any]) -> type[Job]:
 class GenerationWorker(SimpleWorker):
     """One job at a time on one engine."""
 
-    def __init__(self, function: GenerationJob, redis: Redis) -> None:
+    def __init__(self, function: GenerationJob, redis: Redis, *, lease_seconds: int) -> None:
         self._function = function
+        self._lease_seconds = lease_seconds
+        self._heartbeat_seconds = min(lease_seconds / 3, WORKER_SILENCE_SECONDS / 3)
         self._running: tuple[Job, Execution] | None = None
         self._ended = threading.Event()
         super().__init__(
@@ -63,21 +61,24 @@ class GenerationWorker(SimpleWorker):
             connection=redis,
             job_class=allow_only(function),
             serializer=JSONSerializer,
-            worker_ttl=2 * LEASE_SECONDS,
-            maintenance_interval=MAINTENANCE_SECONDS,
-            exception_handlers=[self._give_up_abandoned],
+            worker_ttl=2 * lease_seconds,
+            maintenance_interval=self.dequeue_timeout,
+            exception_handlers=[self._give_up],
             log_job_description=False,
         )
 
     def run(self) -> None:
         """Take jobs until asked to stop by SIGINT or SIGTERM; a job under way is finished first."""
+        self._install_signal_handlers()  # type: ignore[no-untyped-call]
         heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         heart.start()
         try:
             self.work(logging_level="WARNING")
+        except StopRequested:
+            _log.info("stopped before the first job")
         finally:
             self._ended.set()
-            heart.join(timeout=HEARTBEAT_SECONDS)
+            heart.join(timeout=self._heartbeat_seconds)
             self.connection.zrem(WORKERS_KEY, self.name)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
@@ -89,8 +90,13 @@ class GenerationWorker(SimpleWorker):
             self._running = None
         self.set_state("idle")
 
+    @property
+    def dequeue_timeout(self) -> int:
+        # Maintenance, which finds the jobs of dead workers, runs between two waits for a job.
+        return max(self._lease_seconds // 3, 1)
+
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
-        return LEASE_SECONDS
+        return self._lease_seconds
 
     def _beat(self) -> None:
         while not self._ended.is_set():
@@ -102,9 +108,9 @@ class GenerationWorker(SimpleWorker):
                     self.maintain_heartbeats(*running)
             except RedisError as error:
                 _log.warning("heartbeat failed", error=str(error))
-            self._ended.wait(HEARTBEAT_SECONDS)
+            self._ended.wait(self._heartbeat_seconds)
 
-    def _give_up_abandoned(self, job: Job, kind: type[BaseException], *_: Any) -> bool:
-        if kind is AbandonedJobError and not (job.retries_left and job.retries_left > 0):
-            self._function.abandoned(job.id)
+    def _give_up(self, job: Job, *exception: Any) -> bool:
+        if not job.should_retry:
+            self._function.give_up(job.id)
         return True

@@ -33,7 +33,7 @@ class CategoricalNoise(nn.Module):
     alpha_bar: Tensor
     prior: Tensor
 
-    def __init__(self, alpha_bar: Float[Tensor, " T+1"], prior: Float[Tensor, " k"]) -> None:
+    def __init__(self, alpha_bar: Float[Tensor, " times"], prior: Float[Tensor, " k"]) -> None:
         super().__init__()
         total = float(prior.sum())
         if prior.min() < 0 or abs(total - 1) > 1e-4:

@@ -23,7 +23,7 @@ FLOOR = 1e-9
 COSINE_OFFSET = 0.008
 
 
-def alpha_bar(config: DiffusionConfig) -> Float[Tensor, " T+1"]:
+def alpha_bar(config: DiffusionConfig) -> Float[Tensor, " times"]:
     """ᾱ_0 … ᾱ_T of the named schedule, in double precision."""
     time = torch.linspace(0, 1, config.num_timesteps + 1, dtype=torch.float64)
     match config.schedule:

@@ -9,6 +9,10 @@ The residual is what is known without any network. "posterior" is Bayes' rule fo
 which already knows how much noise there is at t, so that the network only learns what the rest of the graph adds.
 "one_hot" adds the noisy category itself, as DiGress does (arXiv:2209.14734, appendix C).
 
+Below `min_timestep` the network is asked as if t were that. There the forward process leaves almost everything
+as it was, so a network trained on it trusts z_t blindly; but a sampler's z_t also carries the network's own
+mistakes, and these it must stay willing to mend.
+
 Inputs are differentiable functions of the one-hot noisy graph.
 """
 
@@ -48,6 +52,7 @@ class Denoiser(nn.Module):
             num_edge_types=len(card.edge_types),
         )
         self.edge_layout = card.network.edge_layout
+        self.min_timestep = card.diffusion.min_timestep
         self.posterior_residual = card.network.residual == "posterior"
         self.register_buffer("node_marginals", torch.tensor(card.node_marginals), persistent=False)
         self.register_buffer("edge_marginals", torch.tensor(card.edge_marginals), persistent=False)
@@ -62,12 +67,15 @@ class Denoiser(nn.Module):
 
     def forward(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> GraphLogits:
         """Logits of p̂(x | z_t) over the card's node and edge types (never the mask state), in single precision."""
+        t = t.clamp(min=self.min_timestep)
         nodes = F.one_hot(graph.nodes, len(self.node_noise.prior)).float()
         edges = F.one_hot(graph.edges, len(self.edge_noise.prior)).float()
         node_mask = graph.node_mask
         layout = edge_layout(self.edge_layout, graph.max_nodes, nodes.device)
 
         with torch.autocast(nodes.device.type, enabled=False):
+            node_residual = self._residual(nodes, self.node_noise, self.node_marginals, t)
+            edge_residual = self._residual(edges, self.edge_noise, self.edge_marginals, t)
             node_inputs, edge_inputs, global_inputs = self.inputs(nodes, edges, graph, t=t, noise=self.edge_noise)
         node_out, edge_out = self.network(
             node_inputs,
@@ -79,9 +87,7 @@ class Denoiser(nn.Module):
         )
         edge_logits = layout.to_square(edge_out.float())
         return GraphLogits(
-            node_out.float() + self._residual(nodes, self.node_noise, self.node_marginals, t),
-            (edge_logits + edge_logits.transpose(1, 2)) / 2
-            + self._residual(edges, self.edge_noise, self.edge_marginals, t),
+            node_out.float() + node_residual, (edge_logits + edge_logits.transpose(1, 2)) / 2 + edge_residual
         )
 
     def _residual(self, noisy: Tensor, noise: CategoricalNoise, marginals: Tensor, t: Tensor) -> Tensor:

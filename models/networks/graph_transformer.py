@@ -55,7 +55,12 @@ class GraphTransformer(nn.Module):
         edge_mask: Bool[Tensor, "b m"],
     ) -> tuple[Float[Tensor, "b n k"], Float[Tensor, "b m l"]]:
         """Logits of the clean node and edge categories."""
-        nodes, edges, graph = self.embed_nodes(nodes), self.embed_edges(edges), self.embed_global(graph)
+        # The streams stay in single precision: under autocast only what is added to them is rounded.
+        nodes, edges, graph = (
+            self.embed_nodes(nodes).float(),
+            self.embed_edges(edges).float(),
+            self.embed_global(graph).float(),
+        )
         for layer in self.layers:
             nodes, edges, graph = layer(nodes, edges, graph, layout=layout, node_mask=node_mask, edge_mask=edge_mask)
         return self.node_head(nodes), self.edge_head(edges)
@@ -76,6 +81,7 @@ class GraphTransformerLayer(nn.Module):
         self.edge_to_scores = nn.Linear(edge, 2 * score_width)
         self.scores_to_edge = nn.Linear(score_width, edge)
         self.node_to_edge = nn.Linear(node, edge, bias=False)
+        self.edges_to_node = nn.Linear(edge, node, bias=False)
         self.node_out, self.edge_out = nn.Linear(node, node), nn.Linear(edge, edge)
         self.modulation = nn.Linear(wide, 2 * node + 2 * edge)
         self.global_to_global = nn.Linear(wide, wide)
@@ -104,6 +110,7 @@ class GraphTransformerLayer(nn.Module):
 
         attend = self._attend_per_channel if self.per_channel else self._attend_per_head
         attended, scores = attend(x, layout.to_square(self.edge_to_scores(e)), node_mask)
+        attended = attended + self.edges_to_node(layout.sum_at_nodes(e, edge_mask) * _rsqrt_count(node_mask))
         related = self.scores_to_edge(layout.from_square(scores)) + layout.sum_of_ends(self.node_to_edge(x))
 
         nodes = nodes + self.node_out(attended * (1 + node_scale) + node_shift)
@@ -156,6 +163,11 @@ class _Head(nn.Module):
     def forward(self, stream: Tensor) -> Tensor:
         logits: Tensor = self.linear(self.norm(stream))
         return logits
+
+
+def _rsqrt_count(node_mask: Tensor) -> Tensor:
+    """1/√n per graph: keeps a sum over the pairs of a node near one in size, and still a sum."""
+    return node_mask.sum(1).clamp(min=1).rsqrt()[:, None, None]
 
 
 def _mlp(inputs: int, hidden: int, outputs: int) -> nn.Module:

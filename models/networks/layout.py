@@ -9,23 +9,11 @@ averages both directions, so pair features stay symmetric.
 """
 
 from functools import lru_cache
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-
-
-class EdgeLayout(Protocol):
-    """How to go between the square form and the stored form of edge features, for one width n."""
-
-    def to_square(self, stored: Float[Tensor, "b m d"]) -> Float[Tensor, "b n n d"]: ...
-
-    def from_square(self, square: Float[Tensor, "b n n d"]) -> Float[Tensor, "b m d"]: ...
-
-    def sum_of_ends(self, nodes: Float[Tensor, "b n d"]) -> Float[Tensor, "b m d"]: ...
-
-    def mask(self, edge_mask: Bool[Tensor, "b n n"]) -> Bool[Tensor, "b m"]: ...
 
 
 class PairLayout:
@@ -41,6 +29,9 @@ class PairLayout:
         self.slots = slots.flatten()
         self.forth = self.low * num_nodes + self.high
         self.back = self.high * num_nodes + self.low
+        # Node by pair: 1 where the node is an end of the pair.
+        nodes = torch.arange(num_nodes, device=device)[:, None]
+        self.incidence = ((nodes == self.low) | (nodes == self.high)).float()
 
     def to_square(self, stored: Float[Tensor, "b m d"]) -> Float[Tensor, "b n n d"]:
         """Both directions read the pair; the diagonal is zero."""
@@ -56,6 +47,11 @@ class PairLayout:
     def sum_of_ends(self, nodes: Float[Tensor, "b n d"]) -> Float[Tensor, "b m d"]:
         """For each pair, the sum of what its two nodes hold."""
         return nodes.index_select(1, self.low) + nodes.index_select(1, self.high)
+
+    def sum_at_nodes(self, stored: Float[Tensor, "b m d"], mask: Bool[Tensor, "b m"]) -> Float[Tensor, "b n d"]:
+        """For each node, the sum over the real pairs that it belongs to."""
+        total: Tensor = self.incidence.to(stored.dtype) @ (stored * mask[..., None])
+        return total
 
     def mask(self, edge_mask: Bool[Tensor, "b n n"]) -> Bool[Tensor, "b m"]:
         """True at real pairs."""
@@ -77,8 +73,14 @@ class MatrixLayout:
     def sum_of_ends(self, nodes: Float[Tensor, "b n d"]) -> Float[Tensor, "b m d"]:
         return (nodes[:, :, None] + nodes[:, None, :]).flatten(1, 2)
 
+    def sum_at_nodes(self, stored: Float[Tensor, "b m d"], mask: Bool[Tensor, "b m"]) -> Float[Tensor, "b n d"]:
+        return self.to_square(stored * mask[..., None]).sum(2)
+
     def mask(self, edge_mask: Bool[Tensor, "b n n"]) -> Bool[Tensor, "b m"]:
         return edge_mask.flatten(1)
+
+
+EdgeLayout = PairLayout | MatrixLayout
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ STATISTICS = 4
 _SMALLEST_VARIANCE = 1e-6
 
 
-def masked_statistics(elements: Float[Tensor, "b m d"], mask: Bool[Tensor, "b m"]) -> Float[Tensor, "b 4d"]:
+def masked_statistics(elements: Float[Tensor, "b m d"], mask: Bool[Tensor, "b m"]) -> Float[Tensor, "b _"]:
     """Mean, minimum, maximum, standard deviation; zeros for a graph that has no such element."""
     count = mask.sum(1, keepdim=True)
     absent = (~mask * torch.finfo(torch.float32).max)[..., None]

@@ -126,7 +126,7 @@ class DiffusionModule(LightningModule):
         return warmup * (0.5 + 0.5 * math.cos(math.pi * self.progress))
 
     def _draw_time(self, seeds: Int[Tensor, " b"]) -> Int[Tensor, " b"]:
-        """T in 1 … T: never 0, where there is nothing to learn."""
+        """Times from min_timestep to T; never 0, where there is nothing to learn."""
         fraction = uniforms(
             seeds,
             step=torch.zeros_like(seeds),
@@ -135,7 +135,8 @@ class DiffusionModule(LightningModule):
         )[:, 0]
         if self.config.time_distortion == "polydec":
             fraction = fraction.square()
-        return (fraction * self.denoiser.num_timesteps).long() + 1
+        first, last = self.denoiser.min_timestep, self.denoiser.num_timesteps
+        return first + (fraction * (last - first + 1)).long()
 
     def _loss(self, clean: GraphBatch, t: Int[Tensor, " b"], seeds: Int[Tensor, " b"]) -> CrossEntropy:
         noisy = corrupt(clean, t, seeds, node_noise=self.denoiser.node_noise, edge_noise=self.denoiser.edge_noise)

@@ -35,7 +35,7 @@ class TrainingConfig(BaseModel):
     edge_weight: Annotated[float, Field(gt=0, description="λ_E of the loss.")] = 5.0
     time_distortion: Annotated[
         Literal["uniform", "polydec"],
-        Field(description="Density of t in training; 'polydec' draws t/T = u², more often near the clean graph."),
+        Field(description="Density of t in training; 'polydec' draws by u², more often near the clean graph."),
     ] = "uniform"
     validation_steps: Annotated[int, Field(ge=1, description="Gradient steps between validations.")] = 2_000
     validation_graphs: Annotated[int, Field(ge=1)] = 2_048

@@ -68,7 +68,9 @@ def train(preset: Preset, out: Path, *, resume: bool, devices: str = "auto", pro
     torch.set_float32_matmul_precision("high")
     data = load_data(preset)
     card = describe(preset, data)
-    module = DiffusionModule(card, preset.training)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(preset.training.seed)  # torch initialises weights from its global generator only
+        module = DiffusionModule(card, preset.training)
     average = ExponentialMovingAverage(preset.training.ema_decay)
     config = preset.training
     trainer = Trainer(

@@ -1,0 +1,259 @@
+"""The HTTP contract, against a real Valkey; no worker runs, so jobs stay queued."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+
+from app.main import build, create_app
+from app.queue import JobQueue
+from app.settings import Settings
+from tests.conftest import make_card
+from tests.servers import free_port, valkey
+
+PROBLEM = "application/problem+json"
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with valkey(tmp_path_factory.mktemp("valkey")) as url:
+        yield url
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[TestClient]:
+    with make_client(redis_url) as client:
+        yield client
+
+
+def make_client(url: str, *, max_graphs: int = 10_000) -> TestClient:
+    card = make_card()
+    card = card.model_copy(update={"sampling": card.sampling.model_copy(update={"max_graphs": max_graphs})})
+    queue = JobQueue(Redis.from_url(url), AsyncRedis.from_url(url), job_timeout_seconds=60, job_ttl_seconds=600)
+    return TestClient(create_app(queue, {"tiny": card}, Settings()), raise_server_exceptions=False)
+
+
+def test_a_request_is_accepted_with_its_defaults_filled_in(client: TestClient) -> None:
+    answer = client.post("/generate", json={"model": "tiny"})
+
+    job = answer.json()
+    assert answer.status_code == 202
+    assert answer.headers["Location"] == f"/jobs/{job['id']}" == job["links"]["self"]
+    assert job["status"] == "queued"
+    assert job["kind"] == "unconditional"
+    assert job["graphs"] is job["error"] is job["summary"] is job["started_at"] is None
+    seed = job["request"].pop("seed")
+    assert 0 <= seed < 2**53
+    assert job["request"] == {
+        "model": "tiny",
+        "num_graphs": 1,
+        "num_nodes": None,
+        "sampler": "ancestral",
+        "num_steps": 10,
+    }
+    assert job["progress"] == {"fraction": 0, "graphs_done": 0, "num_graphs": 1}
+    assert client.get(answer.headers["Location"]).json()["id"] == job["id"]
+
+
+def test_a_fixed_seed_is_kept_and_two_unseeded_requests_differ(client: TestClient) -> None:
+    seeds = [
+        client.post("/generate", json={"model": "tiny", "seed": seed}).json()["request"]["seed"]
+        for seed in (7, None, None)
+    ]
+
+    assert seeds[0] == 7
+    assert seeds[1] != seeds[2]
+
+
+def test_waiting_in_vain_is_answered_in_time_with_202(client: TestClient) -> None:
+    started = time.monotonic()
+
+    answer = client.post("/generate", json={"model": "tiny"}, headers={"Prefer": "respond-async, wait=1"})
+
+    assert 0.9 < time.monotonic() - started < 5
+    assert answer.status_code == 202
+    assert "Preference-Applied" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "words"),
+    [
+        ({}, "model", "required"),
+        ({"model": "nope"}, "model", "there are tiny"),
+        ({"model": 3}, "model", "valid string"),
+        ({"model": "tiny", "num_graphs": 0}, "num_graphs", "greater than or equal to 1"),
+        ({"model": "tiny", "num_graphs": 10_001}, "num_graphs", "less than or equal to 10000"),
+        ({"model": "tiny", "num_graphs": "3"}, "num_graphs", "valid integer, not '3'"),
+        ({"model": "tiny", "num_graphs": 1.5}, "num_graphs", "valid integer"),
+        ({"model": "tiny", "num_graphs": True}, "num_graphs", "valid integer"),
+        ({"model": "tiny", "num_nodes": 0}, "num_nodes", "greater than or equal to 1"),
+        ({"model": "tiny", "num_nodes": 10}, "num_nodes", "1 to 9 nodes"),
+        ({"model": "tiny", "num_nodes": "many"}, "num_nodes", "valid integer"),
+        ({"model": "tiny", "num_nodes": {"min": 2, "max": 10}}, "num_nodes", "1 to 9 nodes"),
+        ({"model": "tiny", "num_nodes": {"min": 5, "max": 2}}, "num_nodes", "min = 5 must not exceed max = 2"),
+        ({"model": "tiny", "num_nodes": {"min": 5}}, "num_nodes.max", "required"),
+        ({"model": "tiny", "num_nodes": {"min": "1", "max": 5}}, "num_nodes.min", "valid integer"),
+        ({"model": "tiny", "seed": -1}, "seed", "greater than or equal to 0"),
+        ({"model": "tiny", "seed": 2**53}, "seed", "less than or equal to"),
+        ({"model": "tiny", "sampler": "magic"}, "sampler", "'ancestral', not 'magic'"),
+        ({"model": "tiny", "num_steps": 0}, "num_steps", "greater than or equal to 1"),
+        ({"model": "tiny", "num_steps": 51}, "num_steps", "50 timesteps"),
+        ({"model": "tiny", "num_graph": 4}, "num_graph", "no such field"),
+    ],
+)
+def test_a_field_that_cannot_be_is_named_with_what_would_be_right(
+    client: TestClient, body: Any, field: str, words: str
+) -> None:
+    answer = client.post("/generate", json=body)
+
+    problem = answer.json()
+    assert (answer.status_code, answer.headers["Content-Type"]) == (422, PROBLEM)
+    assert problem["status"] == 422
+    assert [error["field"] for error in problem["errors"]] == [field]
+    assert words in problem["errors"][0]["detail"]
+    assert problem["detail"].startswith(f"{field}: ")
+
+
+def test_a_cards_own_limit_holds(redis_url: str) -> None:
+    with make_client(redis_url, max_graphs=5) as client:
+        answer = client.post("/generate", json={"model": "tiny", "num_graphs": 6})
+
+    assert answer.status_code == 422
+    assert "at most 5" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "status", "words"),
+    [
+        ("{", "application/json", 400, "not JSON"),
+        ("", "application/json", 422, "required"),
+        ("[1]", "application/json", 422, "body"),
+        ("null", "application/json", 422, "body"),
+        ("model=tiny", "application/x-www-form-urlencoded", 415, "content-type: application/json"),
+        ('{"model": "tiny", "x": "' + 70_000 * "x" + '"}', "application/json", 413, "65536 bytes"),
+    ],
+    ids=["syntax", "empty", "array", "null", "form", "large"],
+)
+def test_a_body_that_is_no_request_gets_a_problem(
+    client: TestClient, content: str, media_type: str, status: int, words: str
+) -> None:
+    answer = client.post("/generate", content=content, headers={"Content-Type": media_type})
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, PROBLEM)
+    assert words in answer.json()["detail"]
+
+
+def test_a_large_body_of_undeclared_length_is_refused_too(client: TestClient) -> None:
+    answer = client.post(
+        "/generate", content=(b"x" * 10_000 for _ in range(20)), headers={"Content-Type": "application/json"}
+    )
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (413, PROBLEM)
+
+
+@pytest.mark.parametrize("wait", ["0", "61", "soon", "1.5", "-1"])
+def test_a_wait_that_cannot_be_is_refused(client: TestClient, wait: str) -> None:
+    answer = client.post("/generate", json={"model": "tiny"}, headers={"Prefer": f"wait={wait}"})
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, PROBLEM)
+    assert "1 to 60" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("GET", "/jobs/0123456789abcdef", 404),
+        ("GET", "/jobs/..%2F..%2Fetc", 404),
+        ("GET", "/jobs/UPPER", 422),
+        ("GET", "/models/nope", 404),
+        ("GET", "/models/..%2f..%2fetc%2fpasswd", 404),
+        ("DELETE", "/generate", 405),
+        ("POST", "/models", 405),
+    ],
+)
+def test_whatever_is_not_there_is_a_problem(client: TestClient, method: str, path: str, status: int) -> None:
+    answer = client.request(method, path)
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, PROBLEM)
+    assert answer.json()["status"] == status
+
+
+def test_models_are_listed_by_their_cards(client: TestClient) -> None:
+    listed, single = client.get("/models"), client.get("/models/tiny")
+
+    assert listed.json() == [single.json()]
+    assert single.json()["node_types"] == make_card().node_types
+
+
+def test_the_service_lives_but_is_not_ready_without_a_worker(client: TestClient) -> None:
+    live, ready = client.get("/health/live"), client.get("/health/ready")
+
+    assert (live.status_code, live.json()["status"]) == (200, "ok")
+    assert (ready.status_code, ready.json()) == (503, {"status": "unavailable", "redis": True, "workers": 0})
+
+
+def test_without_redis_the_service_says_so() -> None:
+    with make_client(f"redis://127.0.0.1:{free_port()}") as client:
+        posted, asked, ready = (
+            client.post("/generate", json={"model": "tiny"}),
+            client.get("/jobs/abc"),
+            client.get("/health/ready"),
+        )
+
+    for answer in (posted, asked):
+        assert (answer.status_code, answer.headers["Content-Type"]) == (503, PROBLEM)
+        assert answer.headers["Retry-After"] == "2"
+    assert (ready.status_code, ready.json()["redis"]) == (503, False)
+
+
+def test_an_unforeseen_fault_is_a_problem_that_tells_nothing(redis_url: str) -> None:
+    client = make_client(redis_url)
+    client.app.state.cards = None  # type: ignore[attr-defined]  # what no request can do
+
+    answer = client.get("/models")
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (500, PROBLEM)
+    assert "NoneType" not in answer.text
+
+
+def test_openapi_names_every_route_and_the_problem_document(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+
+    assert set(document["paths"]) == {
+        "/generate",
+        "/jobs/{job_id}",
+        "/models",
+        "/models/{name}",
+        "/health/live",
+        "/health/ready",
+    }
+    assert "Problem" in document["components"]["schemas"]
+    assert client.get("/docs").status_code == 200
+
+
+def test_the_api_process_needs_neither_torch_nor_rdkit(redis_url: str) -> None:
+    code = (
+        "import sys; from app.main import build; build();"
+        "sys.exit(' '.join({'torch', 'rdkit', 'numpy', 'lightning'} & set(sys.modules)) or None)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={"DIGRESS_REDIS_URL": redis_url}, check=False, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_building_without_redis_says_what_to_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("DIGRESS_REDIS_URL", raising=False)
+
+    with pytest.raises(ValueError, match="DIGRESS_REDIS_URL is not set"):
+        build()

@@ -1,0 +1,102 @@
+"""Small real objects that many tests share."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.card import (
+    DiffusionConfig,
+    FeatureConfig,
+    ModelCard,
+    NetworkConfig,
+    SamplingConfig,
+    shipped_checkpoints,
+)
+from models.checkpoint import load_checkpoint
+from models.graphs import GraphBatch
+from models.networks.denoiser import Denoiser
+
+NODE_TYPES = ["C", "N", "O", "N+"]
+EDGE_TYPES = ["none", "single", "double"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    # Tensors here are small, and other processes of the tests want the other core.
+    torch.set_num_threads(1)
+
+
+def make_card(
+    *,
+    diffusion: DiffusionConfig | None = None,
+    network: NetworkConfig | None = None,
+    features: FeatureConfig | None = None,
+    max_nodes: int = 9,
+) -> ModelCard:
+    """The card of a network small enough to make anew in every test."""
+    return ModelCard(
+        name="tiny",
+        version="1",
+        description="A tiny network.",
+        licence="MIT",
+        domain="molecule",
+        node_types=NODE_TYPES,
+        edge_types=EDGE_TYPES,
+        node_marginals=[0.6, 0.2, 0.15, 0.05],
+        edge_marginals=[0.7, 0.25, 0.05],
+        size_distribution={5: 0.5, max_nodes: 0.5},
+        max_nodes=max_nodes,
+        diffusion=diffusion or DiffusionConfig(num_timesteps=50),
+        features=features or FeatureConfig(random_walk_powers=4, cycles=True, molecular=True),
+        network=network or tiny_network(),
+        sampling=SamplingConfig(num_steps=10),
+    )
+
+
+def tiny_network(**changes: object) -> NetworkConfig:
+    """Two narrow layers."""
+    return NetworkConfig.model_validate(
+        {
+            "num_layers": 2,
+            "num_heads": 2,
+            "node_width": 16,
+            "edge_width": 8,
+            "global_width": 8,
+            "node_hidden": 16,
+            "edge_hidden": 8,
+            "global_hidden": 8,
+            **changes,
+        }
+    )
+
+
+def make_denoiser(card: ModelCard, seed: int = 0) -> Denoiser:
+    """A network with random weights everywhere, the output maps included."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        denoiser = Denoiser(card)
+        for parameter in denoiser.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape))
+    return denoiser.eval()
+
+
+def random_graphs(sizes: list[int], *, seed: int = 0, max_nodes: int | None = None) -> GraphBatch:
+    """Graphs over the vocabulary above with the given sizes."""
+    generator = torch.Generator().manual_seed(seed)
+    width = max_nodes or max(sizes)
+    nodes = torch.randint(len(NODE_TYPES), (len(sizes), width), generator=generator)
+    upper = torch.randint(len(EDGE_TYPES), (len(sizes), width, width), generator=generator).triu(1)
+    graph = GraphBatch(nodes, upper + upper.mT, torch.tensor(sizes))
+    return GraphBatch(nodes * graph.node_mask, graph.edges * graph.edge_mask, graph.num_nodes)
+
+
+@pytest.fixture(scope="session")
+def qm9_folder() -> Path:
+    return shipped_checkpoints() / "qm9"
+
+
+@pytest.fixture(scope="session")
+def qm9(qm9_folder: Path) -> tuple[ModelCard, Denoiser]:
+    """The shipped checkpoint."""
+    return load_checkpoint(qm9_folder)

@@ -1,0 +1,81 @@
+"""The command line as a user meets it."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.servers import DIGRESS
+
+
+def digress(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    variables = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"} | environment
+    return subprocess.run([DIGRESS, *arguments], env=variables, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("command", ["serve", "api", "worker", "models", "sample", "evaluate", "train"])
+def test_every_command_explains_itself(command: str) -> None:
+    done = digress(command, "--help")
+
+    assert done.returncode == 0
+    assert "Usage: digress" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sample", "zinc"], "there is no model 'zinc'; there are qm9"),
+        (["sample", "qm9", "--num-nodes", "12"], "1 to 9 nodes"),
+        (["sample", "qm9", "--num-nodes", "many"], "like 5-9, not 'many'"),
+        (["sample", "qm9", "--num-nodes", "7-5"], "min = 7 must not exceed max = 5"),
+        (["sample", "qm9", "--num-steps", "501"], "500 timesteps"),
+        (["sample", "qm9", "--sampler", "magic"], "'ancestral', not 'magic'"),
+        (["train", "zinc"], "there is no preset 'zinc'; there are qm9"),
+        (["train", "qm9", "--set", "training.batch_sise=4"], "training.batch_sise"),
+        (["train", "qm9", "--set", "batch"], "write key=value"),
+        (["train", "qm9", "--resume", "--out", "/nonexistent"], "no run to resume"),
+        (["api"], "DIGRESS_REDIS_URL is not set"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_would_be_right(arguments: list[str], words: str) -> None:
+    done = digress(*arguments)
+
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bad_setting_is_named_as_the_user_knows_it() -> None:
+    done = digress("models", DIGRESS_PORT="eighty")
+
+    assert done.returncode == 1
+    assert "DIGRESS_PORT" in done.stderr
+
+
+def test_models_are_listed_with_what_was_measured() -> None:
+    table, cards = digress("models"), json.loads(digress("models", "--json").stdout)
+
+    assert "qm9" in table.stdout
+    assert "valid" in table.stdout
+    assert [card["name"] for card in cards] == ["qm9"]
+
+
+def test_samples_go_to_a_file_and_its_size_is_as_asked(tmp_path: Path) -> None:
+    out = tmp_path / "graphs.jsonl"
+
+    done = digress("sample", "qm9", "-n", "3", "--num-nodes", "6", "--num-steps", "5", "--out", str(out))
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert [len(json.loads(line)["nodes"]) for line in out.read_text().splitlines()] == [6, 6, 6]
+
+
+def test_evaluation_is_one_json_object() -> None:
+    done = digress("evaluate", "qm9", "-n", "60", "--num-steps", "20", "--json")
+
+    measured = json.loads(done.stdout)
+    assert measured["num_graphs"] == 60
+    assert measured["num_steps"] == 20
+    assert measured["values"]["valid"] > 0.85
+    assert measured["values"]["fcd"] > 0

@@ -1,0 +1,69 @@
+"""The real QM9; built once into the cache folder, about a minute."""
+
+import pytest
+
+from models.card import ModelCard
+from models.data import qm9
+from models.data.dataset import SPLITS, GraphData, batches
+from models.evaluation.molecules import smiles_of
+from tests.conftest import make_card
+
+
+@pytest.fixture(scope="module")
+def data() -> GraphData:
+    return qm9.load_qm9()
+
+
+@pytest.fixture(scope="module")
+def card(data: GraphData) -> ModelCard:
+    values = {
+        "node_types": data.node_types,
+        "edge_types": data.edge_types,
+        "node_marginals": data.node_marginals(),
+        "edge_marginals": data.edge_marginals(),
+        "size_distribution": data.size_distribution(),
+    }
+    return ModelCard.model_validate(make_card().model_dump() | values)
+
+
+def test_the_splits_have_digress_sizes(data: GraphData) -> None:
+    assert [len(getattr(data, split)) for split in SPLITS] == [97_734, 20_042, 13_055]
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_every_graph_converts_back_to_its_molecule(data: GraphData, card: ModelCard, split: str) -> None:
+    expected = qm9.canonical_molecules(split)
+
+    found = smiles_of(card, getattr(data, split))
+
+    exceptions = [pair for pair in zip(found, expected, strict=True) if pair[0] != pair[1]]
+    assert exceptions == []
+
+
+def test_the_statistics_are_those_of_the_training_split(data: GraphData) -> None:
+    sizes = data.size_distribution()
+
+    assert data.max_nodes == 9
+    assert sum(sizes.values()) == pytest.approx(1)
+    assert sizes[9] == pytest.approx(0.83, abs=0.01)
+    assert data.node_marginals()[0] == pytest.approx(0.72, abs=0.01)
+    assert data.edge_marginals()[0] == pytest.approx(0.73, abs=0.01)
+
+
+def test_charged_atoms_are_types_of_their_own(data: GraphData) -> None:
+    charged = [label for label in data.node_types if label[-1] in "+-"]
+
+    counts = dict(zip(data.node_types, data.node_marginals(), strict=True))
+    assert charged == ["N+", "O-", "C-", "N-"]
+    assert all(counts[label] > 0 for label in charged)
+
+
+def test_batches_are_shuffled_anew_each_epoch_and_the_same_for_the_same_seed(data: GraphData) -> None:
+    def first(seed: int, epoch: int) -> list[int]:
+        loader = batches(data.test[:1_000], batch_size=64, seed=seed)
+        loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+        return next(iter(loader)).nodes.sum(1).tolist()  # type: ignore[no-any-return]
+
+    assert first(1, 0) == first(1, 0)
+    assert first(1, 0) != first(1, 1)
+    assert first(1, 0) != first(2, 0)

@@ -1,0 +1,115 @@
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.card import DiffusionConfig, ModelCard
+from models.diffusion.randomness import graph_seeds
+from models.diffusion.sampler import sample, time_grid
+from models.graphs import GraphBatch, GraphLogits
+from models.networks.denoiser import Denoiser
+from models.precision import autocast
+from tests.conftest import make_card, make_denoiser, random_graphs
+
+
+@pytest.mark.parametrize("kind", ["uniform", "polydec"])
+@pytest.mark.parametrize("num_steps", [1, 2, 10, 50, 333, 499, 500])
+def test_a_grid_falls_strictly_from_the_last_timestep_to_zero_in_as_many_steps_as_asked(
+    kind: str, num_steps: int
+) -> None:
+    grid = time_grid(kind, num_steps, 500)  # type: ignore[arg-type]
+
+    assert (grid[0], grid[-1], len(grid)) == (500, 0, num_steps + 1)
+    assert all(t > s for t, s in pairwise(grid))
+
+
+def test_polydec_takes_smaller_steps_near_the_clean_graph() -> None:
+    steps = [t - s for t, s in pairwise(time_grid("polydec", 50, 500))]
+
+    assert steps[0] > 15 * steps[-1]
+    assert max(steps[-20:]) < min(steps[:20])
+
+
+@pytest.mark.parametrize("num_steps", [0, 501])
+def test_a_grid_with_no_step_or_more_steps_than_timesteps_is_refused(num_steps: int) -> None:
+    with pytest.raises(ValueError, match="between 1 and 500"):
+        time_grid("uniform", num_steps, 500)
+
+
+class Oracle(Denoiser):
+    """A denoiser that knows the answer."""
+
+    def __init__(self, card: ModelCard, answer: GraphBatch) -> None:
+        super().__init__(card)
+        self.answer = answer
+
+    def forward(self, graph: GraphBatch, t: Tensor) -> GraphLogits:
+        def certain(categories: Tensor, size: int) -> Tensor:
+            return 50.0 * torch.nn.functional.one_hot(categories, size).float()
+
+        return GraphLogits(certain(self.answer.nodes, 4), certain(self.answer.edges, 3))
+
+
+@pytest.mark.parametrize("prior", ["uniform", "marginal", "absorbing"])
+@pytest.mark.parametrize(("kind", "num_steps"), [("uniform", 50), ("uniform", 7), ("polydec", 12), ("uniform", 1)])
+def test_an_oracle_leads_back_to_its_graph(prior: str, kind: str, num_steps: int) -> None:
+    card = make_card(diffusion=DiffusionConfig.model_validate({"prior": prior, "num_timesteps": 50}))
+    answer = random_graphs([3, 9, 6])
+    grid = time_grid(kind, num_steps, 50)  # type: ignore[arg-type]
+
+    found = sample(Oracle(card, answer), answer.num_nodes, graph_seeds(1, torch.arange(3)), grid=grid, max_nodes=9)
+
+    assert torch.equal(found.nodes, answer.nodes)
+    assert torch.equal(found.edges, answer.edges)
+
+
+def test_every_step_of_a_trajectory_is_a_graph() -> None:
+    seen: list[GraphBatch] = []
+    sizes = torch.tensor([2, 9])
+
+    sample(
+        make_denoiser(make_card()),
+        sizes,
+        graph_seeds(1, torch.arange(2)),
+        grid=[50, 25, 10, 0],
+        max_nodes=9,
+        on_step=seen.append,
+    )
+
+    assert len(seen) == 3
+    for graph in seen:
+        assert torch.equal(graph.edges, graph.edges.mT)
+        assert not graph.edges[~graph.edge_mask].any()
+
+
+def test_a_trained_models_graph_is_the_same_alone_and_in_a_crowd(qm9: tuple[ModelCard, Denoiser]) -> None:
+    _, denoiser = qm9
+    seeds = graph_seeds(11, torch.arange(40))
+    sizes = torch.tensor([9, 8, 7, 9] * 10)
+    grid = time_grid("polydec", 20, denoiser.num_timesteps)
+
+    def drawn(chosen: slice) -> GraphBatch:
+        with autocast(torch.device("cpu")):
+            return sample(denoiser, sizes[chosen], seeds[chosen], grid=grid, max_nodes=9)
+
+    crowd = drawn(slice(None))
+    for chosen in (slice(0, 1), slice(3, 10), slice(17, 40)):
+        few = drawn(chosen)
+        assert torch.equal(few.nodes, crowd.nodes[chosen])
+        assert torch.equal(few.edges, crowd.edges[chosen])
+
+
+def test_samples_of_a_trained_model_are_exchangeable(qm9: tuple[ModelCard, Denoiser]) -> None:
+    _, denoiser = qm9
+    num_graphs = 600
+    sizes = torch.full((num_graphs,), 9)
+    grid = time_grid("polydec", 10, denoiser.num_timesteps)
+
+    with autocast(torch.device("cpu")):
+        graphs = sample(denoiser, sizes, graph_seeds(3, torch.arange(num_graphs)), grid=grid, max_nodes=9)
+
+    # How often each position is carbon, and has how many neighbours, must not depend on the position.
+    for per_node in ((graphs.nodes == 0).double(), (graphs.edges > 0).sum(-1).double()):
+        means, spread = per_node.mean(0), per_node.std(0).mean()
+        assert (means - means.mean()).abs().max() < 4.5 * spread / num_graphs**0.5

@@ -1,0 +1,79 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from models.card import CardError, ModelCard, read_card, read_cards, write_card
+from tests.conftest import make_card
+
+
+def test_a_card_survives_being_written_and_read(tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+
+    write_card(make_card(), folder)
+
+    assert read_card(folder) == make_card()
+    assert list(read_cards(tmp_path)) == ["tiny"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"node_marginals": [1.0]}, "4 node_types but 1 node_marginals"),
+        ({"edge_marginals": [0.5, 0.2, 0.1]}, "must sum to 1"),
+        ({"edge_types": ["none", "single", "mask"]}, "absorbing prior"),
+        ({"size_distribution": {"12": 1.0}}, "between 1 and max_nodes = 9"),
+        ({"sampling": {"num_steps": 51}}, "exceeds num_timesteps = 50"),
+        ({"network": {"num_heads": 3, "node_width": 16}}, "must divide node_width"),
+        ({"name": "../qm9"}, "pattern"),
+        ({"colour": "red"}, "Extra inputs"),
+    ],
+)
+def test_a_card_that_contradicts_itself_is_refused(change: dict[str, Any], words: str) -> None:
+    values = json.loads(make_card().model_dump_json()) | change
+
+    with pytest.raises(ValidationError, match=words):
+        ModelCard.model_validate(values)
+
+
+def test_the_priors_follow_the_kind() -> None:
+    card = make_card()
+    kinds = {
+        kind: card.model_copy(update={"diffusion": card.diffusion.model_copy(update={"prior": kind})})
+        for kind in ("uniform", "absorbing")
+    }
+
+    assert card.node_prior == card.node_marginals
+    assert kinds["uniform"].edge_prior == pytest.approx([1 / 3] * 3)
+    assert kinds["absorbing"].edge_prior == [0, 0, 0, 1]
+
+
+def test_a_folder_must_be_called_like_its_card(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    write_card(make_card(), tmp_path / "other")
+
+    with pytest.raises(CardError, match="'tiny', but its folder is called 'other'"):
+        read_cards(tmp_path)
+
+
+def test_a_missing_or_unreadable_card_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "card.json").write_text("{}")
+
+    with pytest.raises(CardError, match=r"card\.json is not a model card"):
+        read_card(tmp_path / "tiny")
+    with pytest.raises(CardError, match="cannot be read"):
+        read_card(tmp_path / "none")
+    with pytest.raises(CardError, match="not a folder"):
+        read_cards(tmp_path / "none")
+
+
+def test_reading_cards_needs_no_torch() -> None:
+    code = "import sys, models.card; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,164 @@
+import csv
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.card import read_card
+from models.checkpoint import load_checkpoint
+from models.training.ema import ExponentialMovingAverage
+from models.training.module import DiffusionModule, TrainingClock
+from models.training.preset import PresetError, TrainingConfig, available_presets, load_preset
+from tests.conftest import make_card, random_graphs
+from tests.servers import DIGRESS, wait_until
+
+TINY = [
+    *("network.num_layers=1", "network.node_width=16", "network.edge_width=8", "network.global_width=8"),
+    *("network.node_hidden=16", "network.edge_hidden=8", "network.global_hidden=8", "network.num_heads=2"),
+    *("training.batch_size=32", "training.validation_steps=50", "training.validation_graphs=64"),
+]
+
+
+def test_the_shipped_presets_are_sound() -> None:
+    assert available_presets() == ["qm9"]
+    assert load_preset("qm9").name == "qm9"
+
+
+def test_a_preset_can_be_changed_by_overrides() -> None:
+    preset = load_preset("qm9", ["training.batch_size=64", "diffusion.schedule=linear", "sampling.num_steps=20"])
+
+    assert (preset.training.batch_size, preset.diffusion.schedule, preset.sampling.num_steps) == (64, "linear", 20)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("training.batch_sise=64", "training.batch_sise"),
+        ("training.batch_size=many", "training.batch_size"),
+        ("training.batch_size", "key=value"),
+        ("name.first=x", "'name' is a value"),
+    ],
+)
+def test_an_override_that_does_not_fit_is_named(override: str, words: str) -> None:
+    with pytest.raises(PresetError, match=words):
+        load_preset("qm9", [override])
+
+
+def test_an_unknown_preset_lists_the_known_ones() -> None:
+    with pytest.raises(PresetError, match="there are qm9"):
+        load_preset("zinc")
+
+
+def test_the_average_follows_its_formula() -> None:
+    average = ExponentialMovingAverage(0.9)
+    update = average._kwargs["multi_avg_fn"]
+    averages, expected = [torch.zeros(3)], torch.zeros(3)
+
+    for n in range(1, 200):
+        weights = torch.full((3,), float(n))
+        update(averages, [weights], torch.tensor(n))
+        decay = min(0.9, (1 + n) / (10 + n))
+        expected = decay * expected + (1 - decay) * weights
+
+    torch.testing.assert_close(averages[0], expected)
+
+
+def test_a_clock_goes_on_from_where_it_was() -> None:
+    clock = TrainingClock("wall")
+
+    clock.resume_from(12.5)
+
+    assert 12.5 <= clock.minutes < 12.6
+
+
+def test_time_is_drawn_from_one_to_the_last_step_and_more_often_early_by_polydec() -> None:
+    means = {}
+    for distortion in ("uniform", "polydec"):
+        config = TrainingConfig.model_validate({"time_distortion": distortion})
+        times = DiffusionModule(make_card(), config)._draw_time(torch.arange(20_000)).double()
+        assert times.unique().tolist() == list(range(1, 51))
+        means[distortion] = float(times.mean())
+
+    assert means["uniform"] == pytest.approx(25.5, abs=0.5)
+    assert means["polydec"] == pytest.approx(50 / 3, abs=0.7)
+
+
+def test_a_network_learns_a_handful_of_graphs() -> None:
+    torch.manual_seed(0)
+    module = DiffusionModule(make_card(), TrainingConfig(learning_rate=3e-3))
+    optimizer = torch.optim.Adam(module.parameters(), lr=3e-3)
+    graphs, seeds = random_graphs([9, 6, 9, 4]), torch.arange(4)
+    losses = []
+
+    for _ in range(150):
+        loss = module._loss(graphs, torch.full((4,), 10), seeds).total(5.0)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        losses.append(loss.item())
+
+    assert losses[-1] < 0.3 * losses[0]
+
+
+def train(out: Path, *arguments: str) -> list[str]:
+    overrides = [part for setting in TINY for part in ("--set", setting)]
+    return [DIGRESS, "train", "qm9", "--out", str(out), *overrides, *arguments]
+
+
+def logged_steps(out: Path) -> list[int]:
+    logs = sorted(out.glob("logs/**/metrics.csv"))
+    return [int(row["step"]) for log in logs for row in csv.DictReader(log.open())]
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    return os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+def test_a_killed_training_goes_on_where_it_was_saved_and_ends_in_a_checkpoint(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    out, log = tmp_path / "run", (tmp_path / "log").open("w")
+    first = subprocess.Popen(train(out, "--set", "training.max_steps=100000"), env=environment, stdout=log, stderr=log)
+    wait_until((out / "state" / "last.ckpt").exists, seconds=150)
+    first.send_signal(signal.SIGTERM)
+    first.wait(30)
+    saved = torch.load(out / "state" / "last.ckpt", weights_only=True)["global_step"]
+
+    refused = subprocess.run(train(out), env=environment, capture_output=True, text=True, check=False)
+    steps = f"training.max_steps={saved + 120}"
+    resumed = subprocess.run(
+        train(out, "--resume", "--set", steps), env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert saved > 20
+    assert refused.returncode == 1
+    assert "go on with it by --resume" in refused.stderr
+    assert resumed.returncode == 0, resumed.stderr
+    card, denoiser = load_checkpoint(out / "qm9")
+    assert card.training is not None
+    assert card.training.gradient_steps == saved + 120
+    assert card.training.finished
+    assert denoiser.network.edge_head.linear.weight.abs().sum() > 0
+    assert max(logged_steps(out)) >= saved + 100
+    assert list(out.glob("logs/**/events.out.tfevents*"))
+
+
+def test_training_for_some_minutes_ends_after_them(tmp_path: Path, environment: dict[str, str]) -> None:
+    started = time.monotonic()
+
+    done = subprocess.run(
+        train(tmp_path, "--max-minutes", "0.1"), env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - started < 90
+    assert str(tmp_path / "qm9") in done.stdout
+    training = read_card(tmp_path / "qm9").training
+    assert training is not None
+    assert training.finished
+    assert 0.1 <= training.minutes < 0.5

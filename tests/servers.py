@@ -1,0 +1,95 @@
+"""Real servers for tests: a Valkey, and the whole stack, each on free ports and gone afterwards."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import redis
+
+from app.supervisor import find_redis_server, redis_command
+
+DIGRESS = str(Path(sys.executable).parent / "digress")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(command: list[str], environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is killed in the end, its words in `log`."""
+    # One thread: the tests, the API and the worker share two cores.
+    variables = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"} | environment
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+@contextmanager
+def valkey(folder: Path) -> Iterator[str]:
+    """The URL of a fresh Valkey."""
+    port = free_port()
+    with running(redis_command(find_redis_server(), port, str(folder)), {}, folder / "valkey.log"):
+        client = redis.Redis(port=port)
+        wait_until(lambda: answers(client), seconds=10)
+        client.close()
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextmanager
+def stack(
+    folder: Path, environment: dict[str, str] | None = None
+) -> Iterator[tuple[httpx2.Client, subprocess.Popen[bytes]]]:
+    """`digress serve`, ready, and a client for it."""
+    port = free_port()
+    variables = {"DIGRESS_PORT": str(port)} | (environment or {})
+    log = folder / "serve.log"
+    with running([DIGRESS, "serve"], variables, log) as process:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=70) as client:
+
+            def ready() -> bool:
+                assert process.poll() is None, log.read_text()
+                return "ready:" in log.read_text()
+
+            wait_until(ready, seconds=60)
+            yield client, process
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+def answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.exceptions.ConnectionError:
+        return False
+
+
+def wait_until(condition: object, *, seconds: float) -> None:
+    """Poll until `condition()` is true.
+
+    Raises:
+        TimeoutError: if that takes too long.
+    """
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds} s in vain")
+        time.sleep(0.05)

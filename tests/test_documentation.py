@@ -1,0 +1,58 @@
+"""What users can set, call or run is written down."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from app.cli import app
+from app.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+ROUTES = [
+    path
+    for file in (ROOT / "app" / "routes").glob("*.py")
+    for path in re.findall(r'@router\.\w+\(\s*"([^"]+)"', file.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_in_the_readme_with_its_default(name: str) -> None:
+    row = re.search(rf"^\| `DIGRESS_{name.upper()}` \| (.*?) \|", README, re.MULTILINE)
+
+    assert row is not None
+    default = Settings.model_fields[name].default
+    if isinstance(default, int | str):
+        assert row.group(1) == f"`{default}`"
+
+
+@pytest.mark.parametrize("route", sorted(set(ROUTES)))
+def test_every_route_is_in_the_readme(route: str) -> None:
+    assert route.replace("{job_id}", "{id}") in README
+
+
+@pytest.mark.parametrize("command", sorted(get_command(app).commands))  # type: ignore[attr-defined]
+def test_every_command_is_in_the_readme(command: str) -> None:
+    assert f"digress {command}" in README
+
+
+def test_every_make_target_is_in_the_readme() -> None:
+    targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert len(targets) > 4
+    assert [target for target in targets if f"make {target}" not in README] == []
+
+
+def test_the_code_map_names_every_module_that_there_is_and_no_other() -> None:
+    modules = {
+        path.relative_to(ROOT).as_posix()
+        for package in ("app", "worker", "models")
+        for path in (ROOT / package).rglob("*.py")
+        if path.name != "__init__.py"
+    }
+
+    named = set(re.findall(r"`((?:app|worker|models)/[\w/]+\.py)`", ARCHITECTURE))
+    assert named == modules

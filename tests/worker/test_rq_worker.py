@@ -1,0 +1,235 @@
+"""What the RQ worker runs and what it refuses, on a real Valkey."""
+
+import asyncio
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from rq import Callback, Queue
+from rq.job import Job as RqJob
+from rq.serializers import JSONSerializer
+
+from app.queue import JobQueue
+from app.schemas import JOB_FUNCTION, QUEUE, CompletedRequest, Job, JobStatus
+from models.checkpoint import save_checkpoint
+from tests.conftest import make_card, make_denoiser
+from tests.servers import running, valkey, wait_until
+from worker.engine import Engine
+from worker.jobs import GenerationJob
+from worker.rq_worker import GenerationWorker
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    with valkey(tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def redis(url: str) -> Iterator[Redis]:
+    with Redis.from_url(url) as client:
+        yield client
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path) -> Path:
+    save_checkpoint(make_card(), make_denoiser(make_card()), tmp_path / "checkpoints" / "tiny")
+    return tmp_path / "checkpoints"
+
+
+@pytest.fixture
+def worker(redis: Redis, checkpoints: Path) -> Iterator[GenerationWorker]:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
+    function = GenerationJob(Engine(checkpoints, torch.device("cpu")), redis, ttl_seconds=60)
+    yield GenerationWorker(function, redis, lease_seconds=30)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def submit(url: str, *, model: str = "tiny", num_graphs: int = 5, num_steps: int = 3) -> str:
+    request = CompletedRequest(model=model, num_graphs=num_graphs, seed=7, sampler="ancestral", num_steps=num_steps)
+    queue = JobQueue(Redis.from_url(url), AsyncRedis.from_url(url), job_timeout_seconds=60, job_ttl_seconds=60)
+    job_id = queue.submit(request)
+    asyncio.run(queue.close())
+    return job_id
+
+
+def find(url: str, job_id: str) -> Job:
+    async def found() -> Job:
+        queue = JobQueue(Redis.from_url(url), AsyncRedis.from_url(url), job_timeout_seconds=60, job_ttl_seconds=60)
+        try:
+            return await queue.find(job_id)
+        finally:
+            await queue.close()
+
+    return asyncio.run(found())
+
+
+def test_a_job_is_drawn_and_recorded(url: str, worker: GenerationWorker) -> None:
+    job_id = submit(url)
+
+    worker.work(burst=True)
+
+    job = find(url, job_id)
+    assert job.status == JobStatus.SUCCEEDED
+    assert job.graphs is not None
+    assert len(job.graphs) == 5
+    assert job.started_at is not None
+    assert job.finished_at is not None
+    assert job.created_at <= job.started_at <= job.finished_at < job.expires_at
+    assert job.progress.fraction == 1
+    assert job.summary is not None
+    assert job.summary.num_graphs == 5
+    assert job.summary.valid == sum(graph.graph["valid"] for graph in job.graphs)
+
+
+def test_the_events_tell_the_story_in_order(url: str, redis: Redis, worker: GenerationWorker) -> None:
+    job_id = submit(url)
+
+    worker.work(burst=True)
+
+    entries: Any = redis.xrange(f"digress:job:{job_id}:events")
+    events = [fields[b"event"].decode() for _, fields in entries]
+    assert events[:2] == ["status", "status"]
+    assert set(events[2:-1]) == {"progress"}
+    assert events[-1] == "succeeded"
+
+
+def test_a_model_that_the_worker_lacks_fails_the_job_in_words(url: str, worker: GenerationWorker) -> None:
+    job_id = submit(url, model="gone")
+
+    worker.work(burst=True)
+
+    job = find(url, job_id)
+    assert job.status == JobStatus.FAILED
+    assert job.error is not None
+    assert (job.error.status, job.error.detail) == (503, "this worker has no model 'gone'")
+
+
+def test_a_broken_checkpoint_fails_the_job_in_words(url: str, worker: GenerationWorker, checkpoints: Path) -> None:
+    (checkpoints / "tiny" / "weights.safetensors").write_bytes(b"?")
+    job_id = submit(url)
+
+    worker.work(burst=True)
+
+    job = find(url, job_id)
+    assert job.error is not None
+    assert "sha256" in job.error.detail
+
+
+def test_a_job_past_its_time_limit_fails_and_the_worker_goes_on(
+    url: str, redis: Redis, worker: GenerationWorker
+) -> None:
+    late, next_one = submit(url, num_graphs=10_000, num_steps=50), submit(url)
+    job = RqJob.fetch(late, connection=redis, serializer=JSONSerializer)
+    job.timeout = 1
+    job.save()
+
+    worker.work(burst=True)
+
+    found = find(url, late)
+    assert found.status == JobStatus.FAILED
+    assert found.error is not None
+    assert found.error.status == 504
+    assert find(url, next_one).status == JobStatus.SUCCEEDED
+
+
+def test_no_other_function_is_ever_run(redis: Redis, worker: GenerationWorker, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+    jobs = [
+        queue.enqueue(name, f"touch {trace}") for name in ("os.system", "subprocess.getoutput", "worker.jobs.os.system")
+    ]
+    callback = Callback("os.system")
+    queue.enqueue(JOB_FUNCTION, f"touch {trace}", {}, on_success=callback, on_failure=callback)
+
+    worker.work(burst=True)
+
+    assert not trace.exists()
+    for job in jobs:
+        assert job.get_status() == "failed"
+        assert "ForbiddenFunction" in str(job.latest_result().exc_string)  # type: ignore[union-attr]
+    assert redis.keys("digress:job:*") == []
+
+
+def test_a_pickle_in_the_queue_is_not_opened(redis: Redis, worker: GenerationWorker, tmp_path: Path) -> None:
+    class Poison:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.system, (f"touch {tmp_path / 'trace'}",)
+
+    queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+    job = queue.enqueue(JOB_FUNCTION)
+    redis.hset(job.key, "data", pickle.dumps((JOB_FUNCTION, None, (Poison(),), {})))
+
+    worker.work(burst=True)
+
+    assert not (tmp_path / "trace").exists()
+
+
+def test_the_job_of_a_killed_worker_is_finished_by_another_with_the_same_graphs(
+    url: str, checkpoints: Path, tmp_path: Path
+) -> None:
+    environment = {"DIGRESS_REDIS_URL": url, "DIGRESS_CHECKPOINTS": str(checkpoints), "DIGRESS_LEASE_SECONDS": "3"}
+    command = [sys.executable, "-m", "worker"]
+
+    def long_job() -> str:
+        return submit(url, num_graphs=400, num_steps=50)
+
+    with running(command, environment, tmp_path / "first.log") as first:
+        job_id = long_job()
+        wait_until(lambda: find(url, job_id).progress.fraction > 0.1, seconds=40)
+        first.kill()
+    assert find(url, job_id).status == JobStatus.RUNNING
+
+    with running(command, environment, tmp_path / "second.log"):
+        again = long_job()
+        wait_until(lambda: find(url, job_id).status.is_final and find(url, again).status.is_final, seconds=90)
+
+    assert find(url, job_id).status == JobStatus.SUCCEEDED
+    assert find(url, job_id).graphs == find(url, again).graphs
+
+
+def test_a_job_over_which_every_worker_dies_is_given_up(url: str, redis: Redis, worker: GenerationWorker) -> None:
+    job_id = submit(url)
+    job = RqJob.fetch(job_id, connection=redis, serializer=JSONSerializer)
+    job.retries_left = 0
+
+    worker._give_up(job)
+
+    found = find(url, job_id)
+    assert found.status == JobStatus.FAILED
+    assert found.error is not None
+    assert "never came to an end" in found.error.detail
+
+
+def test_a_worker_stops_at_once_when_idle(url: str, checkpoints: Path, tmp_path: Path) -> None:
+    environment = {"DIGRESS_REDIS_URL": url, "DIGRESS_CHECKPOINTS": str(checkpoints)}
+    with (
+        running([sys.executable, "-m", "worker"], environment, tmp_path / "log") as process,
+        Redis.from_url(url) as redis,
+    ):
+        wait_until(lambda: redis.zcard("digress:workers") == 1, seconds=40)
+
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+
+        assert redis.zcard("digress:workers") == 0
+
+
+def test_a_worker_without_redis_says_what_to_set() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "DIGRESS_REDIS_URL"}
+    done = subprocess.run(
+        [sys.executable, "-m", "worker"], env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert "DIGRESS_REDIS_URL is not set" in done.stderr
