@@ -21,7 +21,7 @@ from app.completion import complete, find_card
 from app.errors import ServiceError
 from app.schemas import MAX_GRAPHS, CompletedRequest, GenerateRequest, SizeRange
 from app.settings import Settings
-from models.card import CardError, ModelCard, read_cards
+from models.card import CardError, ModelCard, read_cards, write_card
 
 if TYPE_CHECKING:
     from models.generation import Progress as GenerationProgress
@@ -145,6 +145,7 @@ def evaluate(
     num_steps: StepsOption = None,
     sampler: SamplerOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    save: Annotated[bool, typer.Option("--save", help="Also put the measurement into the checkpoint's card.")] = False,
 ) -> None:
     """Measure a checkpoint on fresh samples: validity, uniqueness, novelty, FCD.
 
@@ -168,6 +169,8 @@ def evaluate(
             measurement = measure(card, denoiser, plan(request, card), on_progress)
     except EvaluationError as error:
         raise CommandError(str(error)) from error
+    if save:
+        write_card(card.with_measurement(measurement), settings.checkpoints / card.name)
     if as_json:
         print(measurement.model_dump_json(indent=2))
         return
@@ -198,17 +201,22 @@ def train(
     """
     _require("lightning", "train")
     _require("qm9pack", "train")
-    from models.training.preset import PresetError, load_preset
-    from models.training.run import TrainingFolderError
-    from models.training.run import train as run
+    from models.training.folder import TrainingFolder, TrainingFolderError
+    from models.training.preset import PresetError, load_preset, saved_preset
 
     changes = list(overrides or []) + ([f"training.max_minutes={max_minutes}"] if max_minutes is not None else [])
     try:
-        chosen = load_preset(preset, changes)
-        folder = run(chosen, out or Path("runs") / preset, resume=resume, devices=devices)
+        root = out or Path("runs") / preset
+        chosen = saved_preset(root, changes) if resume else load_preset(preset, changes)
+        folder = TrainingFolder(root, chosen.name)
+        folder.require(run=resume)
     except (PresetError, TrainingFolderError) as error:
         raise CommandError(str(error)) from error
-    print(f"the checkpoint is in {folder}; serve it with DIGRESS_CHECKPOINTS={folder.parent}")
+
+    from models.training.run import train as run  # slow to import, so after what can go wrong
+
+    run(chosen, folder, resume=resume, devices=devices)
+    print(f"the checkpoint is in {folder.checkpoint}; serve it with DIGRESS_CHECKPOINTS={folder.root}")
 
 
 def main() -> None:

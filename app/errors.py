@@ -68,6 +68,12 @@ class QueueUnavailable(ServiceError):
     headers = MappingProxyType({"Retry-After": "2"})
 
 
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route says in OpenAPI about the errors it answers."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {code: {"description": HTTPStatus(code).phrase, "content": content} for code in statuses}
+
+
 def respond(error: ServiceError) -> JSONResponse:
     """The response for an error."""
     return _response(error.problem(), error.headers)

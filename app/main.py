@@ -12,6 +12,7 @@ from app.body_limit import BodyLimit
 from app.errors import install_handlers
 from app.queue import JobQueue
 from app.routes import generate, health, jobs, models
+from app.schemas import FieldProblem, Problem
 from app.settings import Settings
 from models.card import ModelCard, read_cards
 
@@ -35,7 +36,18 @@ def create_app(queue: JobQueue, cards: dict[str, ModelCard], settings: Settings)
     install_handlers(app)
     for routes in (generate, jobs, models, health):
         app.include_router(routes.router)
+    _describe_problems(app)
     return app
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Name the Problem schema in OpenAPI, which the routes' error answers refer to."""
+    document = app.openapi()
+    document["components"]["schemas"] |= {
+        model.__name__: model.model_json_schema(ref_template="#/components/schemas/{model}")
+        for model in (FieldProblem, Problem)
+    }
+    document["components"]["schemas"]["Problem"].pop("$defs", None)
 
 
 def build(settings: Settings | None = None) -> FastAPI:

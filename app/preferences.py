@@ -18,8 +18,8 @@ def _wait_seconds(
     if found is None:
         return 0
     text = found.group(1)
-    if not text.isdecimal() or not 1 <= int(text) <= LONGEST_WAIT:
-        raise BadHeader(f"Prefer: wait takes whole seconds from 1 to {LONGEST_WAIT}, not {text!r}")
+    if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= LONGEST_WAIT:
+        raise BadHeader(f"Prefer: wait takes whole seconds from 1 to {LONGEST_WAIT}, not {text[:20]!r}")
     return int(text)
 
 

@@ -14,7 +14,8 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
@@ -39,7 +40,24 @@ from app.schemas import (
 # Times that a job is tried again after a worker died over it.
 _MAX_RETRIES = 2
 _RQ_TTL = 60
+# Shorter than the client's socket timeout, which would take a silent stream for a broken connection.
+_LONGEST_BLOCK_SECONDS = 2
+# A job that never ends is forgotten all the same.
+_LONGEST_LIFE_SECONDS = 30 * 86_400
 _FINAL_EVENTS = {status.value for status in JobStatus if status.is_final}
+
+
+@dataclass(frozen=True)
+class FoundJob:
+    """A job without its graphs, and the graphs as the worker wrote them: JSON, which may be megabytes."""
+
+    job: Job
+    graphs: bytes | None
+
+    def to_json(self) -> bytes:
+        """The whole job; the graphs are put in as they are, never parsed."""
+        document = self.job.model_dump_json(exclude={"graphs"}).encode()
+        return document[:-1] + b',"graphs":' + (self.graphs or b"null") + b"}"
 
 
 class JobQueue:
@@ -61,14 +79,13 @@ class JobQueue:
             "model": request.model,
             "kind": "unconditional",
             "created_at": now.isoformat(),
-            "expires_at": (now + timedelta(seconds=self._ttl)).isoformat(),
             "request": request.model_dump_json(),
         }
         with self._redis.pipeline() as pipeline:
             pipeline.hset(record_key(job_id), mapping=record)
-            pipeline.expire(record_key(job_id), self._ttl)
+            pipeline.expire(record_key(job_id), _LONGEST_LIFE_SECONDS)
             pipeline.xadd(events_key(job_id), {"event": "status", "data": json.dumps({"status": "queued"})})
-            pipeline.expire(events_key(job_id), self._ttl)
+            pipeline.expire(events_key(job_id), _LONGEST_LIFE_SECONDS)
             pipeline.execute()
         # After the record, so that a worker never meets a job without one.
         self._queue.enqueue_call(
@@ -83,7 +100,7 @@ class JobQueue:
         )
         return job_id
 
-    async def find(self, job_id: str, *, with_graphs: bool = True) -> Job:
+    async def find(self, job_id: str, *, with_graphs: bool = True) -> FoundJob:
         """The job as it is now.
 
         Raises:
@@ -95,9 +112,9 @@ class JobQueue:
                 pipeline.get(graphs_key(job_id))
             record, *graphs = await pipeline.execute()
         if not record:
-            raise NotFound(f"there is no job {job_id!r}; jobs are kept for {self._ttl} seconds")
+            raise NotFound(f"there is no job {job_id!r}; a job is kept for {self._ttl} seconds after it ended")
         fields = {name.decode(): value.decode() for name, value in record.items()}
-        return _job(job_id, fields, graphs[0] if graphs else None)
+        return FoundJob(_job(job_id, fields), graphs[0] if graphs else None)
 
     async def wait(self, job_id: str, seconds: float) -> None:
         """Return when the job has ended, or `seconds` have passed. Holds no thread."""
@@ -105,7 +122,8 @@ class JobQueue:
         position: bytes | str = "0"
         while (left := deadline - time.monotonic()) > 0:
             # The type stubs allow for every protocol version; a version 2 connection gives (stream, [(id, fields)]).
-            streams: Any = await self._async_redis.xread({events_key(job_id): position}, block=max(1, int(1000 * left)))
+            block = max(1, int(1000 * min(left, _LONGEST_BLOCK_SECONDS)))
+            streams: Any = await self._async_redis.xread({events_key(job_id): position}, block=block)
             for _, entries in streams or []:
                 if any(fields[b"event"].decode() in _FINAL_EVENTS for _, fields in entries):
                     return
@@ -122,7 +140,7 @@ class JobQueue:
         await self._async_redis.aclose()
 
 
-def _job(job_id: str, record: Mapping[str, str], graphs: bytes | None) -> Job:
+def _job(job_id: str, record: Mapping[str, str]) -> Job:
     request = json.loads(record["request"])
     return Job.model_validate(
         {
@@ -133,7 +151,7 @@ def _job(job_id: str, record: Mapping[str, str], graphs: bytes | None) -> Job:
             "created_at": record["created_at"],
             "started_at": record.get("started_at"),
             "finished_at": record.get("finished_at"),
-            "expires_at": record["expires_at"],
+            "expires_at": record.get("expires_at"),
             "request": request,
             "progress": {
                 "fraction": record.get("fraction", 0.0),
@@ -142,7 +160,7 @@ def _job(job_id: str, record: Mapping[str, str], graphs: bytes | None) -> Job:
             },
             "summary": json.loads(record.get("summary", "null")),
             "error": json.loads(record.get("error", "null")),
-            "graphs": json.loads(graphs) if graphs else None,
+            "graphs": None,
             "links": {"self": f"/jobs/{job_id}", "model": f"/models/{record['model']}"},
         }
     )

@@ -172,7 +172,7 @@ class Job(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    expires_at: datetime
+    expires_at: Annotated[datetime | None, Field(description="Known once the job has ended.")]
     request: CompletedRequest
     progress: JobProgress
     summary: JobSummary | None

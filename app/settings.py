@@ -18,7 +18,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DIGRESS_", frozen=True)
 
     host: Annotated[str, Field(description="Address the API listens on.")] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65_535, description="Port the API listens on.")] = 8000
+    port: Annotated[int, Field(ge=1, le=65_535, description="Port the API listens on.")] = 8000
     redis_url: Annotated[
         RedisDsn | None,
         Field(description="Redis or Valkey that holds queue and jobs; `digress serve` starts one if this is not set."),

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 CARD_FILE = "card.json"
 MASK_TYPE = "mask"
@@ -107,8 +107,10 @@ class TrainingRecord(_Section):
     preset: str
     seed: int
     gradient_steps: int
-    batch_size: int
-    minutes: Annotated[float, Field(description="Wall-clock time of training, in minutes.")]
+    recipe: Annotated[
+        dict[str, JsonValue], Field(description="The training section of the preset, overrides included.")
+    ]
+    minutes: Annotated[float, Field(description="Time spent in training, by the clock that the recipe names.")]
     hardware: str
     code_version: str
     finished: Annotated[bool, Field(description="False while the learning rate had not yet decayed to its end.")]
@@ -177,6 +179,13 @@ class ModelCard(_Section):
             )
         return self
 
+    def with_measurement(self, measurement: Measurement) -> "ModelCard":
+        """This card with a measurement added, in place of an earlier one by the same settings."""
+        settings = {"num_graphs", "sampler", "grid", "num_steps"}
+        key = measurement.model_dump(include=settings)
+        others = [other for other in self.metrics if other.model_dump(include=settings) != key]
+        return self.model_copy(update={"metrics": [*others, measurement]})
+
     @property
     def node_prior(self) -> list[float]:
         """What nodes become when all is forgotten; one entry more than `node_types` if the prior is absorbing."""
@@ -217,9 +226,11 @@ def read_card(folder: Path) -> ModelCard:
 
 
 def write_card(card: ModelCard, folder: Path) -> None:
-    """Write `card` into its checkpoint folder."""
+    """Write `card` into its checkpoint folder; the file appears whole or not at all."""
     text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    (folder / CARD_FILE).write_text(text + "\n", encoding="utf-8")
+    partial = folder / f"{CARD_FILE}.partial"
+    partial.write_text(text + "\n", encoding="utf-8")
+    partial.replace(folder / CARD_FILE)
 
 
 def shipped_checkpoints() -> Path:

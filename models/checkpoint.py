@@ -17,7 +17,7 @@ WEIGHTS_FILE = "weights.safetensors"
 
 
 def save_checkpoint(card: ModelCard, denoiser: Denoiser, folder: Path) -> ModelCard:
-    """Write weights and card into `folder`, each appearing whole or not at all; returns the card with its hash."""
+    """Write weights and then the card into `folder`, each file whole or not at all; returns the card with its hash."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{WEIGHTS_FILE}.partial"
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in denoiser.state_dict().items()}

@@ -2,19 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from app.deps import QueueDep
-from app.schemas import Job, Problem
+from app.errors import problems
+from app.schemas import Job
 
 router = APIRouter(tags=["jobs"])
 
 JobId = Annotated[str, Path(max_length=64, pattern=r"^[0-9a-z-]+$")]
 
 
-@router.get("/jobs/{job_id}", responses={code: {"model": Problem} for code in (404, 422, 503)})
+@router.get("/jobs/{job_id}", response_model=Job, responses=problems(404, 422, 503))
 async def get_job(
     job_id: JobId, queue: QueueDep, graphs: Annotated[bool, Query(description="False leaves the graphs out.")] = True
-) -> Job:
+) -> Response:
     """The job as it is now, with its graphs once it has succeeded."""
-    return await queue.find(job_id, with_graphs=graphs)
+    found = await queue.find(job_id, with_graphs=graphs)
+    return Response(found.to_json(), media_type="application/json")

@@ -5,8 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from app.deps import CardsDep
-from app.errors import NotFound
-from app.schemas import Problem
+from app.errors import NotFound, problems
 from models.card import ModelCard
 
 router = APIRouter(tags=["models"])
@@ -18,7 +17,7 @@ async def list_models(cards: CardsDep) -> list[ModelCard]:
     return list(cards.values())
 
 
-@router.get("/models/{name}", responses={404: {"model": Problem}})
+@router.get("/models/{name}", responses=problems(404, 422))
 async def get_model(name: Annotated[str, Path(max_length=64)], cards: CardsDep) -> ModelCard:
     """The card of one model."""
     if name not in cards:

@@ -31,6 +31,8 @@ EDGE_TYPES = ["none", "single", "double", "triple"]
 MAX_NODES = 9
 SPLIT = "DiGress: RandomState(42).permutation(133885), 100000 / 20497 / rest of the original indices"
 
+ROUND_TRIP = "Every graph of the data set converts back to its molecule: 0 exceptions in 130,831 (tests/models/data/test_qm9.py)."
+
 _ORIGINAL_SIZE, _TRAIN_SIZE, _VALIDATION_SIZE, _SPLIT_SEED = 133_885, 100_000, 20_497, 42
 _FORMAT = 1
 
@@ -60,7 +62,7 @@ def load_qm9() -> GraphData:
         save_graphs({split: encode(smiles) for split, smiles in read_smiles().items()}, cache)
     graphs = load_graphs(cache)
     return GraphData(
-        "qm9", SPLIT, NODE_TYPES, EDGE_TYPES, graphs["train"], graphs["validation"], graphs["test"], notes=[]
+        "qm9", SPLIT, NODE_TYPES, EDGE_TYPES, graphs["train"], graphs["validation"], graphs["test"], notes=[ROUND_TRIP]
     )
 
 

@@ -51,17 +51,14 @@ class CategoricalNoise(nn.Module):
         return (self.alpha_bar[t] / self.alpha_bar[s]).float()
 
     def transition(self, s: Int[Tensor, " b"], t: Int[Tensor, " b"]) -> Float[Tensor, "b k k"]:
-        """Q_{t|s}, rows summing to one, for 0 <= s <= t <= T. For reading and testing: sampling never needs it."""
+        """Q_{t|s}, rows summing to one, for 0 <= s <= t <= T. A sampling step needs one per graph, never one per position."""
         keep = (self.alpha_bar[t] / self.alpha_bar[s])[:, None, None]
         return keep * torch.eye(len(self.prior), device=keep.device) + (1 - keep) * self.prior
 
     def corrupt(self, x: Int[Tensor, "b ..."], t: Int[Tensor, " b"]) -> Float[Tensor, "b ... k"]:
         """q(z_t | x): the distribution that a noisy category is drawn from."""
-        return self._mix(torch.nn.functional.one_hot(x, len(self.prior)).float(), t)
-
-    def renoise(self, x_probs: Float[Tensor, "b ... k"], t: Int[Tensor, " b"]) -> Float[Tensor, "b ... k"]:
-        """Σ_x p(x) q(z_t | x): noise added to a category that is itself uncertain."""
-        return self._mix(x_probs, t)
+        keep = _spread(self.alpha_bar[t].float(), x.ndim + 1)
+        return keep * torch.nn.functional.one_hot(x, len(self.prior)) + (1 - keep) * self.prior.float()
 
     def posterior(
         self,
@@ -78,20 +75,17 @@ class CategoricalNoise(nn.Module):
         alpha_t, alpha_s = (_spread(self.alpha_bar[time].float(), z_t.ndim + 1) for time in (t, s))
         keep = _spread(self.survival(s, t), z_t.ndim + 1)
 
+        tiny = torch.finfo(torch.float32).tiny
         # q(z_t | x) is (1 - ᾱ_t) m(z_t) for all x but z_t itself; clean categories that cannot lead to z_t get no weight.
         elsewhere = (1 - alpha_t) * prior_now
-        weights = torch.where(elsewhere > 0, x_probs / elsewhere.clamp(min=torch.finfo(torch.float32).tiny), 0.0)
-        weights.scatter_(-1, now, x_probs.gather(-1, now) / (alpha_t + elsewhere))
+        weights = torch.where(elsewhere > 0, x_probs / elsewhere.clamp(min=tiny), 0.0)
+        weights.scatter_(-1, now, x_probs.gather(-1, now).clamp(min=tiny) / (alpha_t + elsewhere))
 
         past = alpha_s * weights + (1 - alpha_s) * prior * weights.sum(-1, keepdim=True)
         # Q_{t|s}[z_s, z_t] is (1 - r) m(z_t) for all z_s but z_t itself.
         unnormalised = past * (1 - keep) * prior_now
         unnormalised.scatter_(-1, now, past.gather(-1, now) * (keep + (1 - keep) * prior_now))
         return unnormalised / unnormalised.sum(-1, keepdim=True)
-
-    def _mix(self, probs: Tensor, t: Tensor) -> Tensor:
-        keep = _spread(self.alpha_bar[t].float(), probs.ndim)
-        return keep * probs + (1 - keep) * self.prior.float()
 
 
 def _spread(per_graph: Tensor, ndim: int) -> Tensor:

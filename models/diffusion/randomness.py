@@ -20,13 +20,17 @@ SIZE_STREAM, NODE_STREAM, EDGE_STREAM, TIME_STREAM = 0, 1, 2, 3
 _GAMMA = 0x9E3779B97F4A7C15 - 2**64
 _MULTIPLIER_1 = 0xBF58476D1CE4E5B9 - 2**64
 _MULTIPLIER_2 = 0x94D049BB133111EB - 2**64
+_SEED_BITS = 53
 _UNIFORM_BITS = 24
 
 
 def graph_seeds(seed: int, indices: Int[Tensor, " b"]) -> Int[Tensor, " b"]:
-    """The seeds of graphs number `indices` of a request whose seed is `seed` (any integer below 2⁶³)."""
+    """The seeds of graphs number `indices` of a request whose seed is `seed` (any integer below 2⁶³).
+
+    They have 53 bits, so that JSON carries them exactly to every language.
+    """
     request = torch.tensor(seed, dtype=torch.int64, device=indices.device)
-    return _mix(_mix(request) + indices * _GAMMA)
+    return _shift(_mix(_mix(request) + indices * _GAMMA), 64 - _SEED_BITS)
 
 
 def uniforms(

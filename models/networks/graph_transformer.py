@@ -3,7 +3,7 @@
 Nodes X, edges E and the graph y each have a residual stream. In every layer
 
     scores  = (q_i · k_j / √d) (1 + E_ij W_mul) + E_ij W_add         FiLM of the attention by the edge
-    X_i    += FiLM_y( Σ_j softmax_j(scores) v_j )
+    X_i    += FiLM_y( Σ_j softmax_j(scores) v_j + Σ_j E_ij W / √n )
     E_ij   += FiLM_y( scores_ij W + X_i U + X_j U )
     y      += y W + pool(X) + pool(E)
 
@@ -40,7 +40,11 @@ class GraphTransformer(nn.Module):
         self.embed_nodes = _mlp(node_inputs, config.node_hidden, config.node_width)
         self.embed_edges = _mlp(edge_inputs, config.edge_hidden, config.edge_width)
         self.embed_global = _mlp(global_inputs, config.global_hidden, config.global_width)
-        self.layers = nn.ModuleList(GraphTransformerLayer(config) for _ in range(config.num_layers))
+        # What the last layer learns about the whole graph, nothing would read.
+        self.layers = nn.ModuleList(
+            GraphTransformerLayer(config, updates_graph=layer < config.num_layers - 1)
+            for layer in range(config.num_layers)
+        )
         self.node_head = _Head(config.node_width, num_node_types)
         self.edge_head = _Head(config.edge_width, num_edge_types)
 
@@ -69,7 +73,7 @@ class GraphTransformer(nn.Module):
 class GraphTransformerLayer(nn.Module):
     """One round of the equations above."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, *, updates_graph: bool) -> None:
         super().__init__()
         node, edge, wide = config.node_width, config.edge_width, config.global_width
         self.num_heads = config.num_heads
@@ -84,12 +88,9 @@ class GraphTransformerLayer(nn.Module):
         self.edges_to_node = nn.Linear(edge, node, bias=False)
         self.node_out, self.edge_out = nn.Linear(node, node), nn.Linear(edge, edge)
         self.modulation = nn.Linear(wide, 2 * node + 2 * edge)
-        self.global_to_global = nn.Linear(wide, wide)
-        self.nodes_to_global = nn.Linear(STATISTICS * node, wide)
-        self.edges_to_global = nn.Linear(STATISTICS * edge, wide)
         self.node_mlp = _feed_forward(node, config.node_hidden)
         self.edge_mlp = _feed_forward(edge, config.edge_hidden)
-        self.global_mlp = _feed_forward(wide, config.global_hidden)
+        self.graph_update = _GraphUpdate(config) if updates_graph else None
 
     def forward(
         self,
@@ -115,13 +116,9 @@ class GraphTransformerLayer(nn.Module):
 
         nodes = nodes + self.node_out(attended * (1 + node_scale) + node_shift)
         edges = edges + self.edge_out(related * (1 + edge_scale) + edge_shift)
-        graph = (
-            graph
-            + self.global_to_global(y)
-            + self.nodes_to_global(masked_statistics(x, node_mask))
-            + self.edges_to_global(masked_statistics(e, edge_mask))
-        )
-        return nodes + self.node_mlp(nodes), edges + self.edge_mlp(edges), graph + self.global_mlp(graph)
+        if self.graph_update is not None:
+            graph = self.graph_update(graph, x, e, y, node_mask=node_mask, edge_mask=edge_mask)
+        return nodes + self.node_mlp(nodes), edges + self.edge_mlp(edges), graph
 
     def _attend_per_head(self, x: Tensor, film: Tensor, node_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Attention output (b, n, dx) and scores (b, n, n, h)."""
@@ -139,6 +136,29 @@ class GraphTransformerLayer(nn.Module):
         scores = products * (1 + scale) + shift
         weights = scores.masked_fill(~node_mask[:, None, :, None], -math.inf).softmax(2)
         return (weights * value[:, None]).sum(2), scores
+
+
+class _GraphUpdate(nn.Module):
+    """What a layer adds to the stream of the whole graph."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        node, edge, wide = config.node_width, config.edge_width, config.global_width
+        self.global_to_global = nn.Linear(wide, wide)
+        self.nodes_to_global = nn.Linear(STATISTICS * node, wide)
+        self.edges_to_global = nn.Linear(STATISTICS * edge, wide)
+        self.global_mlp = _feed_forward(wide, config.global_hidden)
+
+    def forward(
+        self, graph: Tensor, x: Tensor, e: Tensor, y: Tensor, *, node_mask: Tensor, edge_mask: Tensor
+    ) -> Tensor:
+        """The graph's stream, given the normalised streams of nodes, edges and graph."""
+        pooled = self.nodes_to_global(masked_statistics(x, node_mask)) + self.edges_to_global(
+            masked_statistics(e, edge_mask)
+        )
+        graph = graph + self.global_to_global(y) + pooled
+        updated: Tensor = graph + self.global_mlp(graph)
+        return updated
 
 
 class _Norm(nn.LayerNorm):

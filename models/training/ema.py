@@ -7,6 +7,7 @@ Lightning's callback keeps both sets of weights in its checkpoints.
 """
 
 import torch
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor, nn
 
@@ -21,6 +22,21 @@ class ExponentialMovingAverage(WeightAveraging):
             torch._foreach_lerp_(averages, weights, 1 - min(decay, (1 + step) / (10 + step)))
 
         super().__init__(use_buffers=False, multi_avg_fn=update)
+        self._swapped = False
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_validation_epoch_start(trainer, pl_module)
+        self._swapped = True
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_validation_epoch_end(trainer, pl_module)
+        self._swapped = False
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Stopped in the middle of a validation, put each set of weights back before the state is saved."""
+        if self._swapped:
+            self._swap_models(pl_module)
+            self._swapped = False
 
     @property
     def average(self) -> nn.Module:

@@ -52,6 +52,7 @@ class DiffusionModule(LightningModule):
         self.config = config
         self.denoiser = Denoiser(card)
         self.clock = TrainingClock(config.clock)
+        self._minutes = 0.0
 
     def on_train_start(self) -> None:
         self._last_log = (time.monotonic(), self.global_step)
@@ -106,8 +107,12 @@ class DiffusionModule(LightningModule):
     def progress(self) -> float:
         """Share of the training that is done: of its steps or of its minutes, whichever is further."""
         by_steps = self.global_step / self.config.max_steps
-        by_time = self.clock.minutes / self.config.max_minutes if self.config.max_minutes else 0.0
+        by_time = self._minutes / self.config.max_minutes if self.config.max_minutes else 0.0
         return min(max(by_steps, by_time), 1.0)
+
+    def on_train_batch_start(self, batch: GraphBatch, batch_index: int) -> None:
+        # All processes go by the first one's clock, so that they decay and stop together.
+        self._minutes = self.trainer.strategy.broadcast(self.clock.minutes)
 
     def on_train_batch_end(self, outputs: Any, batch: GraphBatch, batch_index: int) -> None:
         if self.progress >= 1:
@@ -118,6 +123,7 @@ class DiffusionModule(LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.clock.resume_from(checkpoint["minutes"])
+        self._minutes = self.clock.minutes
 
     # -- parts of the above
 

@@ -1,5 +1,6 @@
 """Presets: what to train, on what, and how, in one TOML file each (`models/training/presets`)."""
 
+import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.card import DiffusionConfig, FeatureConfig, ModelName, NetworkConfig, SamplingConfig
+
+PRESET_FILE = "preset.json"
 
 
 class PresetError(ValueError):
@@ -71,9 +74,24 @@ def load_preset(name: str, overrides: Sequence[str] = ()) -> Preset:
         PresetError: if there is no such preset, or an override does not fit.
     """
     path = _folder() / f"{name}.toml"
-    if not path.is_file():
+    if name not in available_presets():
         raise PresetError(f"there is no preset {name!r}; there are {', '.join(available_presets())}")
-    values = tomllib.loads(path.read_text(encoding="utf-8"))
+    return _changed(name, tomllib.loads(path.read_text(encoding="utf-8")), overrides)
+
+
+def saved_preset(root: Path, overrides: Sequence[str] = ()) -> Preset:
+    """The preset that a training folder was begun with, changed by `overrides`.
+
+    Raises:
+        PresetError: if the folder has none, or an override does not fit.
+    """
+    path = root / PRESET_FILE
+    if not path.is_file():
+        raise PresetError(f"{root} holds no run to resume; leave --resume out to start one")
+    return _changed(str(path), json.loads(path.read_text(encoding="utf-8")), overrides)
+
+
+def _changed(name: str, values: dict[str, Any], overrides: Sequence[str]) -> Preset:
     for override in overrides:
         _apply(values, override)
     try:

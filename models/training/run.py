@@ -1,14 +1,7 @@
-"""One training run: a preset in, a checkpoint folder out, resumable at any moment.
+"""One training run: a preset in, a checkpoint folder out, resumable at any moment (`models.training.folder`)."""
 
-Everything a run leaves lies in one folder:
-
-    NAME/           the checkpoint folder of the averaged weights, written at every validation
-    state/last.ckpt all that is needed to go on: weights, their average, optimizer, step, minutes; every minute
-    logs/           metrics as CSV and for TensorBoard
-"""
-
+import os
 import platform
-from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -24,46 +17,24 @@ from models.data.dataset import GraphData, batches
 from models.data.qm9 import load_qm9
 from models.precision import has_native_bfloat16
 from models.training.ema import ExponentialMovingAverage
+from models.training.folder import TrainingFolder
 from models.training.module import DiffusionModule, denoiser_of
 from models.training.preset import Preset
 
 SAVE_EVERY = timedelta(minutes=1)
+_EPOCHS_PER_START = 1_000_000
 
 
-class TrainingFolderError(ValueError):
-    """An output folder that holds another run, or none where one should go on."""
-
-
-@dataclass(frozen=True)
-class TrainingFolder:
-    """Where a run keeps its state, its logs and its result."""
-
-    root: Path
-    name: str
-
-    @property
-    def state(self) -> Path:
-        """The last saved state."""
-        return self.root / "state" / "last.ckpt"
-
-    @property
-    def checkpoint(self) -> Path:
-        """The checkpoint folder of the averaged weights."""
-        return self.root / self.name
-
-
-def train(preset: Preset, out: Path, *, resume: bool, devices: str = "auto", progress: bool = True) -> Path:
-    """Train a preset and return its checkpoint folder.
+def train(
+    preset: Preset, folder: TrainingFolder, *, resume: bool, devices: str = "auto", progress: bool = True
+) -> None:
+    """Train a preset; its checkpoint ends in `folder.checkpoint`.
 
     Raises:
-        TrainingFolderError: if `out` holds a run and `resume` is not set, or none and it is.
+        TrainingFolderError: if the folder holds a run and `resume` is not set, or none and it is.
     """
-    folder = TrainingFolder(out, preset.name)
-    if folder.state.exists() and not resume:
-        raise TrainingFolderError(f"{out} holds a run already; go on with it by --resume, or choose another --out")
-    if resume and not folder.state.exists():
-        raise TrainingFolderError(f"{out} holds no run to resume; leave --resume out to start one")
-
+    folder.require(run=resume)
+    folder.save_preset(preset)
     torch.set_flush_denormal(True)
     torch.set_float32_matmul_precision("high")
     data = load_data(preset)
@@ -73,6 +44,9 @@ def train(preset: Preset, out: Path, *, resume: bool, devices: str = "auto", pro
         module = DiffusionModule(card, preset.training)
     average = ExponentialMovingAverage(preset.training.ema_decay)
     config = preset.training
+    # A run stopped within an epoch begins that epoch anew, in another order.
+    starts = folder.num_starts
+    start = f"start-{starts}"
     trainer = Trainer(
         devices=devices,
         max_epochs=-1,
@@ -82,8 +56,13 @@ def train(preset: Preset, out: Path, *, resume: bool, devices: str = "auto", pro
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         log_every_n_steps=50,
-        logger=[CSVLogger(out, name="logs", version=""), TensorBoardLogger(out, name="logs", version="")],
+        logger=[
+            CSVLogger(folder.root, name="logs", version=start),
+            TensorBoardLogger(folder.root, name="logs", version=start),
+        ],
         callbacks=[
+            # Before the average, which takes the module's place in the end.
+            ExportAverage(card, folder, average),
             average,
             ModelCheckpoint(
                 folder.state.parent,
@@ -92,7 +71,6 @@ def train(preset: Preset, out: Path, *, resume: bool, devices: str = "auto", pro
                 save_on_exception=True,
                 enable_version_counter=False,
             ),
-            ExportAverage(card, preset, folder.checkpoint, average),
             *([TQDMProgressBar(refresh_rate=20)] if progress else []),
         ],
         enable_progress_bar=progress,
@@ -100,13 +78,14 @@ def train(preset: Preset, out: Path, *, resume: bool, devices: str = "auto", pro
     )
     trainer.fit(
         module,
-        batches(data.train, batch_size=config.batch_size, seed=config.seed),
+        batches(data.train, batch_size=config.batch_size, seed=config.seed + starts * _EPOCHS_PER_START),
         batches(data.validation[: config.validation_graphs], batch_size=config.batch_size),
         ckpt_path=folder.state if resume else None,
         weights_only=True,
     )
-    trainer.save_checkpoint(folder.state)
-    return folder.checkpoint
+    # The callback has put the average in the module's place when training ended.
+    test = data.test[: config.validation_graphs]
+    trainer.test(module, batches(test, batch_size=config.batch_size), verbose=False)
 
 
 def load_data(preset: Preset) -> GraphData:
@@ -141,7 +120,7 @@ def describe(preset: Preset, data: GraphData) -> ModelCard:
             preset=preset.name,
             seed=preset.training.seed,
             gradient_steps=0,
-            batch_size=preset.training.batch_size,
+            recipe=preset.training.model_dump(mode="json"),
             minutes=0.0,
             hardware=_hardware(),
             code_version=version("digress-serve"),
@@ -152,16 +131,17 @@ def describe(preset: Preset, data: GraphData) -> ModelCard:
 
 
 class ExportAverage(Callback):
-    """Writes the averaged weights as a checkpoint folder after every validation and at the end."""
+    """Writes the averaged weights as a checkpoint folder after every validation, and the last state in the end."""
 
-    def __init__(self, card: ModelCard, preset: Preset, folder: Path, average: ExponentialMovingAverage) -> None:
-        self.card, self.preset, self.folder, self.average = card, preset, folder, average
+    def __init__(self, card: ModelCard, folder: TrainingFolder, average: ExponentialMovingAverage) -> None:
+        self.card, self.folder, self.average = card, folder, average
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._export(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._export(trainer, pl_module)
+        trainer.save_checkpoint(self.folder.state)
 
     def _export(self, trainer: Trainer, module: LightningModule) -> None:
         if not trainer.is_global_zero or not isinstance(module, DiffusionModule) or self.card.training is None:
@@ -174,7 +154,7 @@ class ExportAverage(Callback):
             }
         )
         card = self.card.model_copy(update={"training": record})
-        save_checkpoint(card, denoiser_of(self.average.average), self.folder)
+        save_checkpoint(card, denoiser_of(self.average.average), self.folder.checkpoint)
 
 
 def _training_device() -> torch.device:
@@ -184,4 +164,13 @@ def _training_device() -> torch.device:
 def _hardware() -> str:
     if torch.cuda.is_available():
         return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
-    return f"{torch.get_num_threads()} thread(s) of {platform.processor() or platform.machine()}"
+    return f"{torch.get_num_threads()} thread(s) of {_processor()}, {os.cpu_count()} cores"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from models.card import CardError, ModelCard, read_card, read_cards, write_card
+from models.card import CardError, Measurement, ModelCard, read_card, read_cards, write_card
 from tests.conftest import make_card
 
 
@@ -51,6 +51,28 @@ def test_the_priors_follow_the_kind() -> None:
     assert card.node_prior == card.node_marginals
     assert kinds["uniform"].edge_prior == pytest.approx([1 / 3] * 3)
     assert kinds["absorbing"].edge_prior == [0, 0, 0, 1]
+
+
+def test_a_new_measurement_takes_the_place_of_the_one_by_the_same_settings() -> None:
+    def measured(num_steps: int, valid: float) -> Measurement:
+        return Measurement(
+            num_graphs=9,
+            sampler="ancestral",
+            grid="uniform",
+            num_steps=num_steps,
+            seed=0,
+            command="",
+            values={"valid": valid},
+        )
+
+    card = (
+        make_card()
+        .with_measurement(measured(10, 0.5))
+        .with_measurement(measured(20, 0.6))
+        .with_measurement(measured(10, 0.7))
+    )
+
+    assert [(m.num_steps, m.values["valid"]) for m in card.metrics] == [(20, 0.6), (10, 0.7)]
 
 
 def test_a_folder_must_be_called_like_its_card(tmp_path: Path) -> None:

@@ -64,6 +64,52 @@ def test_an_oracle_leads_back_to_its_graph(prior: str, kind: str, num_steps: int
     assert torch.equal(found.edges, answer.edges)
 
 
+class BayesDenoiser(Denoiser):
+    """The best there can be for a data set small enough to enumerate: p(x | z_t) by Bayes' rule over its graphs."""
+
+    def __init__(self, card: ModelCard, data: GraphBatch) -> None:
+        super().__init__(card)
+        self.data = data
+
+    def forward(self, graph: GraphBatch, t: Tensor) -> GraphLogits:
+        node_table, edge_table = (
+            noise.transition(torch.zeros_like(t), t).clamp(min=1e-300).log()
+            for noise in (self.node_noise, self.edge_noise)
+        )
+        scores = torch.stack(
+            [
+                node_table[b][self.data.nodes, graph.nodes[b]].sum(-1)
+                + edge_table[b][self.data.edges, graph.edges[b]].sum((-1, -2)) / 2
+                for b in range(len(t))
+            ]
+        )
+        weights = scores.softmax(-1).float()
+        nodes, edges = (
+            torch.nn.functional.one_hot(x, k).float() for x, k in ((self.data.nodes, 4), (self.data.edges, 3))
+        )
+        expected_nodes, expected_edges = (
+            torch.einsum("bd,dnk->bnk", weights, nodes),
+            torch.einsum("bd,dnml->bnml", weights, edges),
+        )
+        return GraphLogits(expected_nodes.clamp(min=1e-30).log(), expected_edges.clamp(min=1e-30).log())
+
+
+@pytest.mark.parametrize(("kind", "num_steps"), [("uniform", 100), ("polydec", 25)])
+def test_with_a_perfect_denoiser_samples_are_the_data_each_as_often_as_the_others(kind: str, num_steps: int) -> None:
+    data = random_graphs([7] * 20)
+    card = make_card(diffusion=DiffusionConfig(num_timesteps=100), max_nodes=7)
+    grid = time_grid(kind, num_steps, 100)  # type: ignore[arg-type]
+
+    found = sample(
+        BayesDenoiser(card, data), torch.full((400,), 7), graph_seeds(1, torch.arange(400)), grid=grid, max_nodes=7
+    )
+
+    same = ((found.nodes[:, None] == data.nodes).all(-1)) & ((found.edges[:, None] == data.edges).all(-1).all(-1))
+    assert (same.sum(1) == 1).double().mean() > 0.99
+    chi_square = ((same.sum(0) - 20.0) ** 2 / 20).sum()
+    assert chi_square < 50  # 19 degrees of freedom: exceeded with probability 1e-4
+
+
 def test_every_step_of_a_trajectory_is_a_graph() -> None:
     seen: list[GraphBatch] = []
     sizes = torch.tensor([2, 9])

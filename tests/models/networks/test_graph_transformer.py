@@ -16,7 +16,7 @@ HEADS, WIDTH = 2, 16
 @torch.no_grad()
 def test_attention_is_the_written_out_formula(attention: str) -> None:
     torch.manual_seed(0)
-    layer = GraphTransformerLayer(tiny_network(edge_attention=attention))
+    layer = GraphTransformerLayer(tiny_network(edge_attention=attention), updates_graph=True)
     x = torch.randn(1, 4, WIDTH)
     film = torch.randn(1, 4, 4, 2 * (WIDTH if attention == "channel" else HEADS))
     mask = torch.tensor([[True, True, True, False]])

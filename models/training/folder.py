@@ -1,0 +1,57 @@
+"""Where a training run keeps what it leaves.
+
+NAME/           the checkpoint folder of the averaged weights, written at every validation
+preset.json     what is trained, overrides included
+state/last.ckpt all that is needed to go on: weights, their average, optimizer, step, minutes; every minute
+logs/START/     metrics as CSV and for TensorBoard, a folder for each time the run was started or resumed
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.training.preset import PRESET_FILE, Preset
+
+
+class TrainingFolderError(ValueError):
+    """An output folder that holds another run, or none where one should go on."""
+
+
+@dataclass(frozen=True)
+class TrainingFolder:
+    """The folder of a run whose checkpoint is called `name`."""
+
+    root: Path
+    name: str
+
+    @property
+    def state(self) -> Path:
+        """The last saved state."""
+        return self.root / "state" / "last.ckpt"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint folder of the averaged weights."""
+        return self.root / self.name
+
+    @property
+    def num_starts(self) -> int:
+        """How often the run was started or resumed before."""
+        return len(list(self.root.glob("logs/start-*")))
+
+    def save_preset(self, preset: Preset) -> None:
+        """Keep what is trained here, overrides included, so that resuming does not need to be told again."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        (self.root / PRESET_FILE).write_text(preset.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    def require(self, *, run: bool) -> None:
+        """Make sure that the folder holds a run to resume, or none to overwrite.
+
+        Raises:
+            TrainingFolderError: if it does not.
+        """
+        if self.state.exists() and not run:
+            raise TrainingFolderError(
+                f"{self.root} holds a run already; go on with it by --resume, or choose another --out"
+            )
+        if run and not self.state.exists():
+            raise TrainingFolderError(f"{self.root} holds no run to resume; leave --resume out to start one")
