@@ -20,7 +20,7 @@ from rich.table import Table
 from app.completion import complete, find_card
 from app.errors import ServiceError
 from app.schemas import MAX_GRAPHS, CompletedRequest, GenerateRequest, SizeRange
-from app.settings import Settings
+from app.settings import SettingsError, read_settings
 from models.card import CardError, ModelCard, read_cards, write_card
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _console = Console(stderr=True)
+# How long the API, when it stops, waits for requests under way.
+_GRACE_SECONDS = 2
 
 ModelArgument = Annotated[str, typer.Argument(help="Name of a checkpoint; `digress models` lists them.")]
 SeedOption = Annotated[int | None, typer.Option(help="The same seed gives the same graphs.", min=0)]
@@ -56,7 +58,7 @@ def serve() -> None:
     from app.supervisor import serve as run
 
     try:
-        status = run(Settings(), lambda words: print(f"digress: {words}", flush=True))
+        status = run(read_settings(), lambda words: print(f"digress: {words}", flush=True))
     except StartError as error:
         raise CommandError(str(error)) from error
     raise typer.Exit(status)
@@ -69,12 +71,14 @@ def api() -> None:
 
     from app.main import build
 
-    settings = Settings()
-    try:
-        application = build(settings)
-    except ValueError as error:
-        raise CommandError(str(error)) from error
-    uvicorn.run(application, host=settings.host, port=settings.port, log_level="warning")
+    settings = read_settings()
+    uvicorn.run(
+        build(settings),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
 
 
 @app.command()
@@ -82,7 +86,7 @@ def worker() -> None:
     """Run a worker alone; needs DIGRESS_REDIS_URL."""
     from worker.__main__ import main as run
 
-    run()
+    raise typer.Exit(run())
 
 
 @app.command()
@@ -119,7 +123,9 @@ def sample(
     from worker.encoding import encode
     from worker.engine import Engine, choose_device
 
-    settings = Settings()
+    if out is not None and not out.absolute().parent.is_dir():
+        raise CommandError(f"--out: there is no folder {out.absolute().parent}")
+    settings = read_settings()
     request = _request(
         model, num_graphs=num_graphs, seed=seed, num_nodes=num_nodes, num_steps=num_steps, sampler=sampler
     )
@@ -154,11 +160,12 @@ def evaluate(
     _require("fcd_torch", "evaluate")
     import torch
 
-    from models.evaluation.report import DEFAULT_SEED, EvaluationError
+    from models.evaluation.molecules import EvaluationError
+    from models.evaluation.report import DEFAULT_SEED
     from models.evaluation.report import evaluate as measure
     from worker.engine import Engine, choose_device, plan
 
-    settings = Settings()
+    settings = read_settings()
     request = _request(
         model, num_graphs=num_graphs, seed=DEFAULT_SEED if seed is None else seed, num_steps=num_steps, sampler=sampler
     )
@@ -223,24 +230,19 @@ def main() -> None:
     """The entry point: errors a user can mend are one line, not a traceback."""
     try:
         app()
-    except (CommandError, CardError, ServiceError) as error:
+    except (CommandError, SettingsError, CardError, ServiceError) as error:
         _console.print(f"digress: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
         sys.exit(1)
     except ValidationError as error:
         for mistake in error.errors():
             field = ".".join(map(str, mistake["loc"]))
-            name = f"DIGRESS_{field.upper()}" if error.title == Settings.__name__ else field
-            _console.print(
-                f"digress: {name}: {mistake['msg']}, not {mistake['input']!r}",
-                style="red",
-                highlight=False,
-                markup=False,
-            )
+            words = f"digress: {field}: {mistake['msg']}, not {mistake['input']!r}"
+            _console.print(words, style="red", highlight=False, soft_wrap=True, markup=False)
         sys.exit(1)
 
 
 def _cards() -> dict[str, ModelCard]:
-    return read_cards(Settings().checkpoints)
+    return read_cards(read_settings().checkpoints)
 
 
 def _request(
@@ -276,7 +278,9 @@ def _require(module: str, extra: str) -> None:
     from importlib.util import find_spec
 
     if find_spec(module) is None:
-        raise CommandError(f"this needs the extra '{extra}': pip install 'digress-serve[{extra}]'")
+        raise CommandError(
+            f"this needs the extra '{extra}'; in the clone: .venv/bin/pip install -c constraints.txt -e '.[{extra}]'"
+        )
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from app.errors import install_handlers
 from app.queue import JobQueue
 from app.routes import generate, health, jobs, models
 from app.schemas import FieldProblem, Problem
-from app.settings import Settings
+from app.settings import Settings, read_settings
 from models.card import ModelCard, read_cards
 
 _DESCRIPTION = (
@@ -54,12 +54,11 @@ def build(settings: Settings | None = None) -> FastAPI:
     """The application that the environment describes.
 
     Raises:
-        ValueError: if DIGRESS_REDIS_URL is not set.
+        SettingsError: if a setting does not fit, or DIGRESS_REDIS_URL is not set.
+        CardError: if a model card cannot be read.
     """
-    settings = settings or Settings()
-    if settings.redis_url is None:
-        raise ValueError("DIGRESS_REDIS_URL is not set; set it, or let `digress serve` start a server")
-    url = str(settings.redis_url)
+    settings = settings or read_settings()
+    url = settings.require_redis_url()
     queue = JobQueue(
         Redis.from_url(url, socket_timeout=5),
         AsyncRedis.from_url(url),

@@ -1,15 +1,19 @@
 """Settings, from the environment: DIGRESS_REDIS_URL, DIGRESS_PORT and so on.
 
-Read once, in `build()` or in a `__main__`, and passed on from there; nothing else looks at the environment.
+Read once, in `build()` or by a command, and passed on from there; nothing else looks at the environment for them.
 """
 
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, RedisDsn
+from pydantic import Field, RedisDsn, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.card import shipped_checkpoints
+
+
+class SettingsError(ValueError):
+    """A setting that is missing, does not fit, or does not fit this machine."""
 
 
 class Settings(BaseSettings):
@@ -39,3 +43,29 @@ class Settings(BaseSettings):
     job_ttl_seconds: Annotated[
         int, Field(ge=1, description="How long a job and its graphs can be read after it ended.")
     ] = 86_400
+
+    def require_redis_url(self) -> str:
+        """The URL of Redis, for those who do not start one.
+
+        Raises:
+            SettingsError: if it is not set.
+        """
+        if self.redis_url is None:
+            raise SettingsError("DIGRESS_REDIS_URL is not set; set it, or let `digress serve` start a server")
+        return str(self.redis_url)
+
+
+def read_settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: if one does not fit; it is called by the name of its variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        mistakes = (
+            f"DIGRESS_{'_'.join(map(str, mistake['loc'])).upper()}: {mistake['msg']}, not {mistake['input']!r}"
+            for mistake in error.errors()
+        )
+        raise SettingsError("; ".join(mistakes)) from error

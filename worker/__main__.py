@@ -1,30 +1,63 @@
 """`python -m worker`: settings -> engine -> RQ worker."""
 
+import sys
+
+import structlog
 import torch
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from app.settings import Settings
+from app.settings import SettingsError, read_settings
+from models.card import CardError
 from worker.engine import Engine, choose_device
 from worker.jobs import GenerationJob
 from worker.rq_worker import GenerationWorker
 
+_log = structlog.get_logger(__name__)
 
-def main() -> None:
-    """Run a worker until it is told to stop."""
-    settings = Settings()
-    if settings.redis_url is None:
-        raise SystemExit("DIGRESS_REDIS_URL is not set; set it, or let `digress serve` start a server")
+
+def main() -> int:
+    """Run a worker until it is told to stop; returns the exit status.
+
+    Raises:
+        SettingsError: if a setting does not fit, or DIGRESS_REDIS_URL is not set.
+        CardError: if a model card cannot be read.
+    """
+    settings = read_settings()
+    url = settings.require_redis_url()
     torch.set_flush_denormal(True)
     engine = Engine(settings.checkpoints, choose_device(settings.device))
-    for name in engine.names:
-        engine.model(name)
+    _warm_up(engine)
     patient = Retry(ExponentialWithJitterBackoff(cap=2, base=0.1), 60)
-    redis = Redis.from_url(str(settings.redis_url), retry=patient, health_check_interval=30)
+    redis = Redis.from_url(url, retry=patient, health_check_interval=30)
     function = GenerationJob(engine, redis, ttl_seconds=settings.job_ttl_seconds)
-    GenerationWorker(function, redis, lease_seconds=settings.lease_seconds).run()
+    _say_if_silent(url)
+    was_asked_to_stop = GenerationWorker(function, redis, lease_seconds=settings.lease_seconds).run()
+    return 0 if was_asked_to_stop else 1
+
+
+def _say_if_silent(url: str) -> None:
+    """The worker waits for its Redis for a minute or two; nobody should wonder for what."""
+    try:
+        with Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as redis:
+            redis.ping()
+    except RedisError as error:
+        _log.warning("redis does not answer; trying again for a while", url=url, error=str(error))
+
+
+def _warm_up(engine: Engine) -> None:
+    """Load every model before the first job asks for it; one that is broken spoils only its own jobs."""
+    for name in engine.names:
+        try:
+            engine.model(name)
+        except CardError as error:
+            _log.error("model cannot be used", model=name, error=str(error))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        sys.exit(main())
+    except (SettingsError, CardError, RedisError) as error:
+        sys.exit(f"digress: {error}")

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from app.schemas import CompletedRequest, SizeRange
+from app.settings import SettingsError
 from models.card import ModelCard, read_cards
 from models.checkpoint import load_checkpoint
 from models.generation import GeneratedBatch, GenerationPlan, Progress, generate
@@ -71,7 +72,17 @@ def plan(request: CompletedRequest, card: ModelCard) -> GenerationPlan:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of a setting; "auto" is the GPU if there is one."""
+    """The device of a setting; "auto" is the GPU if there is one.
+
+    Raises:
+        SettingsError: if this machine has no such device.
+    """
+    num_gpus = torch.cuda.device_count()
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+        name = "cuda" if num_gpus else "cpu"
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= num_gpus:
+        raise SettingsError(
+            f"DIGRESS_DEVICE is {name!r}, but torch {torch.__version__} sees {num_gpus} GPUs here; use cpu or auto"
+        )
+    return device

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +15,7 @@ from app.schemas import CompletedRequest, Graph, JobSummary, Problem
 from models.card import CardError, ModelCard
 from worker.encoding import encode
 from worker.engine import Engine, UnknownModel
-from worker.records import JobRecord
+from worker.records import JobOver, JobRecord
 
 _log = structlog.get_logger(__name__)
 
@@ -31,16 +32,29 @@ class GenerationJob:
         Raises:
             RedisError: if the outcome cannot be recorded; RQ then tries the job again, and its seed gives the same graphs.
         """
-        record = self.record(job_id)
         log = _log.bind(job_id=job_id)
-        if (status := record.status()) is None or status.is_final:
-            log.warning("nothing to do for this job", status=status)
-            return
+        try:
+            self._run(self.record(job_id), payload, log)
+        except JobOver:
+            log.warning("the job is over already")
+
+    def give_up(self, job_id: str) -> None:
+        """RQ will not try the job again: every worker that took it died, or could not record how it went."""
+        with suppress(JobOver):
+            self.record(job_id).fail(
+                _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the job was tried several times and never came to an end")
+            )
+
+    def record(self, job_id: str) -> JobRecord:
+        """The record of a job."""
+        return JobRecord(self._redis, job_id, ttl_seconds=self._ttl)
+
+    def _run(self, record: JobRecord, payload: dict[str, Any], log: structlog.BoundLogger) -> None:
         record.start()
         try:
             request = CompletedRequest.model_validate(payload)
             graphs, summary = self._draw(request, record)
-        except RedisError:
+        except (RedisError, JobOver):
             raise
         except JobTimeoutException:
             log.warning("job took too long")
@@ -64,17 +78,6 @@ class GenerationJob:
         else:
             record.succeed(graphs, summary)
             log.info("job succeeded", model=request.model, num_graphs=len(graphs), seconds=summary.seconds)
-
-    def give_up(self, job_id: str) -> None:
-        """RQ will not try the job again: every worker that took it died, or could not record how it went."""
-        record = self.record(job_id)
-        if (status := record.status()) is not None and not status.is_final:
-            detail = "the job was tried several times and never came to an end"
-            record.fail(_problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail))
-
-    def record(self, job_id: str) -> JobRecord:
-        """The record of a job."""
-        return JobRecord(self._redis, job_id, ttl_seconds=self._ttl)
 
     def _draw(self, request: CompletedRequest, record: JobRecord) -> tuple[list[Graph], JobSummary]:
         started = time.perf_counter()

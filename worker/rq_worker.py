@@ -33,7 +33,10 @@ class ForbiddenFunction(PermissionError):
 
 
 def allow_only(function: Callable[..., Any]) -> type[Job]:
-    """A job class whose every instance calls `function`, under the one name it has, and has no callbacks."""
+    """A job class whose every instance calls `function`, under the one name it has, and calls nothing else.
+
+    Both the worker and its queues need it: a queue's registries read the jobs of dead workers by a class of their own.
+    """
 
     class AllowedJob(Job):
         @property
@@ -43,6 +46,9 @@ def allow_only(function: Callable[..., Any]) -> type[Job]:
             return function
 
         success_callback = failure_callback = stopped_callback = property(lambda self: None)
+
+        def send_webhooks(self, status: str, *, exc_string: str | None = None) -> None:
+            """No address that a message names is called."""
 
     return AllowedJob
 
@@ -56,10 +62,11 @@ class GenerationWorker(SimpleWorker):
         self._heartbeat_seconds = min(lease_seconds / 3, WORKER_SILENCE_SECONDS / 3)
         self._running: tuple[Job, Execution] | None = None
         self._ended = threading.Event()
+        job_class = allow_only(function)
         super().__init__(
-            [Queue(QUEUE, connection=redis, serializer=JSONSerializer)],
+            [Queue(QUEUE, connection=redis, job_class=job_class, serializer=JSONSerializer)],
             connection=redis,
-            job_class=allow_only(function),
+            job_class=job_class,
             serializer=JSONSerializer,
             worker_ttl=2 * lease_seconds,
             maintenance_interval=self.dequeue_timeout,
@@ -67,8 +74,11 @@ class GenerationWorker(SimpleWorker):
             log_job_description=False,
         )
 
-    def run(self) -> None:
-        """Take jobs until asked to stop by SIGINT or SIGTERM; a job under way is finished first."""
+    def run(self) -> bool:
+        """Take jobs until asked to stop by SIGINT or SIGTERM; a job under way is finished first.
+
+        Returns whether it was asked to stop: RQ also stops, with a word in the log, when it cannot go on.
+        """
         self._install_signal_handlers()  # type: ignore[no-untyped-call]
         heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         heart.start()
@@ -80,6 +90,7 @@ class GenerationWorker(SimpleWorker):
             self._ended.set()
             heart.join(timeout=self._heartbeat_seconds)
             self.connection.zrem(WORKERS_KEY, self.name)
+        return self._shutdown_requested_date is not None
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         execution = self.prepare_execution(job)

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from models.files import written_whole
 from models.graphs import GraphBatch
 
 SPLITS = ("train", "validation", "test")
@@ -106,10 +107,8 @@ def save_graphs(splits: dict[str, GraphBatch], path: Path) -> None:
         for split, graphs in splits.items()
         for field in ("nodes", "edges", "num_nodes")
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial)
-    partial.replace(path)
+    with written_whole(path) as partial:
+        save_file(tensors, partial)
 
 
 def load_graphs(path: Path) -> dict[str, GraphBatch]:

@@ -13,15 +13,18 @@ References:
 """
 
 import csv
+import hashlib
 import importlib.util
 import os
 from pathlib import Path
 
 import numpy as np
 import torch
-from rdkit import Chem
+from rdkit import Chem, rdBase
 
+from models import molecules
 from models.data.dataset import SPLITS, GraphData, load_graphs, save_graphs
+from models.files import written_whole
 from models.graphs import GraphBatch
 from models.molecules import canonical_smiles, from_smiles
 
@@ -34,7 +37,6 @@ SPLIT = "DiGress: RandomState(42).permutation(133885), 100000 / 20497 / rest of 
 ROUND_TRIP = "Every graph of the data set converts back to its molecule: 0 exceptions in 130,831 (tests/models/data/test_qm9.py)."
 
 _ORIGINAL_SIZE, _TRAIN_SIZE, _VALIDATION_SIZE, _SPLIT_SEED = 133_885, 100_000, 20_497, 42
-_FORMAT = 1
 
 
 def read_smiles() -> dict[str, list[str]]:
@@ -57,7 +59,7 @@ def read_smiles() -> dict[str, list[str]]:
 
 def load_qm9() -> GraphData:
     """QM9 as graphs; built once (about a minute) and kept in the user's cache folder."""
-    cache = cache_folder() / f"qm9-{_FORMAT}.safetensors"
+    cache = _cache_file("safetensors")
     if not cache.is_file():
         save_graphs({split: encode(smiles) for split, smiles in read_smiles().items()}, cache)
     graphs = load_graphs(cache)
@@ -68,13 +70,11 @@ def load_qm9() -> GraphData:
 
 def canonical_molecules(split: str) -> list[str]:
     """Canonical SMILES, without stereochemistry, of a split; made once (half a minute) and kept in the cache folder."""
-    cache = cache_folder() / f"qm9-{_FORMAT}-{split}.smiles"
+    cache = _cache_file(f"{split}.smiles")
     if not cache.is_file():
         lines = [canonical_smiles(Chem.MolFromSmiles(smiles)) for smiles in read_smiles()[split]]
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        partial = cache.with_suffix(".partial")
-        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        partial.replace(cache)
+        with written_whole(cache) as partial:
+            partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return cache.read_text(encoding="utf-8").split()
 
 
@@ -100,10 +100,16 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "digress"
 
 
+def _cache_file(suffix: str) -> Path:
+    """A file of the cache folder that belongs to this code: after a change of it, or of RDKit, there is none yet."""
+    code = b"".join(Path(file).read_bytes() for file in (__file__, molecules.__file__))
+    return cache_folder() / f"qm9-{hashlib.sha256(code + rdBase.rdkitVersion.encode()).hexdigest()[:12]}.{suffix}"
+
+
 def _package_folder() -> Path:
     spec = importlib.util.find_spec("qm9pack")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(
-            "QM9 comes with the package 'qm9pack'; install it with: pip install 'digress-serve[train]'"
+            "QM9 comes with the package 'qm9pack'; in the clone: .venv/bin/pip install -c constraints.txt -e '.[train]'"
         )
     return Path(spec.submodule_search_locations[0])

@@ -8,7 +8,7 @@ Grids, as shares u = k/K of the way to T:
     polydec   t = T u²: more and smaller steps near the clean graph
 
 `ancestral` is the posterior of `models.diffusion.noise` with the network's p̂; on the uniform grid with K = T it
-is DiGress itself.
+is DiGress's sampler. (A card's `min_timestep` above 1 changes what the network is asked: `models.networks.denoiser`.)
 
 References:
     Vignac et al. 2023, DiGress, arXiv:2209.14734, algorithm 2
@@ -17,6 +17,7 @@ References:
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -25,8 +26,23 @@ from torch import Tensor
 
 from models.card import Grid
 from models.diffusion.corruption import draw_graphs
-from models.graphs import GraphBatch, GraphDistribution
-from models.networks.denoiser import Denoiser
+from models.diffusion.noise import CategoricalNoise
+from models.graphs import GraphBatch, GraphDistribution, GraphLogits
+
+
+@runtime_checkable
+class DenoisingModel(Protocol):
+    """What a sampler needs of a network: p̂(x | z_t), and the noise that it undoes."""
+
+    node_noise: CategoricalNoise
+    edge_noise: CategoricalNoise
+
+    @property
+    def num_timesteps(self) -> int:
+        """T, the last timestep."""
+
+    def __call__(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> GraphLogits:
+        """Logits of the clean graph; t is a timestep per graph."""
 
 
 def time_grid(kind: Grid, num_steps: int, num_timesteps: int) -> list[int]:
@@ -48,7 +64,7 @@ def time_grid(kind: Grid, num_steps: int, num_timesteps: int) -> list[int]:
 
 
 def draw_prior(
-    denoiser: Denoiser, num_nodes: Int[Tensor, " b"], seeds: Int[Tensor, " b"], *, max_nodes: int
+    denoiser: DenoisingModel, num_nodes: Int[Tensor, " b"], seeds: Int[Tensor, " b"], *, max_nodes: int
 ) -> GraphBatch:
     """z_T: graphs of pure noise, padded to `max_nodes`."""
     batch = len(num_nodes)
@@ -59,7 +75,9 @@ def draw_prior(
     return draw_graphs(noise, seeds, num_nodes=num_nodes, step=torch.full_like(seeds, denoiser.num_timesteps))
 
 
-def ancestral(denoiser: Denoiser, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]) -> GraphDistribution:
+def ancestral(
+    denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
+) -> GraphDistribution:
     """p(z_s | z_t) with the network's prediction of the clean graph; each graph has its own s < t."""
     clean = denoiser(z_t, t).softmax()
     node_noise, edge_noise = denoiser.node_noise, denoiser.edge_noise
@@ -71,7 +89,7 @@ def ancestral(denoiser: Denoiser, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: I
 
 @torch.inference_mode()
 def sample(
-    denoiser: Denoiser,
+    denoiser: DenoisingModel,
     num_nodes: Int[Tensor, " b"],
     seeds: Int[Tensor, " b"],
     *,

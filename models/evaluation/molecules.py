@@ -24,6 +24,10 @@ from models.molecules import canonical_smiles, to_molecule
 FCD_REFERENCE = 5_000
 
 
+class EvaluationError(ValueError):
+    """A model, or samples, that cannot be measured."""
+
+
 @dataclass(frozen=True)
 class MoleculeMetrics:
     """Shares are of all samples (valid), of the valid ones (unique), and of the distinct ones (novel)."""
@@ -41,15 +45,9 @@ class MoleculeMetrics:
 
 def smiles_of(card: ModelCard, graphs: GraphBatch) -> list[str | None]:
     """Canonical SMILES of each graph, None for one that is not a valid molecule."""
-    nodes, edges, sizes = graphs.nodes.tolist(), graphs.edges.tolist(), graphs.num_nodes.tolist()
     return [
-        canonical_smiles(
-            to_molecule(
-                [card.node_types[node] for node in nodes[b][:n]],
-                [(i, j, card.edge_types[edges[b][i][j]]) for j in range(n) for i in range(j) if edges[b][i][j]],
-            )
-        )
-        for b, n in enumerate(sizes)
+        canonical_smiles(to_molecule(types, pairs))
+        for types, pairs in graphs.labelled(card.node_types, card.edge_types)
     ]
 
 
@@ -59,11 +57,11 @@ def evaluate_molecules(
     """Metrics of canonical SMILES (None: not valid) against training and test molecules, canonical too.
 
     Raises:
-        ValueError: if there is no valid sample to measure.
+        EvaluationError: if there is no valid sample to measure.
     """
     valid = [smiles for smiles in samples if smiles]
     if not valid:
-        raise ValueError(f"none of the {len(samples)} samples is a valid molecule")
+        raise EvaluationError(f"none of the {len(samples)} samples is a valid molecule")
     distinct = set(valid)
     return MoleculeMetrics(
         valid=len(valid) / len(samples),

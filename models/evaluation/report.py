@@ -5,15 +5,11 @@ from collections.abc import Callable
 
 from models.card import Measurement, ModelCard
 from models.data import qm9
-from models.evaluation.molecules import evaluate_molecules, smiles_of
+from models.evaluation.molecules import EvaluationError, evaluate_molecules, smiles_of
 from models.generation import GenerationPlan, Progress, generate
 from models.networks.denoiser import Denoiser
 
 DEFAULT_SEED = 20_000
-
-
-class EvaluationError(ValueError):
-    """A model for which there is nothing to compare with."""
 
 
 def evaluate(
@@ -25,7 +21,8 @@ def evaluate(
     """Metrics of a plan's samples.
 
     Raises:
-        EvaluationError: if the model's training set is not one that molecules can be compared with.
+        EvaluationError: if the model's training set is not one that molecules can be compared with,
+            or no sample is a valid molecule.
     """
     if card.domain != "molecule" or card.training is None or card.training.dataset != "qm9":
         raise EvaluationError(

@@ -4,6 +4,7 @@ import asyncio
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,17 +15,20 @@ import pytest
 import torch
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
-from rq import Callback, Queue
+from rq import Callback, Queue, Webhook
 from rq.job import Job as RqJob
+from rq.job import JobStatus as RqJobStatus
 from rq.serializers import JSONSerializer
 
 from app.queue import JobQueue
-from app.schemas import JOB_FUNCTION, QUEUE, CompletedRequest, Job, JobStatus
+from app.schemas import JOB_FUNCTION, QUEUE, CompletedRequest, Job, JobStatus, JobSummary, Problem
 from models.checkpoint import save_checkpoint
+from models.generation import Progress
 from tests.conftest import make_card, make_denoiser
 from tests.servers import running, valkey, wait_until
 from worker.engine import Engine
 from worker.jobs import GenerationJob
+from worker.records import JobOver, JobRecord
 from worker.rq_worker import GenerationWorker
 
 
@@ -67,7 +71,7 @@ def find(url: str, job_id: str) -> Job:
     async def found() -> Job:
         queue = JobQueue(Redis.from_url(url), AsyncRedis.from_url(url), job_timeout_seconds=60, job_ttl_seconds=60)
         try:
-            return await queue.find(job_id)
+            return Job.model_validate_json((await queue.find(job_id)).to_json())
         finally:
             await queue.close()
 
@@ -85,6 +89,7 @@ def test_a_job_is_drawn_and_recorded(url: str, worker: GenerationWorker) -> None
     assert len(job.graphs) == 5
     assert job.started_at is not None
     assert job.finished_at is not None
+    assert job.expires_at is not None
     assert job.created_at <= job.started_at <= job.finished_at < job.expires_at
     assert job.progress.fraction == 1
     assert job.summary is not None
@@ -158,6 +163,61 @@ def test_no_other_function_is_ever_run(redis: Redis, worker: GenerationWorker, t
     for job in jobs:
         assert job.get_status() == "failed"
         assert "ForbiddenFunction" in str(job.latest_result().exc_string)  # type: ignore[union-attr]
+    assert redis.keys("digress:job:*") == []
+
+
+def test_the_job_of_a_dead_worker_calls_nothing_either(
+    redis: Redis, worker: GenerationWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "poison.py").write_text(f"open({str(tmp_path / 'trace')!r}, 'w')\ndef call(*_): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        webhook = Webhook(f"http://127.0.0.1:{listener.getsockname()[1]}/", "failed", timeout=1)
+        job = queue.enqueue(JOB_FUNCTION, "gone", {}, on_failure=Callback("poison.call"), webhooks=[webhook])
+        redis.lrem(queue.key, 1, job.id)
+        job.set_status(RqJobStatus.STARTED)
+        registry = worker.queues[0].started_job_registry
+        redis.zadd(registry.key, {f"{job.id}:execution": 1})
+
+        registry.cleanup(exception_handlers=[worker._give_up])
+
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    assert job.get_status() == RqJobStatus.FAILED
+    assert not (tmp_path / "trace").exists()
+
+
+def test_a_job_that_has_ended_never_changes(url: str, redis: Redis) -> None:
+    job_id = submit(url)
+    record = JobRecord(redis, job_id, ttl_seconds=60)
+    zombie = JobRecord(redis, job_id, ttl_seconds=60)
+    record.start()
+    record.fail(Problem(title="Gone", status=500, detail="first"))
+    before = find(url, job_id)
+
+    for late in (
+        zombie.start,
+        lambda: zombie.progress(Progress(0.5, 2)),
+        lambda: zombie.succeed([], JobSummary(num_graphs=0, seconds=1)),
+    ):
+        with pytest.raises(JobOver):
+            late()
+
+    assert find(url, job_id) == before
+    assert redis.get(f"digress:job:{job_id}:graphs") is None
+
+
+def test_a_job_that_has_expired_is_not_brought_back(url: str, redis: Redis) -> None:
+    job_id = submit(url)
+    record = JobRecord(redis, job_id, ttl_seconds=60)
+    record.start()
+    redis.delete(f"digress:job:{job_id}", f"digress:job:{job_id}:events")
+
+    with pytest.raises(JobOver):
+        record.succeed([], JobSummary(num_graphs=0, seconds=1))
+
     assert redis.keys("digress:job:*") == []
 
 
