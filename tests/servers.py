@@ -29,6 +29,8 @@ def running(command: list[str], environment: dict[str, str], log: Path) -> Itera
     """A process that is killed in the end, its words in `log`."""
     # One thread: the tests, the API and the worker share two cores.
     variables = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"} | environment
+    if not environment.get("DIGRESS_REDIS_URL"):
+        variables.pop("DIGRESS_REDIS_URL", None)
     with log.open("ab") as output:
         process = subprocess.Popen(
             command, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
@@ -61,17 +63,34 @@ def stack(
     variables = {"DIGRESS_PORT": str(port)} | (environment or {})
     log = folder / "serve.log"
     with running([DIGRESS, "serve"], variables, log) as process:
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=70) as client:
 
-            def ready() -> bool:
-                assert process.poll() is None, log.read_text()
-                return "ready:" in log.read_text()
+        def ready() -> bool:
+            assert process.poll() is None, log.read_text()
+            return "ready:" in log.read_text()
 
-            wait_until(ready, seconds=60)
-            yield client, process
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
+        try:
+            with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=70) as client:
+                wait_until(ready, seconds=60)
+                yield client, process
+        finally:
+            # Killed, it would leave its children behind.
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                process.wait(30)
+
+
+def children_of(pid: int) -> list[int]:
+    """Process ids of the children of a process, in the order of starting."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return sorted(map(int, children.split()))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def answers(client: redis.Redis) -> bool:

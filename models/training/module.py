@@ -92,10 +92,12 @@ class DiffusionModule(LightningModule):
             lr=self.config.learning_rate,
             fused=True,
         )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": LambdaLR(optimizer, self._decay), "interval": "step"},
-        }
+
+        def share(step: int) -> float:
+            warmup = min((step + 1) / self.config.warmup_steps, 1.0)
+            return warmup * (0.5 + 0.5 * math.cos(math.pi * self.progress))
+
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, share), "interval": "step"}}
 
     def configure_gradient_clipping(
         self, optimizer: Any, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None
@@ -126,10 +128,6 @@ class DiffusionModule(LightningModule):
         self._minutes = self.clock.minutes
 
     # -- parts of the above
-
-    def _decay(self, step: int) -> float:
-        warmup = min((step + 1) / self.config.warmup_steps, 1.0)
-        return warmup * (0.5 + 0.5 * math.cos(math.pi * self.progress))
 
     def _draw_time(self, seeds: Int[Tensor, " b"]) -> Int[Tensor, " b"]:
         """Times from min_timestep to T; never 0, where there is nothing to learn."""

@@ -36,6 +36,7 @@ def test_every_command_explains_itself(command: str) -> None:
         (["train", "qm9", "--set", "training.batch_sise=4"], "training.batch_sise"),
         (["train", "qm9", "--set", "batch"], "write key=value"),
         (["train", "qm9", "--resume", "--out", "/nonexistent"], "no run to resume"),
+        (["sample", "qm9", "--out", "/nonexistent/graphs.jsonl"], "there is no folder /nonexistent"),
         (["api"], "DIGRESS_REDIS_URL is not set"),
     ],
 )
@@ -52,6 +53,15 @@ def test_a_bad_setting_is_named_as_the_user_knows_it() -> None:
 
     assert done.returncode == 1
     assert "DIGRESS_PORT" in done.stderr
+
+
+def test_a_host_that_is_none_is_named() -> None:
+    done = digress("serve", DIGRESS_HOST="no such host")
+
+    assert done.returncode == 1
+    assert "cannot listen on no such host:8000" in done.stderr
+    assert "DIGRESS_HOST" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_models_are_listed_with_what_was_measured() -> None:

@@ -2,11 +2,15 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -15,7 +19,7 @@ import pytest
 from rdkit import Chem
 
 from models.molecules import canonical_smiles
-from tests.servers import DIGRESS, free_port, stack, wait_until
+from tests.servers import DIGRESS, children_of, free_port, is_running, stack, wait_until
 
 REQUEST = {"model": "qm9", "num_graphs": 16, "seed": 7}
 WAIT = {"Prefer": "wait=60"}
@@ -69,10 +73,11 @@ def test_the_same_seed_gives_the_same_graphs_alone_and_in_a_crowd(client: httpx2
     assert answers[0]["graphs"] != job["graphs"][:1]
 
 
-def test_the_command_line_draws_the_same_graphs_without_redis(job: Any) -> None:
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_the_command_line_draws_the_same_graphs_without_redis_on_any_number_of_threads(job: Any, threads: str) -> None:
     done = subprocess.run(
         [DIGRESS, "sample", "qm9", "-n", "16", "--seed", "7"],
-        env=os.environ | {"OMP_NUM_THREADS": "1", "DIGRESS_REDIS_URL": "redis://nowhere:1"},
+        env=os.environ | {"OMP_NUM_THREADS": threads, "DIGRESS_REDIS_URL": "redis://nowhere:1"},
         capture_output=True,
         text=True,
         check=True,
@@ -125,13 +130,43 @@ def test_bad_input_is_answered_by_a_problem_that_names_the_field(client: httpx2.
     assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
-def test_interrupting_the_service_stops_everything_and_frees_the_port(tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b'{"model": "qm9", "num_graphs": 1' + b" " * 70_000 + b"}", "application/json", 413),
+        (b'{"model": "qm9"', "application/json", 400),
+        (b"model=qm9", "application/x-www-form-urlencoded", 415),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_answered_by_a_problem(
+    client: httpx2.Client, body: bytes, content_type: str, status: int
+) -> None:
+    answer = client.post("/generate", content=body, headers={"Content-Type": content_type})
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
+    assert answer.json()["detail"]
+
+
+def test_the_example_of_the_readme_runs_as_printed(client: httpx2.Client) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    example = example.replace("http://127.0.0.1:8000", str(client.base_url).rstrip("/"))
+
+    done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, check=True)
+
+    assert len(done.stdout.splitlines()) == 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_everything_and_frees_the_port(
+    tmp_path_factory: pytest.TempPathFactory, number: signal.Signals
+) -> None:
     with stack(tmp_path_factory.mktemp("interrupted")) as (client, process):
         port = client.base_url.port
-        children = child_processes(process.pid)
+        children = children_of(process.pid)
         assert len(children) == 3
 
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert process.wait(30) == 0
 
     assert not [pid for pid in children if is_running(pid)]
@@ -140,10 +175,29 @@ def test_interrupting_the_service_stops_everything_and_frees_the_port(tmp_path_f
         probe.bind(("127.0.0.1", port))
 
 
+def test_a_second_signal_amid_a_job_and_a_waiting_client_leaves_nothing_behind(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with stack(tmp_path_factory.mktemp("busy")) as (client, process), ThreadPoolExecutor() as pool:
+        children = children_of(process.pid)
+        body = {"model": "qm9", "num_graphs": 10_000, "num_steps": 500}
+        waiting = pool.submit(client.post, "/generate", json=body, headers=WAIT)
+        wait_until(lambda: not waiting.done() and client.get("/health/live").is_success, seconds=10)
+        time.sleep(1)
+
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(30) == 0
+        assert waiting.exception(10) is not None or waiting.result().status_code in (202, 500, 503)
+    assert not [pid for pid in children if is_running(pid)]
+
+
 def test_losing_a_part_stops_the_rest_and_says_which(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("broken")
     with stack(folder) as (_, process):
-        children = child_processes(process.pid)
+        children = children_of(process.pid)
 
         os.kill(children[1], signal.SIGKILL)
 
@@ -168,17 +222,3 @@ def test_a_taken_port_is_named() -> None:
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def child_processes(pid: int) -> list[int]:
-    """Process ids of redis, worker and API, in the order of starting."""
-    done = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=True)
-    return sorted(int(line) for line in done.stdout.split())
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -5,7 +5,6 @@ import os
 import pickle
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -269,27 +268,3 @@ def test_a_job_over_which_every_worker_dies_is_given_up(url: str, redis: Redis, 
     assert found.status == JobStatus.FAILED
     assert found.error is not None
     assert "never came to an end" in found.error.detail
-
-
-def test_a_worker_stops_at_once_when_idle(url: str, checkpoints: Path, tmp_path: Path) -> None:
-    environment = {"DIGRESS_REDIS_URL": url, "DIGRESS_CHECKPOINTS": str(checkpoints)}
-    with (
-        running([sys.executable, "-m", "worker"], environment, tmp_path / "log") as process,
-        Redis.from_url(url) as redis,
-    ):
-        wait_until(lambda: redis.zcard("digress:workers") == 1, seconds=40)
-
-        process.send_signal(signal.SIGTERM)
-        process.wait(10)
-
-        assert redis.zcard("digress:workers") == 0
-
-
-def test_a_worker_without_redis_says_what_to_set() -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "DIGRESS_REDIS_URL"}
-    done = subprocess.run(
-        [sys.executable, "-m", "worker"], env=environment, capture_output=True, text=True, check=False
-    )
-
-    assert done.returncode == 1
-    assert "DIGRESS_REDIS_URL is not set" in done.stderr

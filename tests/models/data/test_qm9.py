@@ -1,6 +1,7 @@
 """The real QM9; built once into the cache folder, about a minute."""
 
 import pytest
+import torch
 
 from models.card import ModelCard
 from models.data import qm9
@@ -38,6 +39,21 @@ def test_every_graph_converts_back_to_its_molecule(data: GraphData, card: ModelC
 
     exceptions = [pair for pair in zip(found, expected, strict=True) if pair[0] != pair[1]]
     assert exceptions == []
+
+
+def test_encoding_afresh_gives_the_cached_graphs(data: GraphData) -> None:
+    smiles = qm9.read_smiles()["train"]
+    charged = [i for i, text in enumerate(smiles) if "+" in text or "-" in text]
+    neutral = sorted(set(range(len(smiles))).difference(charged))
+    chosen = charged + neutral[::40]
+
+    fresh, cached = qm9.encode([smiles[i] for i in chosen]), data.train[chosen]
+
+    assert len(charged) > 300
+    assert len(chosen) > 2_500
+    assert torch.equal(fresh.nodes, cached.nodes)
+    assert torch.equal(fresh.edges, cached.edges)
+    assert torch.equal(fresh.num_nodes, cached.num_nodes)
 
 
 def test_the_statistics_are_those_of_the_training_split(data: GraphData) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from models.data import qm9
-from models.evaluation.molecules import evaluate_molecules, frechet_chemnet_distance, smiles_of
+from models.evaluation.molecules import EvaluationError, evaluate_molecules, frechet_chemnet_distance, smiles_of
 from tests.conftest import make_card, random_graphs
 
 
@@ -18,7 +18,7 @@ def test_shares_are_counted_as_defined() -> None:
 
 
 def test_no_valid_sample_is_an_error() -> None:
-    with pytest.raises(ValueError, match="none of the 2 samples"):
+    with pytest.raises(EvaluationError, match="none of the 2 samples"):
         evaluate_molecules([None, None], training=set(), reference=["C"])
 
 

@@ -3,6 +3,7 @@ import os
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,8 +11,10 @@ import torch
 from models.card import read_card
 from models.checkpoint import load_checkpoint
 from models.training.ema import ExponentialMovingAverage
+from models.training.folder import TrainingFolder
 from models.training.module import DiffusionModule, TrainingClock
-from models.training.preset import PresetError, TrainingConfig, available_presets, load_preset
+from models.training.preset import PresetError, TrainingConfig, available_presets, load_preset, saved_preset
+from models.training.run import train as run
 from tests.conftest import make_card, random_graphs
 from tests.servers import DIGRESS, running, wait_until
 
@@ -109,8 +112,11 @@ def train(out: Path, *arguments: str) -> list[str]:
 
 
 def logged_steps(out: Path) -> list[int]:
-    logs = sorted(out.glob("logs/**/metrics.csv"))
-    return [int(row["step"]) for log in logs for row in csv.DictReader(log.open())]
+    steps = []
+    for path in sorted(out.glob("logs/**/metrics.csv")):
+        with path.open() as log:
+            steps += [int(row["step"]) for row in csv.DictReader(log)]
+    return steps
 
 
 @pytest.fixture
@@ -144,6 +150,38 @@ def test_a_killed_training_goes_on_where_it_was_saved_and_ends_in_a_checkpoint(
     assert max(logged_steps(out)) >= saved + 100
     assert min(logged_steps(out)) < saved  # the first start's log is still there
     assert list(out.glob("logs/**/events.out.tfevents*"))
+
+
+@pytest.mark.filterwarnings("ignore:::lightning")  # whose own calls are deprecated
+def test_resuming_restores_weights_average_and_optimizer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = TrainingFolder(tmp_path, "qm9")
+    run(load_preset("qm9", [*TINY, "training.max_steps=60"]), folder, resume=False, progress=False)
+    saved = torch.load(folder.state, weights_only=True)
+    restored: dict[str, Any] = {}
+
+    def capture(module: DiffusionModule) -> None:
+        optimizers: Any = module.trainer.optimizers
+        restored["weights"] = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+        restored["moments"] = [state["exp_avg_sq"].clone() for state in optimizers[0].state.values()]
+        restored["minutes"], restored["step"] = module.clock.minutes, module.global_step
+        DiffusionModule_on_train_start(module)
+
+    DiffusionModule_on_train_start = DiffusionModule.on_train_start
+    monkeypatch.setattr(DiffusionModule, "on_train_start", capture)
+    run(saved_preset(tmp_path, ["training.max_steps=61"]), folder, resume=True, progress=False)
+
+    again = torch.load(folder.state, weights_only=True)
+    moments = [state["exp_avg_sq"] for state in saved["optimizer_states"][0]["state"].values()]
+    torch.testing.assert_close(restored["weights"], saved["current_model_state"], rtol=0, atol=0)
+    torch.testing.assert_close(restored["moments"], moments, rtol=0, atol=0)
+    assert restored["step"] == saved["global_step"] == 60
+    assert restored["minutes"] >= saved["minutes"] > 0
+    # One more step moves the average by its formula, from where it was.
+    decay = min(0.999, 61 / 70)
+    name = "denoiser.network.edge_head.linear.weight"
+    expected = decay * saved["state_dict"][name] + (1 - decay) * again["current_model_state"][name]
+    torch.testing.assert_close(again["state_dict"][name], expected)
+    assert not torch.equal(again["state_dict"][name], again["current_model_state"][name])
 
 
 def test_training_for_some_minutes_ends_after_them(tmp_path: Path, environment: dict[str, str]) -> None:

@@ -1,0 +1,83 @@
+"""`python -m worker` as an operator meets it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from redis import Redis
+
+from models.checkpoint import save_checkpoint
+from tests.conftest import make_card, make_denoiser
+from tests.servers import free_port, running, valkey, wait_until
+
+WORKER = [sys.executable, "-m", "worker"]
+
+
+def num_workers(url: str) -> int:
+    with Redis.from_url(url) as redis:
+        return int(redis.zcard("digress:workers"))
+
+
+def save_tiny(folder: Path) -> Path:
+    save_checkpoint(make_card(), make_denoiser(make_card()), folder / "tiny")
+    return folder
+
+
+def test_a_worker_stops_at_once_when_idle(tmp_path: Path) -> None:
+    with valkey(tmp_path) as url:
+        environment = {"DIGRESS_REDIS_URL": url, "DIGRESS_CHECKPOINTS": str(save_tiny(tmp_path / "checkpoints"))}
+        with running(WORKER, environment, tmp_path / "log") as process:
+            wait_until(lambda: num_workers(url) == 1, seconds=40)
+
+            process.send_signal(signal.SIGTERM)
+
+            assert process.wait(10) == 0
+            assert num_workers(url) == 0
+
+
+def test_a_broken_checkpoint_is_logged_and_the_rest_is_served(tmp_path: Path) -> None:
+    folder = save_tiny(tmp_path / "checkpoints")
+    (folder / "tiny" / "weights.safetensors").write_bytes(b"?")
+    with valkey(tmp_path) as url:
+        environment = {"DIGRESS_REDIS_URL": url, "DIGRESS_CHECKPOINTS": str(folder)}
+        with running(WORKER, environment, tmp_path / "log"):
+            wait_until(lambda: num_workers(url) == 1, seconds=40)
+
+    assert "model cannot be used" in (tmp_path / "log").read_text()
+
+
+def test_a_worker_says_that_it_waits_for_redis(tmp_path: Path) -> None:
+    url = f"redis://127.0.0.1:{free_port()}/0"
+    log = tmp_path / "log"
+    with running(WORKER, {"DIGRESS_REDIS_URL": url}, log):
+        wait_until(lambda: "trying again" in log.read_text(), seconds=40)
+
+    assert url in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({}, "DIGRESS_REDIS_URL is not set"),
+        ({"DIGRESS_LEASE_SECONDS": "1"}, "DIGRESS_LEASE_SECONDS: Input should be greater than or equal to 3"),
+        ({"DIGRESS_CHECKPOINTS": "/nonexistent"}, "/nonexistent is not a folder"),
+        pytest.param(
+            {"DIGRESS_DEVICE": "cuda"},
+            "sees 0 GPUs here; use cpu or auto",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU"),
+        ),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_one_line_that_names_it(environment: dict[str, str], words: str) -> None:
+    variables = {name: value for name, value in os.environ.items() if name != "DIGRESS_REDIS_URL"} | environment
+    if environment:
+        variables["DIGRESS_REDIS_URL"] = "redis://127.0.0.1:1/0"
+    done = subprocess.run(WORKER, env=variables, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
