@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1, description="Largest request body.")] = 65_536
     job_timeout_seconds: Annotated[int, Field(ge=1, description="Longest time one job may compute.")] = 3_600
     lease_seconds: Annotated[
-        int, Field(ge=3, description="How long after a worker's death its job is given to another one.")
+        int, Field(ge=3, description="How long a worker may be silent before its job is given to another one.")
     ] = 30
     job_ttl_seconds: Annotated[
         int, Field(ge=1, description="How long a job and its graphs can be read after it ended.")

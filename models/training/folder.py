@@ -9,6 +9,8 @@ logs/START/     metrics as CSV and for TensorBoard, a folder for each time the r
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from models.training.preset import PRESET_FILE, Preset
 
 
@@ -32,6 +34,13 @@ class TrainingFolder:
     def checkpoint(self) -> Path:
         """The checkpoint folder of the averaged weights."""
         return self.root / self.name
+
+    @property
+    def saved_step(self) -> int:
+        """Gradient steps behind the last saved state; 0 if there is none."""
+        if not self.state.exists():
+            return 0
+        return int(torch.load(self.state, weights_only=True, mmap=True)["global_step"])
 
     @property
     def num_starts(self) -> int:

@@ -158,7 +158,7 @@ class DiffusionModule(LightningModule):
             losses[f"{prefix}/loss_at_{level}"] = loss.total(self.config.edge_weight)
         losses[f"{prefix}/loss"] = torch.stack([losses[f"{prefix}/loss_at_{level}"] for level in NOISE_LEVELS]).mean()
         self.log_dict(losses, batch_size=len(batch), sync_dist=True)
-        self.log(f"{prefix}/minutes", self.clock.minutes, batch_size=len(batch))
+        self.log(f"{prefix}/minutes", self.clock.minutes, batch_size=len(batch), sync_dist=True)
 
     def _log_speed(self, num_graphs: int) -> None:
         then, step = self._last_log

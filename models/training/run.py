@@ -22,7 +22,7 @@ from models.training.module import DiffusionModule, denoiser_of
 from models.training.preset import Preset
 
 SAVE_EVERY = timedelta(minutes=1)
-_EPOCHS_PER_START = 1_000_000
+_EPOCHS_PER_STEP = 1_000_000
 
 
 def train(
@@ -45,8 +45,8 @@ def train(
     average = ExponentialMovingAverage(preset.training.ema_decay)
     config = preset.training
     # A run stopped within an epoch begins that epoch anew, in another order.
-    starts = folder.num_starts
-    start = f"start-{starts}"
+    order = config.seed + folder.saved_step * _EPOCHS_PER_STEP
+    start = f"start-{folder.num_starts}"
     trainer = Trainer(
         devices=devices,
         max_epochs=-1,
@@ -78,7 +78,7 @@ def train(
     )
     trainer.fit(
         module,
-        batches(data.train, batch_size=config.batch_size, seed=config.seed + starts * _EPOCHS_PER_START),
+        batches(data.train, batch_size=config.batch_size, seed=order),
         batches(data.validation[: config.validation_graphs], batch_size=config.batch_size),
         ckpt_path=folder.state if resume else None,
         weights_only=True,

@@ -184,6 +184,21 @@ def test_resuming_restores_weights_average_and_optimizer(tmp_path: Path, monkeyp
     assert not torch.equal(again["state_dict"][name], again["current_model_state"][name])
 
 
+def test_two_processes_train_one_network(tmp_path: Path, environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        train(tmp_path, "--devices", "2", "--set", "training.max_steps=60"),
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    card, _ = load_checkpoint(tmp_path / "qm9")
+    assert card.training is not None
+    assert (card.training.gradient_steps, card.training.finished) == (60, True)
+
+
 def test_training_for_some_minutes_ends_after_them(tmp_path: Path, environment: dict[str, str]) -> None:
     started = time.monotonic()
 
