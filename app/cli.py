@@ -145,7 +145,7 @@ def sample(
 def evaluate(
     model: ModelArgument,
     num_graphs: Annotated[
-        int, typer.Option("-n", "--num-graphs", help="How many fresh samples to measure.", min=1)
+        int, typer.Option("-n", "--num-graphs", help="How many fresh samples to measure.", min=2)
     ] = 1_000,
     seed: SeedOption = None,
     num_steps: StepsOption = None,
@@ -215,6 +215,8 @@ def train(
     try:
         root = out or Path("runs") / preset
         chosen = saved_preset(root, changes) if resume else load_preset(preset, changes)
+        if chosen.name != preset:
+            raise CommandError(f"{root} holds a run of {chosen.name!r}, not of {preset!r}; choose another --out")
         folder = TrainingFolder(root, chosen.name)
         folder.require(run=resume)
     except (PresetError, TrainingFolderError) as error:

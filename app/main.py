@@ -22,6 +22,10 @@ _DESCRIPTION = (
 )
 
 
+# Every client that waits for its job holds one.
+_MAX_CONNECTIONS = 5_000
+
+
 def create_app(queue: JobQueue, cards: dict[str, ModelCard], settings: Settings) -> FastAPI:
     """The application over a queue and the cards of the models to serve."""
 
@@ -61,7 +65,7 @@ def build(settings: Settings | None = None) -> FastAPI:
     url = settings.require_redis_url()
     queue = JobQueue(
         Redis.from_url(url, socket_timeout=5),
-        AsyncRedis.from_url(url),
+        AsyncRedis.from_url(url, max_connections=_MAX_CONNECTIONS),
         job_timeout_seconds=settings.job_timeout_seconds,
         job_ttl_seconds=settings.job_ttl_seconds,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, RedisDsn, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.card import shipped_checkpoints
@@ -64,8 +65,10 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        mistakes = (
-            f"DIGRESS_{'_'.join(map(str, mistake['loc'])).upper()}: {mistake['msg']}, not {mistake['input']!r}"
-            for mistake in error.errors()
-        )
-        raise SettingsError("; ".join(mistakes)) from error
+        raise SettingsError("; ".join(map(_describe, error.errors()))) from None
+
+
+def _describe(mistake: ErrorDetails) -> str:
+    words = f"DIGRESS_{str(mistake['loc'][0]).upper()}: {mistake['msg']}"
+    # A URL may hold a password.
+    return words if mistake["loc"] == ("redis_url",) else f"{words}, not {mistake['input']!r}"

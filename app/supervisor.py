@@ -13,25 +13,22 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from types import FrameType
+from pathlib import Path
+from typing import BinaryIO
 
 from app.settings import Settings
 
 START_SECONDS = 60
 STOP_SECONDS = 10
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StartError(RuntimeError):
     """Something that `digress serve` needs could not be started."""
-
-
-class _Stopped(Exception):
-    """A signal asked to stop."""
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> int:
@@ -40,56 +37,79 @@ def serve(settings: Settings, say: Callable[[str], None]) -> int:
     Raises:
         StartError: if a part cannot be started.
     """
+    # Signals only leave a note, which every wait looks at: no child is ever started and not written down.
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
     _require_free_port(settings.host, settings.port)
     children: dict[str, subprocess.Popen[bytes]] = {}
     with tempfile.TemporaryDirectory(prefix="digress-redis-") as folder:
         try:
-            for number in _SIGNALS:
-                signal.signal(number, _stop)
-            _start_all(settings, children, folder, say)
-            return _watch(children, say)
-        except _Stopped:
+            _start_all(settings, children, Path(folder), stop, say)
+            ended = _watch(children, stop)
+            if ended is not None:
+                say(f"{ended} ended with status {children[ended].returncode}; stopping the rest")
+                return 1
             say(f"stopping; a job under way has {STOP_SECONDS} s to end")
             return 0
         finally:
-            # A second Ctrl-C does not interrupt the stopping.
-            for number in _SIGNALS:
-                signal.signal(number, signal.SIG_IGN)
             _end([child for name, child in children.items() if name != "redis"])
             _end([child for name, child in children.items() if name == "redis"])
 
 
 def _start_all(
-    settings: Settings, children: dict[str, subprocess.Popen[bytes]], folder: str, say: Callable[[str], None]
+    settings: Settings,
+    children: dict[str, subprocess.Popen[bytes]],
+    folder: Path,
+    stop: threading.Event,
+    say: Callable[[str], None],
 ) -> None:
-    def start(name: str, command: list[str], environment: dict[str, str], *, output: int | None = None) -> None:
+    def start(name: str, command: list[str], output: BinaryIO | None = None) -> None:
         # A session of its own keeps the terminal's Ctrl-C from reaching a child before its turn.
         children[name] = subprocess.Popen(
-            command, env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=output, start_new_session=True
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT if output else None,
+            start_new_session=True,
         )
 
-    url = str(settings.redis_url) if settings.redis_url else None
-    if url is None:
+    def wait_for(done: Callable[[], bool], what: str, words: Callable[[], str] = lambda: "") -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not stop.is_set() and not done():
+            for name, child in children.items():
+                if child.poll() is not None:
+                    raise StartError(f"{name} ended with status {child.returncode} while starting{words()}")
+            if time.monotonic() > deadline:
+                raise StartError(f"waited {START_SECONDS} s in vain for {what}")
+            stop.wait(0.1)
+
+    environment = dict(os.environ)
+    if settings.redis_url is None:
         binary = find_redis_server()
-        port = _free_port()
-        start("redis", redis_command(binary, port, folder), {}, output=subprocess.DEVNULL)
-        url = f"redis://127.0.0.1:{port}/0"
-        _wait_for(lambda: _connects(port), children, f"{binary} to answer")
-    environment = {"DIGRESS_REDIS_URL": url}
-    start("worker", [sys.executable, "-m", "worker"], environment)
-    start("api", [sys.executable, "-m", "app.cli", "api"], environment)
+        port = free_port()
+        log = folder / "redis.log"
+        with log.open("wb") as output:
+            start("redis", redis_command(binary, port, str(folder)), output)
+        wait_for(lambda: _connects(port), f"{binary} to answer", lambda: f":\n{log.read_text(errors='replace')}")
+        environment["DIGRESS_REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
+    # Safe path (-P): an `app` or `worker` in the current folder is somebody else's.
+    start("worker", [sys.executable, "-P", "-m", "worker"])
+    start("api", [sys.executable, "-P", "-m", "app.cli", "api"])
     address = f"http://{_reachable(settings.host)}:{settings.port}"
-    _wait_for(lambda: _is_ready(f"{address}/health/ready"), children, "the API and a worker to be ready")
-    say(f"ready: {address}/docs explains the API, {address}/models lists the models; Ctrl-C stops everything")
+    wait_for(lambda: _is_ready(f"{address}/health/ready"), "the API and a worker to be ready")
+    if not stop.is_set():
+        say(f"ready: {address}/docs explains the API, {address}/models lists the models; Ctrl-C stops everything")
 
 
-def _watch(children: dict[str, subprocess.Popen[bytes]], say: Callable[[str], None]) -> int:
-    while True:
+def _watch(children: dict[str, subprocess.Popen[bytes]], stop: threading.Event) -> str | None:
+    """The name of the first child to end by itself; None if asked to stop before one does."""
+    while not stop.wait(0.2):
         for name, child in children.items():
             if child.poll() is not None:
-                say(f"{name} ended with status {child.returncode}; stopping the rest")
-                return 1
-        time.sleep(0.2)
+                return name
+    return None
 
 
 def find_redis_server() -> str:
@@ -124,12 +144,6 @@ def redis_command(binary: str, port: int, folder: str) -> list[str]:
     return [binary, *(part for name, value in options.items() for part in (f"--{name}", value))]
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    for each in _SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
-    raise _Stopped
-
-
 def _end(children: list[subprocess.Popen[bytes]]) -> None:
     for child in children:
         child.terminate()  # does nothing to one that has ended
@@ -140,20 +154,6 @@ def _end(children: list[subprocess.Popen[bytes]]) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
-
-
-def _wait_for(done: Callable[[], bool], children: dict[str, subprocess.Popen[bytes]], what: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not done():
-        for name, child in children.items():
-            if child.poll() is not None:
-                command = " ".join(map(str, child.args)) if isinstance(child.args, list) else str(child.args)
-                raise StartError(
-                    f"{name} ended with status {child.returncode} while starting; to see why, run: {command}"
-                )
-        if time.monotonic() > deadline:
-            raise StartError(f"waited {START_SECONDS} s in vain for {what}")
-        time.sleep(0.1)
 
 
 def _is_ready(url: str) -> bool:
@@ -184,7 +184,8 @@ def _require_free_port(host: str, port: int) -> None:
             ) from error
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

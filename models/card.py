@@ -239,13 +239,21 @@ def shipped_checkpoints() -> Path:
     return Path(__file__).parent / "checkpoints"
 
 
+def checkpoint_names(root: Path) -> list[str]:
+    """Names of the checkpoint folders below `root`; folders without a card are passed over.
+
+    Raises:
+        CardError: if `root` is not a folder.
+    """
+    if not root.is_dir():
+        raise CardError(f"{root} is not a folder; it should hold one folder per checkpoint")
+    return sorted(folder.name for folder in root.iterdir() if (folder / CARD_FILE).is_file())
+
+
 def read_cards(root: Path) -> dict[str, ModelCard]:
-    """All cards below `root`, by name; folders without a card are passed over.
+    """All cards below `root`, by name.
 
     Raises:
         CardError: if `root` is not a folder, or a card in it is broken.
     """
-    if not root.is_dir():
-        raise CardError(f"{root} is not a folder; it should hold one folder per checkpoint")
-    folders = sorted(folder for folder in root.iterdir() if (folder / CARD_FILE).is_file())
-    return {folder.name: read_card(folder) for folder in folders}
+    return {name: read_card(root / name) for name in checkpoint_names(root)}

@@ -19,7 +19,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -66,25 +65,6 @@ class GraphBatch:
             pairs = [(i, j, edge_types[edges[i][j]]) for j in range(size) for i in range(j) if edges[i][j]]
             yield [node_types[node] for node in nodes[:size]], pairs
 
-    def pad_to(self, max_nodes: int) -> GraphBatch:
-        """The same graphs in a wider batch.
-
-        Raises:
-            ValueError: if the batch is already wider than `max_nodes`.
-        """
-        extra = max_nodes - self.max_nodes
-        if extra < 0:
-            raise ValueError(
-                f"cannot pad graphs of {self.max_nodes} nodes to {max_nodes}; give at least {self.max_nodes}"
-            )
-        return GraphBatch(F.pad(self.nodes, (0, extra)), F.pad(self.edges, (0, extra, 0, extra)), self.num_nodes)
-
-    def permute(self, order: Int[Tensor, "b n"]) -> GraphBatch:
-        """Rename nodes: new node i is old node `order[i]`. Real nodes must stay in front."""
-        rows = torch.arange(len(self), device=order.device)[:, None]
-        edges = self.edges[rows[:, :, None], order[:, :, None], order[:, None, :]]
-        return GraphBatch(self.nodes[rows, order], edges, self.num_nodes)
-
     def to(self, device: torch.device | str) -> GraphBatch:
         """The same graphs on another device."""
         return GraphBatch(self.nodes.to(device), self.edges.to(device), self.num_nodes.to(device))
@@ -108,14 +88,3 @@ class GraphLogits:
     def softmax(self) -> GraphDistribution:
         """The distribution p̂(x | z_t) these logits stand for."""
         return GraphDistribution(self.nodes.softmax(-1), self.edges.softmax(-1))
-
-
-def concatenate(batches: Sequence[GraphBatch]) -> GraphBatch:
-    """One batch of all graphs in order, padded to the widest."""
-    width = max(batch.max_nodes for batch in batches)
-    padded = [batch.pad_to(width) for batch in batches]
-    return GraphBatch(
-        torch.cat([batch.nodes for batch in padded]),
-        torch.cat([batch.edges for batch in padded]),
-        torch.cat([batch.num_nodes for batch in padded]),
-    )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from models.card import (
     DiffusionConfig,
@@ -89,6 +90,30 @@ def random_graphs(sizes: list[int], *, seed: int = 0, max_nodes: int | None = No
     upper = torch.randint(len(EDGE_TYPES), (len(sizes), width, width), generator=generator).triu(1)
     graph = GraphBatch(nodes, upper + upper.mT, torch.tensor(sizes))
     return GraphBatch(nodes * graph.node_mask, graph.edges * graph.edge_mask, graph.num_nodes)
+
+
+def pad_to(graphs: GraphBatch, max_nodes: int) -> GraphBatch:
+    """The same graphs in a wider batch."""
+    extra = max_nodes - graphs.max_nodes
+    return GraphBatch(F.pad(graphs.nodes, (0, extra)), F.pad(graphs.edges, (0, extra, 0, extra)), graphs.num_nodes)
+
+
+def permute(graphs: GraphBatch, order: torch.Tensor) -> GraphBatch:
+    """The graphs with nodes renamed: new node i is old node `order[i]`. Real nodes must stay in front."""
+    rows = torch.arange(len(graphs))[:, None]
+    edges = graphs.edges[rows[:, :, None], order[:, :, None], order[:, None, :]]
+    return GraphBatch(graphs.nodes[rows, order], edges, graphs.num_nodes)
+
+
+def concatenate(first: GraphBatch, second: GraphBatch) -> GraphBatch:
+    """One batch of all graphs in order, padded to the widest."""
+    width = max(first.max_nodes, second.max_nodes)
+    first, second = pad_to(first, width), pad_to(second, width)
+    return GraphBatch(
+        torch.cat([first.nodes, second.nodes]),
+        torch.cat([first.edges, second.edges]),
+        torch.cat([first.num_nodes, second.num_nodes]),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -2,30 +2,25 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
 import redis
 
-from app.supervisor import find_redis_server, redis_command
+from app.supervisor import find_redis_server, free_port, redis_command
 
 DIGRESS = str(Path(sys.executable).parent / "digress")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
-def running(command: list[str], environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: list[str], environment: dict[str, str], log: Path, *, cwd: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is killed in the end, its words in `log`."""
     # One thread: the tests, the API and the worker share two cores.
     variables = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"} | environment
@@ -33,7 +28,7 @@ def running(command: list[str], environment: dict[str, str], log: Path) -> Itera
         variables.pop("DIGRESS_REDIS_URL", None)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command, env=variables, cwd=cwd, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
         yield process
@@ -58,11 +53,11 @@ def valkey(folder: Path) -> Iterator[str]:
 def stack(
     folder: Path, environment: dict[str, str] | None = None
 ) -> Iterator[tuple[httpx2.Client, subprocess.Popen[bytes]]]:
-    """`digress serve`, ready, and a client for it."""
+    """`digress serve`, started in `folder` and ready, and a client for it."""
     port = free_port()
     variables = {"DIGRESS_PORT": str(port)} | (environment or {})
     log = folder / "serve.log"
-    with running([DIGRESS, "serve"], variables, log) as process:
+    with running([DIGRESS, "serve"], variables, log, cwd=folder) as process:
 
         def ready() -> bool:
             assert process.poll() is None, log.read_text()
@@ -100,13 +95,12 @@ def answers(client: redis.Redis) -> bool:
         return False
 
 
-def wait_until(condition: object, *, seconds: float) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds: float) -> None:
     """Poll until `condition()` is true.
 
     Raises:
         TimeoutError: if that takes too long.
     """
-    assert callable(condition)
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

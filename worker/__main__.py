@@ -34,7 +34,11 @@ def main() -> int:
     redis = Redis.from_url(url, retry=patient, health_check_interval=30)
     function = GenerationJob(engine, redis, ttl_seconds=settings.job_ttl_seconds)
     _say_if_silent(url)
-    was_asked_to_stop = GenerationWorker(function, redis, lease_seconds=settings.lease_seconds).run()
+    try:
+        was_asked_to_stop = GenerationWorker(function, redis, lease_seconds=settings.lease_seconds).run()
+    except RedisError as error:
+        _log.error("redis does not answer; giving up", error=str(error))
+        return 1
     return 0 if was_asked_to_stop else 1
 
 
@@ -44,11 +48,12 @@ def _say_if_silent(url: str) -> None:
         with Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as redis:
             redis.ping()
     except RedisError as error:
-        _log.warning("redis does not answer; trying again for a while", url=url, error=str(error))
+        # Its words name the address; the URL may hold a password.
+        _log.warning("redis does not answer; trying again for a while", error=str(error))
 
 
 def _warm_up(engine: Engine) -> None:
-    """Load every model before the first job asks for it; one that is broken spoils only its own jobs."""
+    """Load every model before the first job asks for it; one that is broken spoils its own jobs only."""
     for name in engine.names:
         try:
             engine.model(name)
@@ -59,5 +64,5 @@ def _warm_up(engine: Engine) -> None:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (SettingsError, CardError, RedisError) as error:
+    except (SettingsError, CardError) as error:
         sys.exit(f"digress: {error}")

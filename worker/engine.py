@@ -1,6 +1,6 @@
 """The engine: loaded models, and the drawing of a job's graphs.
 
-A model is loaded once per process, the first time a job asks for it, and stays.
+A model is loaded once per process, before the first job or, if it came later, when a job asks for it.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ import torch
 
 from app.schemas import CompletedRequest, SizeRange
 from app.settings import SettingsError
-from models.card import ModelCard, read_cards
+from models.card import ModelCard, checkpoint_names
 from models.checkpoint import load_checkpoint
 from models.generation import GeneratedBatch, GenerationPlan, Progress, generate
 from models.networks.denoiser import Denoiser
@@ -31,7 +31,7 @@ class Engine:
     @property
     def names(self) -> list[str]:
         """Models there are to load."""
-        return list(read_cards(self._folder))
+        return checkpoint_names(self._folder)
 
     def model(self, name: str) -> tuple[ModelCard, Denoiser]:
         """A model, loaded if it was not yet.
@@ -66,6 +66,7 @@ def plan(request: CompletedRequest, card: ModelCard) -> GenerationPlan:
         min_nodes=smallest,
         max_nodes=largest,
         seed=request.seed,
+        sampler=request.sampler,
         grid=card.sampling.grid,
         num_steps=request.num_steps,
     )

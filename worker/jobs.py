@@ -54,6 +54,7 @@ class GenerationJob:
         try:
             request = CompletedRequest.model_validate(payload)
             graphs, summary = self._draw(request, record)
+            record.succeed(graphs, summary)
         except (RedisError, JobOver):
             raise
         except JobTimeoutException:
@@ -76,7 +77,6 @@ class GenerationJob:
                 )
             )
         else:
-            record.succeed(graphs, summary)
             log.info("job succeeded", model=request.model, num_graphs=len(graphs), seconds=summary.seconds)
 
     def _draw(self, request: CompletedRequest, record: JobRecord) -> tuple[list[Graph], JobSummary]:

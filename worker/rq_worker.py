@@ -89,7 +89,7 @@ class GenerationWorker(SimpleWorker):
         finally:
             self._ended.set()
             heart.join(timeout=self._heartbeat_seconds)
-            self.connection.zrem(WORKERS_KEY, self.name)
+        self.connection.zrem(WORKERS_KEY, self.name)
         return self._shutdown_requested_date is not None
 
     def execute_job(self, job: Job, queue: Queue) -> None:

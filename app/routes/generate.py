@@ -31,7 +31,7 @@ async def generate(body: GenerateRequest, cards: CardsDep, queue: QueueDep, wait
 
     headers = {"Location": found.job.links.self}
     code = status.HTTP_202_ACCEPTED
-    if found.job.status.is_final:
+    if wait and found.job.status.is_final:
         code = status.HTTP_200_OK
         headers["Preference-Applied"] = f"wait={wait}"
     return Response(found.to_json(), code, headers, media_type="application/json")

@@ -15,8 +15,9 @@ References:
     Qin et al. 2024, DeFoG, arXiv:2410.04263 (time distortions, polydec)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -24,7 +25,7 @@ import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
 
-from models.card import Grid
+from models.card import Grid, Sampler
 from models.diffusion.corruption import draw_graphs
 from models.diffusion.noise import CategoricalNoise
 from models.graphs import GraphBatch, GraphDistribution, GraphLogits
@@ -43,6 +44,16 @@ class DenoisingModel(Protocol):
 
     def __call__(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> GraphLogits:
         """Logits of the clean graph; t is a timestep per graph."""
+
+
+@runtime_checkable
+class ReverseStep(Protocol):
+    """A sampler: the distribution of the graph at s, given the one at t."""
+
+    def __call__(
+        self, denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
+    ) -> GraphDistribution:
+        """p(z_s | z_t); each graph has its own s < t."""
 
 
 def time_grid(kind: Grid, num_steps: int, num_timesteps: int) -> list[int]:
@@ -87,24 +98,28 @@ def ancestral(
     )
 
 
+SAMPLERS: Mapping[Sampler, ReverseStep] = MappingProxyType({"ancestral": ancestral})
+
+
 @torch.inference_mode()
 def sample(
     denoiser: DenoisingModel,
     num_nodes: Int[Tensor, " b"],
     seeds: Int[Tensor, " b"],
     *,
+    reverse: ReverseStep = ancestral,
     grid: Sequence[int],
     max_nodes: int,
     on_step: Callable[[GraphBatch], None] = lambda z: None,
 ) -> GraphBatch:
-    """Clean graphs of the given sizes, one per seed; `on_step` sees the noisy graphs after each step.
+    """Clean graphs of the given sizes, one per seed, by a sampler's `reverse` step; `on_step` sees the noisy graphs after each step.
 
     A graph depends on its seed, its size, the grid and `max_nodes` alone, not on its batch mates.
     """
     z = draw_prior(denoiser, num_nodes, seeds, max_nodes=max_nodes)
     for t, s in pairwise(grid):
         later, earlier = torch.full_like(num_nodes, t), torch.full_like(num_nodes, s)
-        z = draw_graphs(ancestral(denoiser, z, s=earlier, t=later), seeds, num_nodes=num_nodes, step=earlier)
+        z = draw_graphs(reverse(denoiser, z, s=earlier, t=later), seeds, num_nodes=num_nodes, step=earlier)
         on_step(z)
     return z
 

@@ -57,11 +57,11 @@ def evaluate_molecules(
     """Metrics of canonical SMILES (None: not valid) against training and test molecules, canonical too.
 
     Raises:
-        EvaluationError: if there is no valid sample to measure.
+        EvaluationError: if there are fewer than two valid samples, which have no spread to measure.
     """
     valid = [smiles for smiles in samples if smiles]
-    if not valid:
-        raise EvaluationError(f"none of the {len(samples)} samples is a valid molecule")
+    if len(valid) < 2:
+        raise EvaluationError(f"of {len(samples)} samples {len(valid)} are valid molecules; at least 2 are needed")
     distinct = set(valid)
     return MoleculeMetrics(
         valid=len(valid) / len(samples),

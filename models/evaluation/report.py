@@ -22,7 +22,7 @@ def evaluate(
 
     Raises:
         EvaluationError: if the model's training set is not one that molecules can be compared with,
-            or no sample is a valid molecule.
+            or fewer than two samples are valid molecules.
     """
     if card.domain != "molecule" or card.training is None or card.training.dataset != "qm9":
         raise EvaluationError(
@@ -36,10 +36,11 @@ def evaluate(
     )
     return Measurement(
         num_graphs=plan.num_graphs,
-        sampler=card.sampling.sampler,
+        sampler=plan.sampler,
         grid=plan.grid,
         num_steps=plan.num_steps,
         seed=plan.seed,
-        command=f"digress evaluate {card.name} -n {plan.num_graphs} --num-steps {plan.num_steps} --seed {plan.seed} --json",
+        command=f"digress evaluate {card.name} -n {plan.num_graphs} --sampler {plan.sampler}"
+        f" --num-steps {plan.num_steps} --seed {plan.seed} --json",
         values={**metrics.as_dict(), "graphs_per_second": round(plan.num_graphs / seconds, 1)},
     )

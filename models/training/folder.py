@@ -8,14 +8,26 @@ logs/START/     metrics as CSV and for TensorBoard, a folder for each time the r
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from lightning.fabric.plugins.io import TorchCheckpointIO
 
+from models.files import written_whole
 from models.training.preset import PRESET_FILE, Preset
 
 
 class TrainingFolderError(ValueError):
     """An output folder that holds another run, or none where one should go on."""
+
+
+class StateFile(TorchCheckpointIO):
+    """Lightning's states, written whole: its own way goes through /tmp, which may be another file system."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write a state."""
+        with written_whole(Path(path)) as partial:
+            torch.save(checkpoint, partial)
 
 
 @dataclass(frozen=True)
@@ -49,8 +61,8 @@ class TrainingFolder:
 
     def save_preset(self, preset: Preset) -> None:
         """Keep what is trained here, overrides included, so that resuming does not need to be told again."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        (self.root / PRESET_FILE).write_text(preset.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        with written_whole(self.root / PRESET_FILE) as partial:
+            partial.write_text(preset.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     def require(self, *, run: bool) -> None:
         """Make sure that the folder holds a run to resume, or none to overwrite.

@@ -88,7 +88,11 @@ def saved_preset(root: Path, overrides: Sequence[str] = ()) -> Preset:
     path = root / PRESET_FILE
     if not path.is_file():
         raise PresetError(f"{root} holds no run to resume; leave --resume out to start one")
-    return _changed(str(path), json.loads(path.read_text(encoding="utf-8")), overrides)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise PresetError(f"{path} is not JSON: {error}") from error
+    return _changed(str(path), values, overrides)
 
 
 def _changed(name: str, values: dict[str, Any], overrides: Sequence[str]) -> Preset:

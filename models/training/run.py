@@ -17,12 +17,12 @@ from models.data.dataset import GraphData, batches
 from models.data.qm9 import load_qm9
 from models.precision import has_native_bfloat16
 from models.training.ema import ExponentialMovingAverage
-from models.training.folder import TrainingFolder
+from models.training.folder import StateFile, TrainingFolder
 from models.training.module import DiffusionModule, denoiser_of
 from models.training.preset import Preset
 
 SAVE_EVERY = timedelta(minutes=1)
-_EPOCHS_PER_STEP = 1_000_000
+_ORDERS_PER_START = 1_000_000
 
 
 def train(
@@ -45,9 +45,10 @@ def train(
     average = ExponentialMovingAverage(preset.training.ema_decay)
     config = preset.training
     # A run stopped within an epoch begins that epoch anew, in another order.
-    order = config.seed + folder.saved_step * _EPOCHS_PER_STEP
+    order = config.seed + folder.saved_step * _ORDERS_PER_START
     start = f"start-{folder.num_starts}"
     trainer = Trainer(
+        plugins=[StateFile()],
         devices=devices,
         max_epochs=-1,
         max_steps=config.max_steps,

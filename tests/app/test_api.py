@@ -1,10 +1,10 @@
 """The HTTP contract, against a real Valkey; no worker runs, so jobs stay queued."""
 
+import asyncio
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +14,11 @@ from redis.asyncio import Redis as AsyncRedis
 
 from app.main import build, create_app
 from app.queue import JobQueue
+from app.schemas import CompletedRequest
 from app.settings import Settings
+from app.supervisor import free_port
 from tests.conftest import make_card
-from tests.servers import free_port, valkey
+from tests.servers import valkey
 
 PROBLEM = "application/problem+json"
 
@@ -224,6 +226,41 @@ def test_an_unforeseen_fault_is_a_problem_that_tells_nothing(redis_url: str) -> 
     assert "NoneType" not in answer.text
 
 
+def test_without_prefer_a_job_is_accepted_even_if_it_has_ended_already(redis_url: str) -> None:
+    class InstantQueue(JobQueue):
+        def submit(self, request: CompletedRequest) -> str:
+            job_id = super().submit(request)
+            with Redis.from_url(redis_url) as redis:
+                redis.hset(f"digress:job:{job_id}", "status", "failed")
+            return job_id
+
+    queue = InstantQueue(
+        Redis.from_url(redis_url), AsyncRedis.from_url(redis_url), job_timeout_seconds=60, job_ttl_seconds=600
+    )
+    with TestClient(create_app(queue, {"tiny": make_card()}, Settings())) as client:
+        answer = client.post("/generate", json={"model": "tiny"})
+
+    assert answer.status_code == 202
+    assert "Preference-Applied" not in answer.headers
+    assert answer.json()["status"] == "failed"
+
+
+def test_hundreds_of_waiting_clients_hold_up_nobody(redis_url: str) -> None:
+    queue: JobQueue = build(Settings.model_validate({"redis_url": redis_url})).state.queue
+    request = CompletedRequest(model="tiny", num_graphs=1, seed=1, sampler="ancestral", num_steps=1)
+    job_id = queue.submit(request)
+
+    async def crowd() -> int:
+        waiting = [asyncio.create_task(queue.wait(job_id, 3)) for _ in range(300)]
+        await asyncio.sleep(1)
+        num_workers = await queue.num_workers()
+        await asyncio.gather(*waiting)
+        await queue.close()
+        return num_workers
+
+    assert asyncio.run(crowd()) == 0
+
+
 def test_openapi_names_every_route_and_the_problem_document(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
 
@@ -241,7 +278,7 @@ def test_openapi_names_every_route_and_the_problem_document(client: TestClient) 
 
 def test_the_api_process_needs_neither_torch_nor_rdkit(redis_url: str) -> None:
     code = (
-        "import sys; from app.main import build; build();"
+        "import sys, app.cli; from app.main import build; build();"
         "sys.exit(' '.join({'torch', 'rdkit', 'numpy', 'lightning'} & set(sys.modules)) or None)"
     )
 
@@ -252,7 +289,7 @@ def test_the_api_process_needs_neither_torch_nor_rdkit(redis_url: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_building_without_redis_says_what_to_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_building_without_redis_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DIGRESS_REDIS_URL", raising=False)
 
     with pytest.raises(ValueError, match="DIGRESS_REDIS_URL is not set"):

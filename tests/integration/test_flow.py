@@ -18,8 +18,9 @@ import networkx as nx
 import pytest
 from rdkit import Chem
 
+from app.supervisor import free_port
 from models.molecules import canonical_smiles
-from tests.servers import DIGRESS, children_of, free_port, is_running, stack, wait_until
+from tests.servers import DIGRESS, children_of, is_running, stack, wait_until
 
 REQUEST = {"model": "qm9", "num_graphs": 16, "seed": 7}
 WAIT = {"Prefer": "wait=60"}
@@ -27,7 +28,10 @@ WAIT = {"Prefer": "wait=60"}
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
-    with stack(tmp_path_factory.mktemp("stack")) as (client, _):
+    folder = tmp_path_factory.mktemp("stack")
+    for name in ("app", "worker", "models"):
+        (folder / f"{name}.py").write_text("raise SystemExit('this is not the package')")
+    with stack(folder) as (client, _):
         yield client
 
 

@@ -1,13 +1,20 @@
+import pytest
 import torch
 
+import models.generation
 from models.diffusion.randomness import graph_seeds
 from models.generation import GenerationPlan, Progress, draw_sizes, generate, padded_size
 from models.graphs import GraphBatch
 from tests.conftest import make_card, make_denoiser
 
 
+@pytest.fixture
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models.generation, "BATCH_COST", 2_000)
+
+
 def make_plan(num_graphs: int, *, min_nodes: int = 1, max_nodes: int = 9, seed: int = 7) -> GenerationPlan:
-    return GenerationPlan(num_graphs, min_nodes, max_nodes, seed, "polydec", 5)
+    return GenerationPlan(num_graphs, min_nodes, max_nodes, seed, "ancestral", "polydec", 5)
 
 
 def drawn(plan: GenerationPlan) -> list[tuple[list[int], list[list[int]]]]:
@@ -24,6 +31,7 @@ def unpadded(graphs: GraphBatch, row: int) -> tuple[list[int], list[list[int]]]:
     return graphs.nodes[row, :size].tolist(), graphs.edges[row, :size, :size].tolist()
 
 
+@pytest.mark.usefixtures("_small_batches")
 def test_the_first_graphs_of_a_large_request_are_those_of_a_small_one() -> None:
     assert drawn(make_plan(300))[:10] == drawn(make_plan(10))
 
@@ -54,6 +62,7 @@ def test_the_padded_size_holds_the_graph_and_does_not_exceed_the_largest() -> No
     assert [padded_size(size, card) for size in range(1, 10)] == [8] * 8 + [9]
 
 
+@pytest.mark.usefixtures("_small_batches")
 def test_progress_rises_to_one() -> None:
     seen: list[Progress] = []
 

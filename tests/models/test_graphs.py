@@ -1,7 +1,6 @@
-import pytest
 import torch
 
-from models.graphs import concatenate
+from models.graphs import GraphBatch
 from tests.conftest import random_graphs
 
 
@@ -13,25 +12,10 @@ def test_masks_are_true_exactly_at_real_nodes_and_real_pairs() -> None:
     assert not graph.edge_mask.diagonal(dim1=1, dim2=2).any()
 
 
-def test_permuting_by_an_order_and_then_by_its_inverse_gives_the_graph_back() -> None:
-    graph = random_graphs([5, 5])
-    order = torch.tensor([[4, 2, 0, 1, 3], [1, 0, 3, 4, 2]])
+def test_labels_leave_out_padding_and_absent_edges_and_name_every_edge_once() -> None:
+    nodes, edges = torch.tensor([[0, 1, 0], [1, 0, 0]]), torch.zeros(2, 3, 3, dtype=torch.long)
+    edges[0, 0, 2] = edges[0, 2, 0] = 2
 
-    back = graph.permute(order).permute(order.argsort(1))
+    found = list(GraphBatch(nodes, edges, torch.tensor([3, 1])).labelled(["C", "N"], ["none", "single", "double"]))
 
-    assert torch.equal(back.nodes, graph.nodes)
-    assert torch.equal(back.edges, graph.edges)
-
-
-def test_concatenating_pads_to_the_widest() -> None:
-    small, large = random_graphs([2, 3]), random_graphs([7])
-
-    both = concatenate([small, large])
-
-    assert both.num_nodes.tolist() == [2, 3, 7]
-    assert torch.equal(both.edges[:2, :3, :3], small.edges)
-
-
-def test_padding_to_less_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 5"):
-        random_graphs([5]).pad_to(4)
+    assert found == [(["C", "N", "C"], [(0, 2, "double")]), (["N"], [])]

@@ -1,4 +1,5 @@
 import pytest
+from rdkit import Chem
 
 from models.molecules import (
     atom_type,
@@ -41,14 +42,7 @@ def test_a_molecule_survives_the_way_to_a_graph_and_back(smiles: str) -> None:
     parsed = from_smiles(smiles)
     assert parsed is not None
 
-    back = canonical_smiles(to_molecule(*parsed))
-
-    expected = from_smiles(smiles)
-    assert expected is not None
-    assert back is not None
-    assert from_smiles(back) is not None
-    assert sorted(from_smiles(back)[0]) == sorted(expected[0])  # type: ignore[index]
-    assert back == canonical_smiles(to_molecule(*from_smiles(back)))  # type: ignore[misc]
+    assert canonical_smiles(to_molecule(*parsed)) == Chem.MolToSmiles(Chem.MolFromSmiles(smiles))
 
 
 def test_nothing_is_repaired() -> None:

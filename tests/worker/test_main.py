@@ -10,9 +10,10 @@ import pytest
 import torch
 from redis import Redis
 
+from app.supervisor import free_port
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser
-from tests.servers import free_port, running, valkey, wait_until
+from tests.servers import running, valkey, wait_until
 
 WORKER = [sys.executable, "-m", "worker"]
 
@@ -51,12 +52,13 @@ def test_a_broken_checkpoint_is_logged_and_the_rest_is_served(tmp_path: Path) ->
 
 
 def test_a_worker_says_that_it_waits_for_redis(tmp_path: Path) -> None:
-    url = f"redis://127.0.0.1:{free_port()}/0"
+    port = free_port()
     log = tmp_path / "log"
-    with running(WORKER, {"DIGRESS_REDIS_URL": url}, log):
+    with running(WORKER, {"DIGRESS_REDIS_URL": f"redis://:secret@127.0.0.1:{port}/0"}, log):
         wait_until(lambda: "trying again" in log.read_text(), seconds=40)
 
-    assert url in log.read_text()
+    assert str(port) in log.read_text()
+    assert "secret" not in log.read_text()
 
 
 @pytest.mark.parametrize(
@@ -64,6 +66,7 @@ def test_a_worker_says_that_it_waits_for_redis(tmp_path: Path) -> None:
     [
         ({}, "DIGRESS_REDIS_URL is not set"),
         ({"DIGRESS_LEASE_SECONDS": "1"}, "DIGRESS_LEASE_SECONDS: Input should be greater than or equal to 3"),
+        ({"DIGRESS_REDIS_URL": "http://:secret@host"}, "DIGRESS_REDIS_URL: URL scheme should be 'redis' or 'rediss'"),
         ({"DIGRESS_CHECKPOINTS": "/nonexistent"}, "/nonexistent is not a folder"),
         pytest.param(
             {"DIGRESS_DEVICE": "cuda"},
@@ -73,11 +76,13 @@ def test_a_worker_says_that_it_waits_for_redis(tmp_path: Path) -> None:
     ],
 )
 def test_a_setting_that_does_not_fit_is_one_line_that_names_it(environment: dict[str, str], words: str) -> None:
-    variables = {name: value for name, value in os.environ.items() if name != "DIGRESS_REDIS_URL"} | environment
+    variables = {name: value for name, value in os.environ.items() if name != "DIGRESS_REDIS_URL"}
     if environment:
         variables["DIGRESS_REDIS_URL"] = "redis://127.0.0.1:1/0"
+    variables |= environment
     done = subprocess.run(WORKER, env=variables, capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr

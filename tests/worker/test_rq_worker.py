@@ -147,14 +147,22 @@ def test_a_job_past_its_time_limit_fails_and_the_worker_goes_on(
     assert find(url, next_one).status == JobStatus.SUCCEEDED
 
 
-def test_no_other_function_is_ever_run(redis: Redis, worker: GenerationWorker, tmp_path: Path) -> None:
-    trace = tmp_path / "trace"
+@pytest.fixture
+def trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that importing the module `poison` leaves."""
+    (tmp_path / "poison.py").write_text(f"open({str(tmp_path / 'trace')!r}, 'w').close()\ndef call(*_): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path / "trace"
+
+
+def test_no_other_function_is_ever_run(redis: Redis, worker: GenerationWorker, trace: Path) -> None:
     queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
     jobs = [
         queue.enqueue(name, f"touch {trace}") for name in ("os.system", "subprocess.getoutput", "worker.jobs.os.system")
     ]
-    callback = Callback("os.system")
-    queue.enqueue(JOB_FUNCTION, f"touch {trace}", {}, on_success=callback, on_failure=callback)
+    callback = Callback("poison.call")
+    for arguments in (["gone", {}], ["one too many", {}, {}]):  # one succeeds, one fails
+        queue.enqueue(JOB_FUNCTION, *arguments, on_success=callback, on_failure=callback)
 
     worker.work(burst=True)
 
@@ -165,11 +173,7 @@ def test_no_other_function_is_ever_run(redis: Redis, worker: GenerationWorker, t
     assert redis.keys("digress:job:*") == []
 
 
-def test_the_job_of_a_dead_worker_calls_nothing_either(
-    redis: Redis, worker: GenerationWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "poison.py").write_text(f"open({str(tmp_path / 'trace')!r}, 'w')\ndef call(*_): pass\n")
-    monkeypatch.syspath_prepend(tmp_path)
+def test_the_job_of_a_dead_worker_calls_nothing_either(redis: Redis, worker: GenerationWorker, trace: Path) -> None:
     queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         webhook = Webhook(f"http://127.0.0.1:{listener.getsockname()[1]}/", "failed", timeout=1)
@@ -185,7 +189,7 @@ def test_the_job_of_a_dead_worker_calls_nothing_either(
         with pytest.raises(BlockingIOError):
             listener.accept()
     assert job.get_status() == RqJobStatus.FAILED
-    assert not (tmp_path / "trace").exists()
+    assert not trace.exists()
 
 
 def test_a_job_that_has_ended_never_changes(url: str, redis: Redis) -> None:

@@ -7,7 +7,7 @@ from models.diffusion.loss import cross_entropy
 from models.diffusion.randomness import graph_seeds
 from models.graphs import GraphBatch, GraphLogits
 from models.networks.denoiser import Denoiser
-from tests.conftest import make_card, make_denoiser, random_graphs
+from tests.conftest import make_card, make_denoiser, permute, random_graphs
 
 
 def noisy(graph: GraphBatch, t: int, denoiser: Denoiser) -> GraphBatch:
@@ -55,7 +55,7 @@ def test_the_loss_does_not_change_when_nodes_are_renamed() -> None:
     t = torch.full((4,), 20)
 
     before = cross_entropy(denoiser(z_t, t), clean)
-    after = cross_entropy(denoiser(z_t.permute(order), t), clean.permute(order))
+    after = cross_entropy(denoiser(permute(z_t, order), t), permute(clean, order))
 
     torch.testing.assert_close(after.nodes, before.nodes)
     torch.testing.assert_close(after.edges, before.edges)

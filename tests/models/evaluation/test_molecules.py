@@ -17,9 +17,10 @@ def test_shares_are_counted_as_defined() -> None:
     assert metrics.novel == pytest.approx(7 / 8)
 
 
-def test_no_valid_sample_is_an_error() -> None:
-    with pytest.raises(EvaluationError, match="none of the 2 samples"):
-        evaluate_molecules([None, None], training=set(), reference=["C"])
+@pytest.mark.parametrize("samples", [[], [None, None], ["C", None]])
+def test_too_few_valid_samples_are_an_error(samples: list[str | None]) -> None:
+    with pytest.raises(EvaluationError, match="at least 2 are needed"):
+        evaluate_molecules(samples, training=set(), reference=["C"])
 
 
 def test_the_distance_is_zero_to_itself_small_to_its_like_and_large_to_others() -> None:

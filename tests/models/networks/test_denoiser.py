@@ -2,10 +2,10 @@ import pytest
 import torch
 
 from models.card import FeatureConfig, NetworkConfig
-from models.graphs import GraphBatch, GraphLogits, concatenate
+from models.graphs import GraphBatch, GraphLogits
 from models.networks.denoiser import Denoiser
 from models.precision import autocast, has_native_bfloat16
-from tests.conftest import make_card, make_denoiser, random_graphs, tiny_network
+from tests.conftest import concatenate, make_card, make_denoiser, pad_to, permute, random_graphs, tiny_network
 
 CONFIGS = [
     tiny_network(edge_attention=attention, edge_layout=layout, residual=residual)
@@ -34,7 +34,7 @@ def test_renaming_nodes_renames_the_prediction(denoiser: Denoiser) -> None:
     graph = random_graphs([9, 9, 9])
     order = torch.stack([torch.randperm(9, generator=torch.Generator().manual_seed(i)) for i in range(3)])
 
-    before, after = denoiser(graph, times(graph)), denoiser(graph.permute(order), times(graph))
+    before, after = denoiser(graph, times(graph)), denoiser(permute(graph, order), times(graph))
 
     rows = torch.arange(3)[:, None]
     renamed = GraphLogits(
@@ -47,7 +47,7 @@ def test_renaming_nodes_renames_the_prediction(denoiser: Denoiser) -> None:
 def test_padding_does_not_change_a_graph(denoiser: Denoiser) -> None:
     graph = random_graphs([1, 2, 5, 9])
 
-    alone, beside = denoiser(graph, times(graph)), denoiser(graph.pad_to(14), times(graph))
+    alone, beside = denoiser(graph, times(graph)), denoiser(pad_to(graph, 14), times(graph))
 
     assert_same(GraphLogits(beside.nodes[:, :9], beside.edges[:, :9, :9]), alone, graph)
 
@@ -68,7 +68,7 @@ def test_what_stands_in_the_padding_does_not_change_a_graph(denoiser: Denoiser) 
 @torch.no_grad()
 def test_batch_mates_do_not_change_a_graph(denoiser: Denoiser) -> None:
     graph, mates = random_graphs([6, 9]), random_graphs([9, 4, 1], seed=3)
-    both = concatenate([graph, mates])
+    both = concatenate(graph, mates)
 
     alone, beside = denoiser(graph, times(graph)), denoiser(both, times(both))
 
@@ -150,7 +150,7 @@ def test_in_bfloat16_batch_mates_change_not_one_bit() -> None:
 
     with autocast(torch.device("cpu")):
         alone = denoiser(graph, torch.full((5,), 9))
-        beside = denoiser(concatenate([graph, mates]), torch.full((65,), 9))
+        beside = denoiser(concatenate(graph, mates), torch.full((65,), 9))
 
     assert torch.equal(beside.nodes[:5], alone.nodes)
     assert torch.equal(beside.edges[:5], alone.edges)
