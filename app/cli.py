@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -18,8 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from app.completion import complete, find_card
-from app.errors import ServiceError
-from app.schemas import MAX_GRAPHS, CompletedRequest, GenerateRequest, SizeRange
+from app.errors import ServiceError, field_problem
+from app.schemas import MAX_GRAPHS, CompletedRequest, GenerateRequest
 from app.settings import SettingsError, read_settings
 from models.card import CardError, ModelCard, read_cards, write_card
 
@@ -72,13 +72,20 @@ def api() -> None:
     from app.main import build
 
     settings = read_settings()
-    uvicorn.run(
-        build(settings),
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+    application = build(settings)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application,
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
     )
+    application.state.is_stopping = lambda: server.should_exit
+    server.run()
+    if not server.started:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -123,8 +130,9 @@ def sample(
     from worker.encoding import encode
     from worker.engine import Engine, choose_device
 
-    if out is not None and not out.absolute().parent.is_dir():
-        raise CommandError(f"--out: there is no folder {out.absolute().parent}")
+    if out is not None:
+        with out.open("a"):
+            pass  # what cannot be written should be known before the work
     settings = read_settings()
     request = _request(
         model, num_graphs=num_graphs, seed=seed, num_nodes=num_nodes, num_steps=num_steps, sampler=sampler
@@ -200,7 +208,9 @@ def train(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Change the preset, like training.batch_size=64; repeatable.")
     ] = None,
-    devices: Annotated[str, typer.Option(help="GPUs to use, as Lightning counts them: auto, 2, 0,1.")] = "auto",
+    devices: Annotated[
+        str, typer.Option(help="GPUs, as Lightning counts them: auto, 2, 0,1; processes without a GPU.")
+    ] = "auto",
 ) -> None:
     """Train a checkpoint; it can be stopped at any moment and loses a minute at most.
 
@@ -224,7 +234,12 @@ def train(
 
     from models.training.run import train as run  # slow to import, so after what can go wrong
 
-    run(chosen, folder, resume=resume, devices=devices)
+    try:
+        finished = run(chosen, folder, resume=resume, devices=devices)
+    except SystemExit:  # Lightning's answer to Ctrl-C, once it has saved
+        finished = False
+    if not finished:
+        raise CommandError("stopped before its end; go on with the same command and --resume")
     print(f"the checkpoint is in {folder.checkpoint}; serve it with DIGRESS_CHECKPOINTS={folder.root}")
 
 
@@ -233,14 +248,16 @@ def main() -> None:
     try:
         app()
     except (CommandError, SettingsError, CardError, ServiceError) as error:
-        _console.print(f"digress: {error}", style="red", highlight=False, soft_wrap=True, markup=False)
-        sys.exit(1)
+        _complain(str(error))
     except ValidationError as error:
-        for mistake in error.errors():
-            field = ".".join(map(str, mistake["loc"]))
-            words = f"digress: {field}: {mistake['msg']}, not {mistake['input']!r}"
-            _console.print(words, style="red", highlight=False, soft_wrap=True, markup=False)
-        sys.exit(1)
+        _complain("; ".join(f"{problem.field}: {problem.detail}" for problem in map(field_problem, error.errors())))
+    except OSError as error:
+        _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def _complain(words: str) -> NoReturn:
+    _console.print(f"digress: {words}", style="red", highlight=False, soft_wrap=True, markup=False)
+    sys.exit(1)
 
 
 def _cards() -> dict[str, ModelCard]:
@@ -269,11 +286,11 @@ def _request(
     return complete(request, find_card(model, _cards()))
 
 
-def _sizes(text: str) -> int | SizeRange:
+def _sizes(text: str) -> int | dict[str, int]:
     low, dash, high = text.partition("-")
     if not low.isdecimal() or (dash and not high.isdecimal()):
         raise CommandError(f"--num-nodes takes a number, like 9, or a range, like 5-9, not {text!r}")
-    return SizeRange(min=int(low), max=int(high)) if dash else int(low)
+    return {"min": int(low), "max": int(high)} if dash else int(low)
 
 
 def _require(module: str, extra: str) -> None:

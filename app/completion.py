@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping
 
-from app.errors import InvalidRequest
+from app.errors import InvalidRequest, shorten
 from app.schemas import MAX_SEED, CompletedRequest, GenerateRequest, SizeRange
 from models.card import ModelCard
 
@@ -15,8 +15,13 @@ def find_card(name: str, cards: Mapping[str, ModelCard]) -> ModelCard:
         InvalidRequest: if there is no such model.
     """
     if name not in cards:
-        raise InvalidRequest("model", f"there is no model {name!r}; there are {', '.join(cards) or 'none'}")
+        raise InvalidRequest("model", no_model(name, cards))
     return cards[name]
+
+
+def no_model(name: str, cards: Mapping[str, ModelCard]) -> str:
+    """What to say of a model that is not served."""
+    return f"there is no model {shorten(name)!r}; available: {', '.join(cards)}"
 
 
 def complete(request: GenerateRequest, card: ModelCard) -> CompletedRequest:

@@ -1,6 +1,6 @@
 """Everything that can go wrong for a caller, each with its status, and how it is said (RFC 9457)."""
 
-import reprlib
+import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from app.schemas import FieldProblem, Problem
 
 MEDIA_TYPE = "application/problem+json"
+_LONGEST_ECHO = 60
 _log = structlog.get_logger(__name__)
 
 
@@ -95,6 +96,8 @@ def install_handlers(app: FastAPI) -> None:
         detail = str(error.detail)
         if error.status_code == HTTPStatus.NOT_FOUND:
             detail = f"there is nothing at {request.url.path}; see /docs"
+        elif error.status_code == HTTPStatus.BAD_REQUEST:
+            detail = "the body is not JSON that can be read"
         elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             detail = f"{request.url.path} does not take {request.method}; see /docs"
         return _response(_problem(HTTPStatus(error.status_code), detail), dict(error.headers or {}))
@@ -123,7 +126,7 @@ def _validation_problem(error: RequestValidationError) -> Problem:
         return _problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send JSON, with the header 'content-type: application/json'"
         )
-    fields = [FieldProblem(field=_field(mistake["loc"]), detail=_detail(mistake)) for mistake in mistakes]
+    fields = [field_problem({**mistake, "loc": mistake["loc"][1:]}) for mistake in mistakes]  # less "body"
     return _problem(
         HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(f"{field.field}: {field.detail}" for field in fields), fields
     )
@@ -133,17 +136,22 @@ def _problem(status: HTTPStatus, detail: str, errors: Sequence[FieldProblem] = (
     return Problem(title=status.phrase, status=status, detail=detail, errors=list(errors))
 
 
-def _field(location: Sequence[int | str]) -> str:
-    """("body", "num_nodes", "[range]", "min") -> "num_nodes.min": fields, without the alternatives of a union."""
-    names = [str(part) for part in location[1:] if not str(part).startswith("[")]
-    return ".".join(names) or str(location[0])
+def field_problem(mistake: Mapping[str, Any]) -> FieldProblem:
+    """A mistake that Pydantic found, in the caller's terms: ("num_nodes", "[range]", "min") is num_nodes.min."""
+    names = [str(part) for part in mistake["loc"] if not str(part).startswith("[")]
+    return FieldProblem(field=".".join(names) or "body", detail=_detail(mistake))
 
 
-def _detail(mistake: dict[str, Any]) -> str:
+def _detail(mistake: Mapping[str, Any]) -> str:
     message = str(mistake["msg"]).removeprefix("Value error, ")
     given = mistake.get("input")
     if mistake["type"] == "extra_forbidden":
         return "there is no such field; see /docs for those there are"
     if mistake["type"] == "missing" or isinstance(given, dict | list):
         return message
-    return f"{message}, not {reprlib.repr(given)}"
+    return f"{message}, not {shorten(json.dumps(given, ensure_ascii=False, default=str))}"
+
+
+def shorten(text: str) -> str:
+    """A caller's words, short enough to be said back."""
+    return text if len(text) <= _LONGEST_ECHO else f"{text[:_LONGEST_ECHO]}…"

@@ -36,6 +36,7 @@ def create_app(queue: JobQueue, cards: dict[str, ModelCard], settings: Settings)
 
     app = FastAPI(title="digress-serve", version=version("digress-serve"), description=_DESCRIPTION, lifespan=lifespan)
     app.state.queue, app.state.cards = queue, cards
+    app.state.is_stopping = lambda: False  # whoever runs the server may know better
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     install_handlers(app)
     for routes in (generate, jobs, models, health):

@@ -5,21 +5,26 @@ from typing import Annotated
 
 from fastapi import Depends, Header
 
-from app.errors import BadHeader
+from app.errors import BadHeader, shorten
 
 LONGEST_WAIT = 60
-_WAIT = re.compile(r"""\bwait\s*=\s*"?([^\s",;]+)"?""", re.IGNORECASE)
 
 
 def _wait_seconds(
-    prefer: Annotated[str | None, Header(description=f"`wait=N`: wait up to N seconds (1 to {LONGEST_WAIT}).")] = None,
+    prefer: Annotated[
+        list[str] | None, Header(description=f"`wait=N`: wait up to N seconds (1 to {LONGEST_WAIT}).")
+    ] = None,
 ) -> int:
-    found = _WAIT.search(prefer or "")
-    if found is None:
-        return 0
-    text = found.group(1)
+    for preference in ",".join(prefer or []).split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == "wait":
+            return _seconds(value.strip().strip('"'))
+    return 0
+
+
+def _seconds(text: str) -> int:
     if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= LONGEST_WAIT:
-        raise BadHeader(f"Prefer: wait takes whole seconds from 1 to {LONGEST_WAIT}, not {text[:20]!r}")
+        raise BadHeader(f"Prefer: wait takes whole seconds from 1 to {LONGEST_WAIT}, not {shorten(text)!r}")
     return int(text)
 
 

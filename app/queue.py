@@ -13,7 +13,7 @@ RQ messages are JSON, and name the one function that workers run.
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,7 +23,7 @@ from redis.asyncio import Redis as AsyncRedis
 from rq import Queue, Retry
 from rq.serializers import JSONSerializer
 
-from app.errors import NotFound
+from app.errors import NotFound, shorten
 from app.schemas import (
     JOB_FUNCTION,
     QUEUE,
@@ -40,8 +40,8 @@ from app.schemas import (
 # Times that a job is tried again after a worker died over it.
 _MAX_RETRIES = 2
 _RQ_TTL = 60
-# Shorter than the client's socket timeout, which would take a silent stream for a broken connection.
-_LONGEST_BLOCK_SECONDS = 2
+# How long one look at the stream may take: after each, `wait` asks whether anybody still waits.
+_LONGEST_BLOCK_SECONDS = 0.5
 # A job that never ends is forgotten all the same.
 _LONGEST_LIFE_SECONDS = 30 * 86_400
 _FINAL_EVENTS = {status.value for status in JobStatus if status.is_final}
@@ -112,15 +112,15 @@ class JobQueue:
                 pipeline.get(graphs_key(job_id))
             record, *graphs = await pipeline.execute()
         if not record:
-            raise NotFound(f"there is no job {job_id!r}; a job is kept for {self._ttl} seconds after it ended")
+            raise NotFound(f"there is no job {shorten(job_id)!r}; a job is kept for {self._ttl} seconds after it ended")
         fields = {name.decode(): value.decode() for name, value in record.items()}
         return FoundJob(_job(job_id, fields), graphs[0] if graphs else None)
 
-    async def wait(self, job_id: str, seconds: float) -> None:
-        """Return when the job has ended, or `seconds` have passed. Holds no thread."""
+    async def wait(self, job_id: str, seconds: float, *, pointless: Callable[[], Awaitable[bool]]) -> None:
+        """Return when the job has ended, `seconds` have passed, or waiting has become pointless. Holds no thread."""
         deadline = time.monotonic() + seconds
         position: bytes | str = "0"
-        while (left := deadline - time.monotonic()) > 0:
+        while (left := deadline - time.monotonic()) > 0 and not await pointless():
             # The type stubs allow for every protocol version; a version 2 connection gives (stream, [(id, fields)]).
             block = max(1, int(1000 * min(left, _LONGEST_BLOCK_SECONDS)))
             streams: Any = await self._async_redis.xread({events_key(job_id): position}, block=block)

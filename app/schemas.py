@@ -67,14 +67,20 @@ class SizeRange(BaseModel):
         return self
 
 
-def _number_or_range(value: object) -> str:
-    return "[range]" if isinstance(value, dict | SizeRange) else "[number]"
+def _number_or_range(value: object) -> str | None:
+    if isinstance(value, dict | SizeRange):
+        return "[range]"
+    return "[number]" if isinstance(value, int | float) else None
 
 
 # Tags in brackets keep an error's location free of alternatives that the caller did not choose.
 NumNodes = Annotated[
     Annotated[StrictInt, Field(ge=1), Tag("[number]")] | Annotated[SizeRange, Tag("[range]")],
-    Discriminator(_number_or_range),
+    Discriminator(
+        _number_or_range,
+        custom_error_type="number_or_range",
+        custom_error_message='give a whole number, like 9, or a range, like {"min": 5, "max": 9}',
+    ),
 ]
 
 

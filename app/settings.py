@@ -20,7 +20,7 @@ class SettingsError(ValueError):
 class Settings(BaseSettings):
     """What can be set, and what it is when it is not."""
 
-    model_config = SettingsConfigDict(env_prefix="DIGRESS_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="DIGRESS_", env_ignore_empty=True, frozen=True)
 
     host: Annotated[str, Field(description="Address the API listens on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535, description="Port the API listens on.")] = 8000

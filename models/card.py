@@ -243,17 +243,21 @@ def checkpoint_names(root: Path) -> list[str]:
     """Names of the checkpoint folders below `root`; folders without a card are passed over.
 
     Raises:
-        CardError: if `root` is not a folder.
+        CardError: if `root` is not a folder, or there is none below it.
     """
     if not root.is_dir():
         raise CardError(f"{root} is not a folder; it should hold one folder per checkpoint")
-    return sorted(folder.name for folder in root.iterdir() if (folder / CARD_FILE).is_file())
+    names = sorted(folder.name for folder in root.iterdir() if (folder / CARD_FILE).is_file())
+    if not names:
+        hint = f"give its parent, {root.parent}" if (root / CARD_FILE).is_file() else "is a training only just begun?"
+        raise CardError(f"{root} holds no checkpoint folder; {hint}")
+    return names
 
 
 def read_cards(root: Path) -> dict[str, ModelCard]:
     """All cards below `root`, by name.
 
     Raises:
-        CardError: if `root` is not a folder, or a card in it is broken.
+        CardError: if `root` holds no checkpoint folder, or a card in it is broken.
     """
     return {name: read_card(root / name) for name in checkpoint_names(root)}

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response, status
 from starlette.concurrency import run_in_threadpool
 
 from app.completion import complete, find_card
-from app.deps import CardsDep, QueueDep
+from app.deps import CardsDep, PointlessDep, QueueDep
 from app.errors import problems
 from app.preferences import WaitDep
 from app.schemas import GenerateRequest, Job
@@ -21,12 +21,14 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/generate", status_code=status.HTTP_202_ACCEPTED, response_model=Job, responses=_ANSWERS)
-async def generate(body: GenerateRequest, cards: CardsDep, queue: QueueDep, wait: WaitDep) -> Response:
+async def generate(
+    body: GenerateRequest, cards: CardsDep, queue: QueueDep, wait: WaitDep, pointless: PointlessDep
+) -> Response:
     """Queue the generation of new graphs; poll the returned location for the result."""
     request = complete(body, find_card(body.model, cards))
     job_id = await run_in_threadpool(queue.submit, request)
     if wait:
-        await queue.wait(job_id, wait)
+        await queue.wait(job_id, wait, pointless=pointless)
     found = await queue.find(job_id)
 
     headers = {"Location": found.job.links.self}

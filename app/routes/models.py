@@ -1,9 +1,8 @@
 """GET /models: what can be generated, and how well."""
 
-from typing import Annotated
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Path
-
+from app.completion import no_model
 from app.deps import CardsDep
 from app.errors import NotFound, problems
 from models.card import ModelCard
@@ -17,9 +16,9 @@ async def list_models(cards: CardsDep) -> list[ModelCard]:
     return list(cards.values())
 
 
-@router.get("/models/{name}", responses=problems(404, 422))
-async def get_model(name: Annotated[str, Path(max_length=64)], cards: CardsDep) -> ModelCard:
+@router.get("/models/{name}", responses=problems(404))
+async def get_model(name: str, cards: CardsDep) -> ModelCard:
     """The card of one model."""
     if name not in cards:
-        raise NotFound(f"there is no model {name!r}; there are {', '.join(cards) or 'none'}")
+        raise NotFound(no_model(name, cards))
     return cards[name]

@@ -14,6 +14,7 @@ References:
     Preuer et al. 2018, Fréchet ChemNet Distance, arXiv:1803.09518
 """
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
@@ -57,18 +58,21 @@ def evaluate_molecules(
     """Metrics of canonical SMILES (None: not valid) against training and test molecules, canonical too.
 
     Raises:
-        EvaluationError: if there are fewer than two valid samples, which have no spread to measure.
+        EvaluationError: if there are too few valid samples to have a spread.
     """
     valid = [smiles for smiles in samples if smiles]
     if len(valid) < 2:
         raise EvaluationError(f"of {len(samples)} samples {len(valid)} are valid molecules; at least 2 are needed")
+    distance = frechet_chemnet_distance(valid, reference[:FCD_REFERENCE])
+    if not math.isfinite(distance):
+        raise EvaluationError(f"FCD has no value for {len(valid)} valid molecules; draw more")
     distinct = set(valid)
     return MoleculeMetrics(
         valid=len(valid) / len(samples),
         valid_and_connected=sum("." not in smiles for smiles in valid) / len(samples),
         unique=len(distinct) / len(valid),
         novel=len(distinct.difference(training)) / len(distinct),
-        fcd=frechet_chemnet_distance(valid, reference[:FCD_REFERENCE]),
+        fcd=distance,
     )
 
 

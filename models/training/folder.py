@@ -3,7 +3,7 @@
 NAME/           the checkpoint folder of the averaged weights, written at every validation
 preset.json     what is trained, overrides included
 state/last.ckpt all that is needed to go on: weights, their average, optimizer, step, minutes; every minute
-logs/START/     metrics as CSV and for TensorBoard, a folder for each time the run was started or resumed
+logs/version_N/ metrics as CSV and for TensorBoard, a folder for each time the run was started or resumed
 """
 
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class TrainingFolder:
     @property
     def num_starts(self) -> int:
         """How often the run was started or resumed before."""
-        return len(list(self.root.glob("logs/start-*")))
+        return len(list(self.root.glob("logs/version_*")))
 
     def save_preset(self, preset: Preset) -> None:
         """Keep what is trained here, overrides included, so that resuming does not need to be told again."""

@@ -75,7 +75,7 @@ def load_preset(name: str, overrides: Sequence[str] = ()) -> Preset:
     """
     path = _folder() / f"{name}.toml"
     if name not in available_presets():
-        raise PresetError(f"there is no preset {name!r}; there are {', '.join(available_presets())}")
+        raise PresetError(f"there is no preset {name!r}; available: {', '.join(available_presets())}")
     return _changed(name, tomllib.loads(path.read_text(encoding="utf-8")), overrides)
 
 

@@ -27,8 +27,8 @@ _ORDERS_PER_START = 1_000_000
 
 def train(
     preset: Preset, folder: TrainingFolder, *, resume: bool, devices: str = "auto", progress: bool = True
-) -> None:
-    """Train a preset; its checkpoint ends in `folder.checkpoint`.
+) -> bool:
+    """Train a preset; its checkpoint ends in `folder.checkpoint`. Returns whether it came to its end, or was stopped.
 
     Raises:
         TrainingFolderError: if the folder holds a run and `resume` is not set, or none and it is.
@@ -46,7 +46,7 @@ def train(
     config = preset.training
     # A run stopped within an epoch begins that epoch anew, in another order.
     order = config.seed + folder.saved_step * _ORDERS_PER_START
-    start = f"start-{folder.num_starts}"
+    start = folder.num_starts
     trainer = Trainer(
         plugins=[StateFile()],
         devices=devices,
@@ -84,9 +84,12 @@ def train(
         ckpt_path=folder.state if resume else None,
         weights_only=True,
     )
+    if module.progress < 1:
+        return False
     # The callback has put the average in the module's place when training ended.
     test = data.test[: config.validation_graphs]
     trainer.test(module, batches(test, batch_size=config.batch_size), verbose=False)
+    return True
 
 
 def load_data(preset: Preset) -> GraphData:

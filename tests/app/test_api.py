@@ -88,23 +88,27 @@ def test_waiting_in_vain_is_answered_in_time_with_202(client: TestClient) -> Non
     ("body", "field", "words"),
     [
         ({}, "model", "required"),
-        ({"model": "nope"}, "model", "there are tiny"),
+        ({"model": "nope"}, "model", "available: tiny"),
         ({"model": 3}, "model", "valid string"),
         ({"model": "tiny", "num_graphs": 0}, "num_graphs", "greater than or equal to 1"),
         ({"model": "tiny", "num_graphs": 10_001}, "num_graphs", "less than or equal to 10000"),
-        ({"model": "tiny", "num_graphs": "3"}, "num_graphs", "valid integer, not '3'"),
+        ({"model": "tiny", "num_graphs": "3"}, "num_graphs", 'valid integer, not "3"'),
         ({"model": "tiny", "num_graphs": 1.5}, "num_graphs", "valid integer"),
-        ({"model": "tiny", "num_graphs": True}, "num_graphs", "valid integer"),
+        ({"model": "tiny", "num_graphs": True}, "num_graphs", "valid integer, not true"),
         ({"model": "tiny", "num_nodes": 0}, "num_nodes", "greater than or equal to 1"),
         ({"model": "tiny", "num_nodes": 10}, "num_nodes", "1 to 9 nodes"),
-        ({"model": "tiny", "num_nodes": "many"}, "num_nodes", "valid integer"),
+        (
+            {"model": "tiny", "num_nodes": "many"},
+            "num_nodes",
+            'like 9, or a range, like {"min": 5, "max": 9}, not "many"',
+        ),
         ({"model": "tiny", "num_nodes": {"min": 2, "max": 10}}, "num_nodes", "1 to 9 nodes"),
         ({"model": "tiny", "num_nodes": {"min": 5, "max": 2}}, "num_nodes", "min = 5 must not exceed max = 2"),
         ({"model": "tiny", "num_nodes": {"min": 5}}, "num_nodes.max", "required"),
         ({"model": "tiny", "num_nodes": {"min": "1", "max": 5}}, "num_nodes.min", "valid integer"),
         ({"model": "tiny", "seed": -1}, "seed", "greater than or equal to 0"),
         ({"model": "tiny", "seed": 2**53}, "seed", "less than or equal to"),
-        ({"model": "tiny", "sampler": "magic"}, "sampler", "'ancestral', not 'magic'"),
+        ({"model": "tiny", "sampler": "magic"}, "sampler", "'ancestral', not \"magic\""),
         ({"model": "tiny", "num_steps": 0}, "num_steps", "greater than or equal to 1"),
         ({"model": "tiny", "num_steps": 51}, "num_steps", "50 timesteps"),
         ({"model": "tiny", "num_graph": 4}, "num_graph", "no such field"),
@@ -160,7 +164,20 @@ def test_a_large_body_of_undeclared_length_is_refused_too(client: TestClient) ->
     assert (answer.status_code, answer.headers["Content-Type"]) == (413, PROBLEM)
 
 
-@pytest.mark.parametrize("wait", ["0", "61", "soon", "1.5", "-1"])
+@pytest.mark.parametrize("prefer", [["respond-async", "wait=1"], ["Wait = 1; x=y"], ['wait="1"']])
+def test_a_wait_is_found_wherever_it_stands(client: TestClient, prefer: list[str]) -> None:
+    started = time.monotonic()
+    client.post("/generate", json={"model": "tiny"}, headers=[("Prefer", line) for line in prefer])
+
+    assert time.monotonic() - started > 0.9
+
+
+@pytest.mark.parametrize("prefer", ["foo-wait=99", 'handling="wait=99"', "waiting=99", ""])
+def test_other_preferences_are_passed_over(client: TestClient, prefer: str) -> None:
+    assert client.post("/generate", json={"model": "tiny"}, headers={"Prefer": prefer}).status_code == 202
+
+
+@pytest.mark.parametrize("wait", ["0", "61", "soon", "1.5", "-1", ""])
 def test_a_wait_that_cannot_be_is_refused(client: TestClient, wait: str) -> None:
     answer = client.post("/generate", json={"model": "tiny"}, headers={"Prefer": f"wait={wait}"})
 
@@ -174,7 +191,7 @@ def test_a_wait_that_cannot_be_is_refused(client: TestClient, wait: str) -> None
         ("GET", "/nothing", 404),
         ("GET", "/jobs/0123456789abcdef", 404),
         ("GET", "/jobs/..%2F..%2Fetc", 404),
-        ("GET", "/jobs/UPPER", 422),
+        ("GET", "/jobs/UPPER", 404),
         ("GET", "/models/nope", 404),
         ("GET", "/models/..%2f..%2fetc%2fpasswd", 404),
         ("DELETE", "/generate", 405),
@@ -250,8 +267,11 @@ def test_hundreds_of_waiting_clients_hold_up_nobody(redis_url: str) -> None:
     request = CompletedRequest(model="tiny", num_graphs=1, seed=1, sampler="ancestral", num_steps=1)
     job_id = queue.submit(request)
 
+    async def never() -> bool:
+        return False
+
     async def crowd() -> int:
-        waiting = [asyncio.create_task(queue.wait(job_id, 3)) for _ in range(300)]
+        waiting = [asyncio.create_task(queue.wait(job_id, 3, pointless=never)) for _ in range(300)]
         await asyncio.sleep(1)
         num_workers = await queue.num_workers()
         await asyncio.gather(*waiting)
@@ -259,6 +279,23 @@ def test_hundreds_of_waiting_clients_hold_up_nobody(redis_url: str) -> None:
         return num_workers
 
     assert asyncio.run(crowd()) == 0
+
+
+def test_waiting_ends_when_it_is_pointless(redis_url: str) -> None:
+    queue: JobQueue = build(Settings.model_validate({"redis_url": redis_url})).state.queue
+    request = CompletedRequest(model="tiny", num_graphs=1, seed=1, sampler="ancestral", num_steps=1)
+    job_id, started = queue.submit(request), time.monotonic()
+
+    async def pointless() -> bool:
+        return time.monotonic() > started + 1
+
+    async def wait() -> None:
+        await queue.wait(job_id, 60, pointless=pointless)
+        await queue.close()
+
+    asyncio.run(wait())
+
+    assert time.monotonic() - started < 10
 
 
 def test_openapi_names_every_route_and_the_problem_document(client: TestClient) -> None:

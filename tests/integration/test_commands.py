@@ -26,17 +26,19 @@ def test_every_command_explains_itself(command: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["sample", "zinc"], "there is no model 'zinc'; there are qm9"),
+        (["sample", "zinc"], "there is no model 'zinc'; available: qm9"),
         (["sample", "qm9", "--num-nodes", "12"], "1 to 9 nodes"),
         (["sample", "qm9", "--num-nodes", "many"], "like 5-9, not 'many'"),
         (["sample", "qm9", "--num-nodes", "7-5"], "min = 7 must not exceed max = 5"),
         (["sample", "qm9", "--num-steps", "501"], "500 timesteps"),
-        (["sample", "qm9", "--sampler", "magic"], "'ancestral', not 'magic'"),
-        (["train", "zinc"], "there is no preset 'zinc'; there are qm9"),
+        (["sample", "qm9", "--sampler", "magic"], "'ancestral', not \"magic\""),
+        (["train", "zinc"], "there is no preset 'zinc'; available: qm9"),
         (["train", "qm9", "--set", "training.batch_sise=4"], "training.batch_sise"),
         (["train", "qm9", "--set", "batch"], "write key=value"),
         (["train", "qm9", "--resume", "--out", "/nonexistent"], "no run to resume"),
-        (["sample", "qm9", "--out", "/nonexistent/graphs.jsonl"], "there is no folder /nonexistent"),
+        (["sample", "qm9", "--num-nodes", "0"], "num_nodes: Input should be greater than or equal to 1, not 0"),
+        (["sample", "qm9", "--out", "/nonexistent/graphs.jsonl"], "/nonexistent/graphs.jsonl: No such file"),
+        (["sample", "qm9", "--out", "/"], "/: Is a directory"),
         (["api"], "DIGRESS_REDIS_URL is not set"),
     ],
 )

@@ -99,3 +99,13 @@ def test_reading_cards_needs_no_torch() -> None:
     code = "import sys, models.card; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_folder_without_checkpoint_folders_is_refused_with_a_hint(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match="holds no checkpoint folder; is a training only just begun"):
+        read_cards(tmp_path)
+
+    write_card(make_card(), tmp_path)
+
+    with pytest.raises(CardError, match=f"give its parent, {tmp_path.parent}"):
+        read_cards(tmp_path)

@@ -1,5 +1,6 @@
 import csv
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -51,7 +52,7 @@ def test_an_override_that_does_not_fit_is_named(override: str, words: str) -> No
 
 
 def test_an_unknown_preset_lists_the_known_ones() -> None:
-    with pytest.raises(PresetError, match="there are qm9"):
+    with pytest.raises(PresetError, match="available: qm9"):
         load_preset("zinc")
 
 
@@ -182,6 +183,18 @@ def test_resuming_restores_weights_average_and_optimizer(tmp_path: Path, monkeyp
     expected = decay * saved["state_dict"][name] + (1 - decay) * again["current_model_state"][name]
     torch.testing.assert_close(again["state_dict"][name], expected)
     assert not torch.equal(again["state_dict"][name], again["current_model_state"][name])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_training_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
+    log = tmp_path / "log"
+    with running(train(tmp_path / "run"), {}, log) as process:
+        wait_until(lambda: "Epoch 0" in log.read_text(), seconds=60)
+        process.send_signal(number)
+        assert process.wait(60) == 1
+
+    assert "go on with the same command and --resume" in log.read_text()
+    assert (tmp_path / "run" / "state" / "last.ckpt").exists()
 
 
 def test_two_processes_train_one_network(tmp_path: Path, environment: dict[str, str]) -> None:
