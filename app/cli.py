@@ -239,7 +239,8 @@ def train(
     except SystemExit:  # Lightning's answer to Ctrl-C, once it has saved
         finished = False
     if not finished:
-        raise CommandError("stopped before its end; go on with the same command and --resume")
+        how = "go on with the same command and --resume" if folder.state.exists() else "nothing was saved yet"
+        raise CommandError(f"stopped before its end; {how}")
     print(f"the checkpoint is in {folder.checkpoint}; serve it with DIGRESS_CHECKPOINTS={folder.root}")
 
 

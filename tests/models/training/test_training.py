@@ -189,7 +189,7 @@ def test_resuming_restores_weights_average_and_optimizer(tmp_path: Path, monkeyp
 def test_a_stopped_training_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
     log = tmp_path / "log"
     with running(train(tmp_path / "run"), {}, log) as process:
-        wait_until(lambda: "Epoch 0" in log.read_text(), seconds=60)
+        wait_until(lambda: " 20/" in log.read_text(), seconds=60)
         process.send_signal(number)
         assert process.wait(60) == 1
 
