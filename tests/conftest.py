@@ -1,5 +1,6 @@
 """Small real objects that many tests share."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,13 @@ EDGE_TYPES = ["none", "single", "double"]
 def _one_thread() -> None:
     # Tensors here are small, and other processes of the tests want the other core.
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interruptible() -> None:
+    # A shell starts its background jobs with SIGINT ignored, and what the tests start would inherit that.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def make_card(
