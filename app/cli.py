@@ -224,9 +224,8 @@ def train(
     changes = list(overrides or []) + ([f"training.max_minutes={max_minutes}"] if max_minutes is not None else [])
     try:
         root = out or Path("runs") / preset
-        chosen = saved_preset(root, changes) if resume else load_preset(preset, changes)
-        if chosen.name != preset:
-            raise CommandError(f"{root} holds a run of {chosen.name!r}, not of {preset!r}; choose another --out")
+        fresh = load_preset(preset, changes)
+        chosen = saved_preset(root, changes) if resume else fresh
         folder = TrainingFolder(root, chosen.name)
         folder.require(run=resume)
     except (PresetError, TrainingFolderError) as error:

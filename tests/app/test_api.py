@@ -298,6 +298,14 @@ def test_waiting_ends_when_it_is_pointless(redis_url: str) -> None:
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.parametrize("body", [b'{"model": "\xff"}', b"[" * 20_000])
+def test_a_body_that_is_no_readable_json_is_a_problem(client: TestClient, body: bytes) -> None:
+    answer = client.post("/generate", content=body, headers={"Content-Type": "application/json"})
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, PROBLEM)
+    assert "the body is not JSON" in answer.json()["detail"]
+
+
 def test_openapi_names_every_route_and_the_problem_document(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
 
