@@ -212,17 +212,23 @@ def test_two_processes_train_one_network(tmp_path: Path, environment: dict[str, 
     assert (card.training.gradient_steps, card.training.finished) == (60, True)
 
 
-def test_training_for_some_minutes_ends_after_them(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_training_for_some_minutes_ends_after_them_in_a_checkpoint_of_the_name_given(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
     started = time.monotonic()
 
     done = subprocess.run(
-        train(tmp_path, "--max-minutes", "0.1"), env=environment, capture_output=True, text=True, check=False
+        train(tmp_path, "--max-minutes", "0.1", "--set", "name=mine"),
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - started < 90
-    assert str(tmp_path / "qm9") in done.stdout
-    training = read_card(tmp_path / "qm9").training
+    assert str(tmp_path / "mine") in done.stdout
+    training = read_card(tmp_path / "mine").training
     assert training is not None
     assert training.finished
     assert 0.1 <= training.minutes < 0.5
