@@ -226,7 +226,7 @@ def train(
         root = out or Path("runs") / preset
         fresh = load_preset(preset, changes)
         chosen = saved_preset(root, changes) if resume else fresh
-        folder = TrainingFolder(root, chosen.name)
+        folder = TrainingFolder(root, chosen.checkpoint)
         folder.require(run=resume)
     except (PresetError, TrainingFolderError) as error:
         raise CommandError(str(error)) from error
@@ -234,7 +234,7 @@ def train(
     from models.training.run import train as run  # slow to import, so after what can go wrong
 
     try:
-        finished = run(chosen, folder, resume=resume, devices=devices)
+        finished = run(chosen, folder, resume=resume, devices=devices, checkpoints=read_settings().checkpoints)
     except SystemExit:  # Lightning's answer to Ctrl-C, once it has saved
         finished = False
     if not finished:

@@ -19,6 +19,8 @@ Schedule = Literal["cosine", "linear"]
 Prior = Literal["uniform", "marginal", "absorbing"]
 Sampler = Literal["ancestral"]
 Grid = Literal["uniform", "polydec"]
+Estimator = Literal["proposals", "gradient"]
+RegressorRole = Literal["guide", "judge"]
 Probability = Annotated[float, Field(ge=0, le=1)]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
@@ -93,6 +95,30 @@ class SamplingConfig(_Section):
     max_graphs: Annotated[int, Field(ge=1, description="Most graphs in one request.")] = 10_000
 
 
+class GuidanceConfig(_Section):
+    """How sampling is steered to property values (`models.diffusion.guidance`)."""
+
+    estimator: Estimator = "proposals"
+    scale: Annotated[
+        float, Field(ge=0, description="λ: 0 is no guidance, 1 is Bayes' rule, more is sharper.")
+    ] = 4.0
+    max_scale: Annotated[float, Field(gt=0, description="The most that a request may ask for.")] = 100.0
+    num_proposals: Annotated[
+        int, Field(ge=2, le=64, description="Graphs drawn at each step, of which one is kept; for 'proposals'.")
+    ] = 8
+    start: Annotated[Probability, Field(description="t/T from which on guidance acts.")] = 0.5
+    stop: Annotated[Probability, Field(description="t/T below which it acts no more.")] = 0.03
+    max_candidates: Annotated[int, Field(ge=1, description="Most candidates per graph in a request.")] = 64
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "GuidanceConfig":
+        if self.stop > self.start:
+            raise ValueError(f"stop = {self.stop} must not exceed start = {self.start}: time runs backwards")
+        if self.scale > self.max_scale:
+            raise ValueError(f"scale = {self.scale} exceeds max_scale = {self.max_scale}")
+        return self
+
+
 class WeightsFile(_Section):
     """A file beside the card, and the hash it must have."""
 
@@ -117,6 +143,40 @@ class TrainingRecord(_Section):
     code_version: str
     finished: Annotated[bool, Field(description="False while the learning rate had not yet decayed to its end.")]
     notes: list[str] = []
+
+
+class Property(_Section):
+    """A property that graphs can be steered to, and how well it is predicted."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+    unit: Annotated[str, Field(description="Empty for a number without unit.")]
+    description: str
+    mean: Annotated[float, Field(description="Over the graphs that its regressor learned from, as all that follows.")]
+    std: Annotated[float, Field(gt=0)]
+    min: float
+    max: float
+    spread: Annotated[float, Field(description="Mean absolute deviation from the median: the error of a blind guess.")]
+    mae: Annotated[
+        dict[float, float],
+        Field(description="t/T -> mean absolute error on the test split at that noise; 0 is the clean graph."),
+    ] = {}
+
+
+class RegressorCard(_Section):
+    """A network that predicts properties of the clean graph from a noisy one (`models.networks.regressor`).
+
+    A guide steers the sampler. A judge, trained on other graphs, only measures how well that worked.
+    """
+
+    name: ModelName
+    role: RegressorRole = "guide"
+    properties: Annotated[
+        list[Property], Field(min_length=1, description="What it predicts, in the order of its outputs.")
+    ]
+    features: FeatureConfig = FeatureConfig()
+    network: NetworkConfig = NetworkConfig()
+    training: TrainingRecord
+    weights: WeightsFile | None = None
 
 
 class Measurement(_Section):
@@ -153,6 +213,8 @@ class ModelCard(_Section):
     features: FeatureConfig = FeatureConfig()
     network: NetworkConfig = NetworkConfig()
     sampling: SamplingConfig = SamplingConfig()
+    guidance: GuidanceConfig = GuidanceConfig()
+    regressors: list[RegressorCard] = []
     training: TrainingRecord | None = None
     metrics: list[Measurement] = []
     weights: WeightsFile | None = None
@@ -180,6 +242,17 @@ class ModelCard(_Section):
                 f"num_steps = {self.sampling.num_steps} exceeds num_timesteps = {self.diffusion.num_timesteps}"
             )
         return self
+
+    @property
+    def properties(self) -> dict[str, Property]:
+        """What graphs can be steered to, by name."""
+        guides = [regressor for regressor in self.regressors if regressor.role == "guide"]
+        return {known.name: known for regressor in guides for known in regressor.properties}
+
+    def with_regressor(self, regressor: RegressorCard) -> "ModelCard":
+        """This card with a regressor added, in place of an earlier one of that name."""
+        others = [other for other in self.regressors if other.name != regressor.name]
+        return self.model_copy(update={"regressors": [*others, regressor]})
 
     def with_measurement(self, measurement: Measurement) -> "ModelCard":
         """This card with a measurement added, in place of an earlier one by the same settings."""

@@ -5,27 +5,34 @@ Nothing here unpickles: a file that is not safetensors, or whose hash is not the
 
 import hashlib
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import nn
 
-from models.card import CardError, ModelCard, WeightsFile, read_card, write_card
+from models.card import CardError, ModelCard, RegressorCard, RegressorRole, WeightsFile, read_card, write_card
 from models.files import written_whole
 from models.networks.denoiser import Denoiser
+from models.networks.regressor import Regressor
 
 WEIGHTS_FILE = "weights.safetensors"
 
 
 def save_checkpoint(card: ModelCard, denoiser: Denoiser, folder: Path) -> ModelCard:
     """Write weights and then the card into `folder`, each file whole or not at all; returns the card with its hash."""
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in denoiser.state_dict().items()}
-    content = save(weights)
-    with written_whole(folder / WEIGHTS_FILE) as partial:
-        partial.write_bytes(content)
-    described = card.model_copy(update={"weights": WeightsFile(file=WEIGHTS_FILE, sha256=_sha256(content))})
+    described = card.model_copy(update={"weights": _save_weights(denoiser, folder / WEIGHTS_FILE)})
     write_card(described, folder)
     return described
+
+
+def save_regressor(card: ModelCard, described: RegressorCard, regressor: Regressor, folder: Path) -> ModelCard:
+    """Write a regressor's weights and then the card, with the regressor in it, into `folder`; returns that card."""
+    weights = _save_weights(regressor, folder / f"regressor-{described.name}.safetensors")
+    card = card.with_regressor(described.model_copy(update={"weights": weights}))
+    write_card(card, folder)
+    return card
 
 
 def load_checkpoint(folder: Path, device: torch.device | str = "cpu") -> tuple[ModelCard, Denoiser]:
@@ -35,23 +42,53 @@ def load_checkpoint(folder: Path, device: torch.device | str = "cpu") -> tuple[M
         CardError: if the folder has no sound card, or its weights are missing, changed or of another network.
     """
     card = read_card(folder)
-    if card.weights is None:
-        raise CardError(f"the card of {card.name!r} names no weights")
-    path = folder / card.weights.file
+    return card, _load_weights(Denoiser(card), card.weights, folder, device)
+
+
+def load_regressors(
+    card: ModelCard, folder: Path, role: RegressorRole = "guide", device: torch.device | str = "cpu"
+) -> list[Regressor]:
+    """The regressors that have this role in the card of `folder`, in the card's order.
+
+    Raises:
+        CardError: if weights are missing, changed or of another network.
+    """
+    return [
+        _load_weights(Regressor(card, described), described.weights, folder, device)
+        for described in card.regressors
+        if described.role == role
+    ]
+
+
+_Network = TypeVar("_Network", bound=nn.Module)
+
+
+def _load_weights(
+    network: _Network, described: WeightsFile | None, folder: Path, device: torch.device | str
+) -> _Network:
+    if described is None:
+        raise CardError(f"the card in {folder} does not name all weights")
+    path = folder / described.file
     try:
         content = path.read_bytes()
     except OSError as error:
         raise CardError(f"{path} cannot be read: {error.strerror}") from error
-    if (found := _sha256(content)) != card.weights.sha256:
+    if (found := _sha256(content)) != described.sha256:
         raise CardError(
-            f"{path} is not the file its card describes: its sha256 is {found}, the card says {card.weights.sha256}"
+            f"{path} is not the file its card describes: its sha256 is {found}, the card says {described.sha256}"
         )
-    denoiser = Denoiser(card)
     try:
-        denoiser.load_state_dict(load(content))
+        network.load_state_dict(load(content))
     except (SafetensorError, RuntimeError) as error:
         raise CardError(f"{path} does not hold the weights of the network its card describes: {error}") from error
-    return card, denoiser.to(device).eval().requires_grad_(False)
+    return network.to(device).eval().requires_grad_(False)
+
+
+def _save_weights(network: nn.Module, path: Path) -> WeightsFile:
+    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()})
+    with written_whole(path) as partial:
+        partial.write_bytes(content)
+    return WeightsFile(file=path.name, sha256=_sha256(content))
 
 
 def _sha256(content: bytes) -> str:

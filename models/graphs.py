@@ -77,6 +77,10 @@ class GraphDistribution:
     nodes: Float[Tensor, "b n k"]
     edges: Float[Tensor, "b n n l"]
 
+    def __getitem__(self, index: Tensor) -> GraphDistribution:
+        """The distributions of the chosen graphs."""
+        return GraphDistribution(self.nodes[index], self.edges[index])
+
 
 @dataclass(frozen=True)
 class GraphLogits:

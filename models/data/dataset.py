@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from models.files import written_whole
@@ -33,6 +35,41 @@ class GraphDataset(Dataset[GraphBatch]):
         return GraphBatch(chosen.nodes.long(), chosen.edges.long(), chosen.num_nodes.long())
 
     def __getitem__(self, index: int) -> GraphBatch:
+        return self.__getitems__([index])
+
+
+@dataclass(frozen=True)
+class LabelledGraphs:
+    """Graphs and the properties of each."""
+
+    graphs: GraphBatch
+    values: Float[Tensor, "b p"]
+
+    def __len__(self) -> int:
+        return len(self.graphs)
+
+    def __getitem__(self, index: Tensor | slice) -> "LabelledGraphs":
+        """The chosen graphs with their properties."""
+        return LabelledGraphs(self.graphs[index], self.values[index])
+
+    def to(self, device: torch.device | str) -> "LabelledGraphs":
+        """The same on another device."""
+        return LabelledGraphs(self.graphs.to(device), self.values.to(device))
+
+
+class LabelledDataset(Dataset[LabelledGraphs]):
+    """One split with properties. Asking for a list of indices gives one `LabelledGraphs`."""
+
+    def __init__(self, labelled: LabelledGraphs) -> None:
+        self.graphs, self.values = GraphDataset(labelled.graphs), labelled.values
+
+    def __len__(self) -> int:
+        return len(self.graphs)
+
+    def __getitems__(self, indices: Sequence[int]) -> LabelledGraphs:
+        return LabelledGraphs(self.graphs.__getitems__(indices), self.values[torch.as_tensor(indices)])
+
+    def __getitem__(self, index: int) -> LabelledGraphs:
         return self.__getitems__([index])
 
 
@@ -88,9 +125,8 @@ class GraphData:
         return {size: frequency for size, frequency in enumerate(frequencies) if frequency > 0}
 
 
-def batches(graphs: GraphBatch, *, batch_size: int, seed: int | None = None) -> DataLoader[GraphBatch]:
+def batches(dataset: GraphDataset | LabelledDataset, *, batch_size: int, seed: int | None = None) -> DataLoader[Any]:
     """A loader of batches; shuffled anew each epoch, and without a last smaller batch, if a seed is given."""
-    dataset = GraphDataset(graphs)
     return DataLoader(
         dataset,
         batch_size=batch_size,

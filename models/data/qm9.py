@@ -16,14 +16,22 @@ import csv
 import hashlib
 import importlib.util
 import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from rdkit import Chem, rdBase
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from models import molecules
+from models import descriptors, molecules
 from models.data.dataset import SPLITS, GraphData, load_graphs, save_graphs
+from models.descriptors import describe
 from models.files import written_whole
 from models.graphs import GraphBatch
 from models.molecules import canonical_smiles, from_smiles
@@ -33,6 +41,32 @@ NODE_TYPES = ["C", "N", "O", "F", "N+", "O-", "C-", "N-"]
 EDGE_TYPES = ["none", "single", "double", "triple"]
 MAX_NODES = 9
 SPLIT = "DiGress: RandomState(42).permutation(133885), 100000 / 20497 / rest of the original indices"
+
+HARTREE_IN_EV = 27.211386245988
+
+
+@dataclass(frozen=True)
+class PropertySource:
+    """A property, and where its values come from: a column of the tables times a factor, or RDKit."""
+
+    name: str
+    unit: str
+    description: str
+    column: str | None = None
+    factor: float = 1.0
+
+
+PROPERTIES = (
+    PropertySource("mu", "D", "Dipole moment, B3LYP/6-31G(2df,p)", "Dipole_debye"),
+    PropertySource(
+        "homo", "eV", "Energy of the highest occupied orbital, B3LYP/6-31G(2df,p)", "HOMO_au", HARTREE_IN_EV
+    ),
+    PropertySource("lumo", "eV", "Energy of the lowest empty orbital, B3LYP/6-31G(2df,p)", "LUMO_au", HARTREE_IN_EV),
+    PropertySource("gap", "eV", "LUMO minus HOMO, B3LYP/6-31G(2df,p)", "HOMO_LUMO_gap_au", HARTREE_IN_EV),
+    PropertySource("logp", "", "Octanol-water partition coefficient after Crippen, by RDKit"),
+    PropertySource("qed", "", "Quantitative estimate of drug-likeness, by RDKit"),
+    PropertySource("mw", "Da", "Molecular weight with hydrogens, by RDKit"),
+)
 
 ROUND_TRIP = "Every graph of the data set converts back to its molecule: 0 exceptions in 130,831 (tests/models/data/test_qm9.py)."
 
@@ -45,11 +79,22 @@ def read_smiles() -> dict[str, list[str]]:
     Raises:
         ModuleNotFoundError: if the package `qm9pack` is not installed.
     """
-    by_index: dict[int, str] = {}
+    return {split: [row["SMILES"] for row in rows] for split, rows in read_rows(["SMILES"]).items()}
+
+
+def read_rows(columns: Sequence[str]) -> dict[str, list[dict[str, str]]]:
+    """The named columns of the package's tables, by split.
+
+    Raises:
+        ModuleNotFoundError: if the package `qm9pack` is not installed.
+    """
+    by_index: dict[int, dict[str, str]] = {}
     csv.field_size_limit(1 << 24)
     for part in (1, 2, 3):
         with (_package_folder() / "data" / f"qm9_part{part}.csv").open(newline="") as file:
-            by_index.update((int(row["Index"]) - 1, row["SMILES"]) for row in csv.DictReader(file))
+            by_index.update(
+                (int(row["Index"]) - 1, {column: row[column] for column in columns}) for row in csv.DictReader(file)
+            )
     order = np.random.RandomState(_SPLIT_SEED).permutation(_ORIGINAL_SIZE)
     cuts = np.split(order, [_TRAIN_SIZE, _TRAIN_SIZE + _VALIDATION_SIZE])
     return {
@@ -95,6 +140,31 @@ def encode(smiles: list[str]) -> GraphBatch:
     return GraphBatch(torch.from_numpy(nodes), torch.from_numpy(edges), torch.from_numpy(num_nodes))
 
 
+def load_properties() -> dict[str, Float[Tensor, "b p"]]:
+    """The `PROPERTIES` of every molecule, by split, in the order of `load_qm9`; made once (a minute or two) and kept.
+
+    Raises:
+        ModuleNotFoundError: if the package `qm9pack` is not installed.
+    """
+    cache = _cache_file("properties.safetensors")
+    if not cache.is_file():
+        measured = [source for source in PROPERTIES if source.column]
+        tables = {}
+        # Not forked: torch may have started threads that a fork would leave locked.
+        with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+            for split, rows in read_rows(["SMILES", *(str(source.column) for source in measured)]).items():
+                computed = pool.map(describe, (row["SMILES"] for row in rows), chunksize=1_000)
+                tables[split] = torch.tensor(
+                    [
+                        [float(row[s.column]) * s.factor if s.column else by_rdkit[s.name] for s in PROPERTIES]
+                        for row, by_rdkit in zip(rows, computed, strict=True)
+                    ]
+                )
+        with written_whole(cache) as partial:
+            save_file(tables, partial)
+    return dict(load_file(cache))
+
+
 def cache_folder() -> Path:
     """Where built data sets are kept: `digress` in XDG_CACHE_HOME, or in ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "digress"
@@ -102,7 +172,7 @@ def cache_folder() -> Path:
 
 def _cache_file(suffix: str) -> Path:
     """A file of the cache folder that belongs to this code: after a change of it, or of RDKit, there is none yet."""
-    code = b"".join(Path(file).read_bytes() for file in (__file__, molecules.__file__))
+    code = b"".join(Path(file).read_bytes() for file in (__file__, molecules.__file__, descriptors.__file__))
     return cache_folder() / f"qm9-{hashlib.sha256(code + rdBase.rdkitVersion.encode()).hexdigest()[:12]}.{suffix}"
 
 

@@ -56,6 +56,21 @@ class ReverseStep(Protocol):
         """p(z_s | z_t); each graph has its own s < t."""
 
 
+@runtime_checkable
+class Draw(Protocol):
+    """How a graph is drawn from its distribution at time `step`."""
+
+    def __call__(
+        self,
+        probs: GraphDistribution,
+        seeds: Int[Tensor, " b"],
+        *,
+        num_nodes: Int[Tensor, " b"],
+        step: Int[Tensor, " b"],
+    ) -> GraphBatch:
+        """One graph from each distribution."""
+
+
 def time_grid(kind: Grid, num_steps: int, num_timesteps: int) -> list[int]:
     """t_K … t_0: `num_steps` + 1 integers falling strictly from `num_timesteps` to 0.
 
@@ -101,13 +116,14 @@ def ancestral(
 SAMPLERS: Mapping[Sampler, ReverseStep] = MappingProxyType({"ancestral": ancestral})
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def sample(
     denoiser: DenoisingModel,
     num_nodes: Int[Tensor, " b"],
     seeds: Int[Tensor, " b"],
     *,
     reverse: ReverseStep = ancestral,
+    draw: Draw = draw_graphs,
     grid: Sequence[int],
     max_nodes: int,
     on_step: Callable[[GraphBatch], None] = lambda z: None,
@@ -119,7 +135,7 @@ def sample(
     z = draw_prior(denoiser, num_nodes, seeds, max_nodes=max_nodes)
     for t, s in pairwise(grid):
         later, earlier = torch.full_like(num_nodes, t), torch.full_like(num_nodes, s)
-        z = draw_graphs(reverse(denoiser, z, s=earlier, t=later), seeds, num_nodes=num_nodes, step=earlier)
+        z = draw(reverse(denoiser, z, s=earlier, t=later), seeds, num_nodes=num_nodes, step=earlier)
         on_step(z)
     return z
 

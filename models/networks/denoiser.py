@@ -21,14 +21,14 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from models.card import ModelCard
+from models.card import FeatureConfig, ModelCard
 from models.diffusion.noise import CategoricalNoise
 from models.diffusion.schedule import alpha_bar
 from models.features.cycles import cycle_counts
 from models.features.molecular import MolecularFeatures
 from models.features.random_walks import random_walks
 from models.graphs import GraphBatch, GraphLogits
-from models.networks.graph_transformer import GraphTransformer
+from models.networks.graph_transformer import GraphTransformer, Head
 from models.networks.layout import edge_layout
 
 _SMALLEST_PROBABILITY = 1e-20
@@ -44,13 +44,11 @@ class Denoiser(nn.Module):
         schedule = alpha_bar(card.diffusion)
         self.node_noise = CategoricalNoise(schedule, torch.tensor(card.node_prior))
         self.edge_noise = CategoricalNoise(schedule, torch.tensor(card.edge_prior))
-        self.inputs = NetworkInputs(card)
-        self.network = GraphTransformer(
-            card.network,
-            inputs=self.inputs.widths,
-            num_node_types=len(card.node_types),
-            num_edge_types=len(card.edge_types),
-        )
+        self.inputs = NetworkInputs(card, card.features)
+        self.network = GraphTransformer(card.network, inputs=self.inputs.widths, graph_is_read=False)
+        # They start at zero, so that the residual speaks first.
+        self.node_head = Head(card.network.node_width, len(card.node_types))
+        self.edge_head = Head(card.network.edge_width, len(card.edge_types))
         self.edge_layout = card.network.edge_layout
         self.min_timestep = card.diffusion.min_timestep
         self.posterior_residual = card.network.residual == "posterior"
@@ -77,7 +75,7 @@ class Denoiser(nn.Module):
             node_residual = self._residual(nodes, self.node_noise, self.node_marginals, t)
             edge_residual = self._residual(edges, self.edge_noise, self.edge_marginals, t)
             node_inputs, edge_inputs, global_inputs = self.inputs(nodes, edges, graph, t=t, noise=self.edge_noise)
-        node_out, edge_out = self.network(
+        node_stream, edge_stream, _ = self.network(
             node_inputs,
             layout.from_square(edge_inputs),
             global_inputs,
@@ -85,10 +83,9 @@ class Denoiser(nn.Module):
             node_mask=node_mask,
             edge_mask=layout.mask(graph.edge_mask),
         )
-        edge_logits = layout.to_square(edge_out.float())
-        return GraphLogits(
-            node_out.float() + node_residual, (edge_logits + edge_logits.transpose(1, 2)) / 2 + edge_residual
-        )
+        node_logits = self.node_head(node_stream).float()
+        edge_logits = layout.to_square(self.edge_head(edge_stream).float())
+        return GraphLogits(node_logits + node_residual, (edge_logits + edge_logits.transpose(1, 2)) / 2 + edge_residual)
 
     def _residual(self, noisy: Tensor, noise: CategoricalNoise, marginals: Tensor, t: Tensor) -> Tensor:
         num_types = len(marginals)
@@ -104,17 +101,17 @@ class Denoiser(nn.Module):
 class NetworkInputs(nn.Module):
     """Everything that the network reads: one-hot categories, features of the noisy graph, time and size."""
 
-    def __init__(self, card: ModelCard) -> None:
+    def __init__(self, card: ModelCard, features: FeatureConfig) -> None:
         super().__init__()
         self.num_node_types, self.num_edge_types = len(card.node_types), len(card.edge_types)
-        self.features = card.features
+        self.features = features
         self.max_nodes = card.max_nodes
-        if card.features.molecular:
+        if features.molecular:
             self.molecular = MolecularFeatures(card.node_types, card.edge_types, max_nodes=card.max_nodes)
 
-        powers = card.features.random_walk_powers
-        cycles = _CYCLE_LENGTHS if card.features.cycles else 0
-        chemistry = card.features.molecular
+        powers = features.random_walk_powers
+        cycles = _CYCLE_LENGTHS if features.cycles else 0
+        chemistry = features.molecular
         node_inputs = len(card.node_prior) + 1 + powers + cycles + 2 * chemistry
         edge_inputs = len(card.edge_prior) + powers
         global_inputs = 3 + cycles + 1 * chemistry

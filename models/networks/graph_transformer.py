@@ -30,23 +30,19 @@ from models.networks.pooling import STATISTICS, masked_statistics
 
 
 class GraphTransformer(nn.Module):
-    """Features in, logits out; equivariant to the order of nodes. The output maps start at zero."""
+    """Features in, the three streams out; equivariant to the order of nodes. `Head` reads them."""
 
-    def __init__(
-        self, config: NetworkConfig, *, inputs: tuple[int, int, int], num_node_types: int, num_edge_types: int
-    ) -> None:
+    def __init__(self, config: NetworkConfig, *, inputs: tuple[int, int, int], graph_is_read: bool) -> None:
         super().__init__()
         node_inputs, edge_inputs, global_inputs = inputs
         self.embed_nodes = _mlp(node_inputs, config.node_hidden, config.node_width)
         self.embed_edges = _mlp(edge_inputs, config.edge_hidden, config.edge_width)
         self.embed_global = _mlp(global_inputs, config.global_hidden, config.global_width)
-        # What the last layer learns about the whole graph, nothing would read.
+        # Unless the graph's stream is read in the end, nothing would see what the last layer adds to it.
         self.layers = nn.ModuleList(
-            GraphTransformerLayer(config, updates_graph=layer < config.num_layers - 1)
+            GraphTransformerLayer(config, updates_graph=graph_is_read or layer < config.num_layers - 1)
             for layer in range(config.num_layers)
         )
-        self.node_head = _Head(config.node_width, num_node_types)
-        self.edge_head = _Head(config.edge_width, num_edge_types)
 
     def forward(
         self,
@@ -57,8 +53,8 @@ class GraphTransformer(nn.Module):
         layout: EdgeLayout,
         node_mask: Bool[Tensor, "b n"],
         edge_mask: Bool[Tensor, "b m"],
-    ) -> tuple[Float[Tensor, "b n k"], Float[Tensor, "b m l"]]:
-        """Logits of the clean node and edge categories."""
+    ) -> tuple[Float[Tensor, "b n dx"], Float[Tensor, "b m de"], Float[Tensor, "b dy"]]:
+        """The streams of nodes, edges and graph after the last layer."""
         # The streams stay in single precision: under autocast only what is added to them is rounded.
         nodes, edges, graph = (
             self.embed_nodes(nodes).float(),
@@ -67,7 +63,7 @@ class GraphTransformer(nn.Module):
         )
         for layer in self.layers:
             nodes, edges, graph = layer(nodes, edges, graph, layout=layout, node_mask=node_mask, edge_mask=edge_mask)
-        return self.node_head(nodes), self.edge_head(edges)
+        return nodes, edges, graph
 
 
 class GraphTransformerLayer(nn.Module):
@@ -170,19 +166,19 @@ class _Norm(nn.LayerNorm):
         return normalised.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else normalised
 
 
-class _Head(nn.Module):
-    """Norm and linear map to logits, starting at zero so that the residual speaks first."""
+class Head(nn.Module):
+    """Norm and linear map from a stream to what is asked of it, zero at first."""
 
-    def __init__(self, width: int, num_categories: int) -> None:
+    def __init__(self, width: int, num_outputs: int) -> None:
         super().__init__()
         self.norm = _Norm(width)
-        self.linear = nn.Linear(width, num_categories)
+        self.linear = nn.Linear(width, num_outputs)
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, stream: Tensor) -> Tensor:
-        logits: Tensor = self.linear(self.norm(stream))
-        return logits
+        outputs: Tensor = self.linear(self.norm(stream))
+        return outputs
 
 
 def _rsqrt_count(node_mask: Tensor) -> Tensor:

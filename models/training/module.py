@@ -1,27 +1,24 @@
-"""The LightningModule: what is learned from a batch, how it is judged, and how the weights move."""
+"""What every training has in common: how the weights move, when it is over, and where its random numbers come from."""
 
 import math
 import time
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
-from models.card import ModelCard
-from models.diffusion.corruption import corrupt
-from models.diffusion.loss import CrossEntropy, cross_entropy
+from models.data.dataset import LabelledGraphs
 from models.diffusion.randomness import TIME_STREAM, graph_seeds, uniforms
 from models.graphs import GraphBatch
-from models.networks.denoiser import Denoiser
 from models.training.preset import TrainingConfig
 
-# Where validation looks, as fractions of T: most is still to be learned near the clean graph.
-NOISE_LEVELS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
+Batch = GraphBatch | LabelledGraphs
 _VALIDATION_SEED = 2**40
 
 
@@ -42,44 +39,39 @@ class TrainingClock:
         return (self._before + self._now() - self._started) / 60
 
 
-class DiffusionModule(LightningModule):
-    """Trains the denoiser of a card to tell the clean graph from a noisy one."""
+class TrainingModule(LightningModule, ABC):
+    """A network in training; what is learned from a batch, and how it is judged, is for subclasses to say."""
 
     # -- set-up
 
-    def __init__(self, card: ModelCard, config: TrainingConfig) -> None:
+    def __init__(self, config: TrainingConfig) -> None:
         super().__init__()
         self.config = config
-        self.denoiser = Denoiser(card)
         self.clock = TrainingClock(config.clock)
         self._minutes = 0.0
 
     def on_train_start(self) -> None:
         self._last_log = (time.monotonic(), self.global_step)
 
-    # -- training step
+    # -- what subclasses say
 
-    def training_step(self, batch: GraphBatch, batch_index: int) -> Tensor:
-        """The loss on each graph of the batch at a random noise level; a function of the seed and the step."""
-        first = (self.global_step * self.trainer.world_size + self.trainer.global_rank) * self.config.batch_size
-        seeds = graph_seeds(self.config.seed, first + torch.arange(len(batch), device=self.device))
-        loss = self._loss(batch, self._draw_time(seeds), seeds)
-        total = loss.total(self.config.edge_weight)
-        self.log_dict({"train/node_loss": loss.nodes, "train/edge_loss": loss.edges}, batch_size=len(batch))
-        self._log_speed(len(batch))
-        return total
+    @abstractmethod
+    def evaluate(self, batch: Any, batch_index: int, *, prefix: str) -> None:
+        """Log how good the network is on a batch, under names that begin with `prefix`."""
 
     # -- validation step
 
-    def validation_step(self, batch: GraphBatch, batch_index: int) -> None:
-        """Cross-entropies at fixed noise levels, with the same noise every time."""
-        self._evaluate(batch, batch_index, prefix="validation")
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """How good the averaged weights are so far."""
+        self.evaluate(batch, batch_index, prefix="validation")
+        self.log("validation/minutes", self.clock.minutes, batch_size=len(batch), sync_dist=True)
 
     # -- test step
 
-    def test_step(self, batch: GraphBatch, batch_index: int) -> None:
+    def test_step(self, batch: Batch, batch_index: int) -> None:
         """The same on the test split."""
-        self._evaluate(batch, batch_index, prefix="test")
+        self.evaluate(batch, batch_index, prefix="test")
+        self.log("test/minutes", self.clock.minutes, batch_size=len(batch), sync_dist=True)
 
     # -- optimizers
 
@@ -112,11 +104,11 @@ class DiffusionModule(LightningModule):
         by_time = self._minutes / self.config.max_minutes if self.config.max_minutes else 0.0
         return min(max(by_steps, by_time), 1.0)
 
-    def on_train_batch_start(self, batch: GraphBatch, batch_index: int) -> None:
+    def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         # All processes go by the first one's clock, so that they decay and stop together.
         self._minutes = self.trainer.strategy.broadcast(self.clock.minutes)
 
-    def on_train_batch_end(self, outputs: Any, batch: GraphBatch, batch_index: int) -> None:
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_index: int) -> None:
         if self.progress >= 1:
             self.trainer.should_stop = True
 
@@ -129,38 +121,28 @@ class DiffusionModule(LightningModule):
 
     # -- parts of the above
 
-    def _draw_time(self, seeds: Int[Tensor, " b"]) -> Int[Tensor, " b"]:
-        """Times from min_timestep to T; never 0, where there is nothing to learn."""
+    def training_seeds(self, num_graphs: int) -> Int[Tensor, " b"]:
+        """A seed for each graph of this step's batch: a function of the run's seed, the step and the process."""
+        first = (self.global_step * self.trainer.world_size + self.trainer.global_rank) * self.config.batch_size
+        return graph_seeds(self.config.seed, first + torch.arange(num_graphs, device=self.device))
+
+    def evaluation_seeds(self, batch_index: int, num_graphs: int) -> Int[Tensor, " b"]:
+        """A seed for each graph, the same every time."""
+        first = _VALIDATION_SEED + batch_index * self.config.batch_size
+        return first + torch.arange(num_graphs, device=self.device)
+
+    def time_fractions(self, seeds: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
+        """Random shares of the way from clean to noise, in [0, 1)."""
         fraction = uniforms(
             seeds,
             step=torch.zeros_like(seeds),
             stream=TIME_STREAM,
             positions=torch.zeros(1, dtype=torch.long, device=seeds.device),
         )[:, 0]
-        if self.config.time_distortion == "polydec":
-            fraction = fraction.square()
-        first, last = self.denoiser.min_timestep, self.denoiser.num_timesteps
-        return first + (fraction * (last - first + 1)).long()
+        return fraction.square() if self.config.time_distortion == "polydec" else fraction
 
-    def _loss(self, clean: GraphBatch, t: Int[Tensor, " b"], seeds: Int[Tensor, " b"]) -> CrossEntropy:
-        noisy = corrupt(clean, t, seeds, node_noise=self.denoiser.node_noise, edge_noise=self.denoiser.edge_noise)
-        return cross_entropy(self.denoiser(noisy, t), clean)
-
-    def _evaluate(self, batch: GraphBatch, batch_index: int, *, prefix: str) -> None:
-        first = _VALIDATION_SEED + batch_index * self.config.batch_size
-        seeds = first + torch.arange(len(batch), device=self.device)
-        losses = {}
-        for level in NOISE_LEVELS:
-            t = torch.full_like(seeds, round(level * self.denoiser.num_timesteps))
-            loss = self._loss(batch, t, seeds)
-            losses[f"{prefix}/node_loss_at_{level}"] = loss.nodes
-            losses[f"{prefix}/edge_loss_at_{level}"] = loss.edges
-            losses[f"{prefix}/loss_at_{level}"] = loss.total(self.config.edge_weight)
-        losses[f"{prefix}/loss"] = torch.stack([losses[f"{prefix}/loss_at_{level}"] for level in NOISE_LEVELS]).mean()
-        self.log_dict(losses, batch_size=len(batch), sync_dist=True)
-        self.log(f"{prefix}/minutes", self.clock.minutes, batch_size=len(batch), sync_dist=True)
-
-    def _log_speed(self, num_graphs: int) -> None:
+    def log_speed(self, num_graphs: int) -> None:
+        """Show graphs per second, every few seconds."""
         then, step = self._last_log
         elapsed, steps = time.monotonic() - then, self.global_step - step
         if steps and elapsed > 5:
@@ -171,10 +153,3 @@ class DiffusionModule(LightningModule):
                 batch_size=num_graphs,
             )
             self._last_log = (time.monotonic(), self.global_step)
-
-
-def denoiser_of(module: nn.Module) -> Denoiser:
-    """The denoiser inside a (possibly averaged) `DiffusionModule`."""
-    if not isinstance(module, DiffusionModule):
-        raise TypeError(f"expected a DiffusionModule, not {type(module).__name__}")
-    return module.denoiser

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from models.card import DiffusionConfig, FeatureConfig, ModelName, NetworkConfig, SamplingConfig
+from models.card import DiffusionConfig, FeatureConfig, ModelName, NetworkConfig, RegressorRole, SamplingConfig
 
 PRESET_FILE = "preset.json"
 
@@ -35,7 +35,6 @@ class TrainingConfig(BaseModel):
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    edge_weight: Annotated[float, Field(gt=0, description="λ_E of the loss.")] = 5.0
     time_distortion: Annotated[
         Literal["uniform", "polydec"],
         Field(description="Density of t in training; 'polydec' draws by u², more often near the clean graph."),
@@ -44,22 +43,71 @@ class TrainingConfig(BaseModel):
     validation_graphs: Annotated[int, Field(ge=1)] = 2_048
 
 
-class Preset(BaseModel):
-    """Everything that `digress train` needs to know."""
+class DenoiserTraining(TrainingConfig):
+    """How to train a denoiser."""
 
+    edge_weight: Annotated[float, Field(gt=0, description="λ_E of the loss.")] = 5.0
+
+
+class RegressorTraining(TrainingConfig):
+    """How to train a regressor."""
+
+    clean_share: Annotated[
+        float,
+        Field(ge=0, le=1, description="Share of graphs seen without noise, where properties are told in the end."),
+    ] = 0.25
+    start_from_model: Annotated[
+        bool, Field(description="Begin with the denoiser's weights wherever the two networks have the same.")
+    ] = True
+    test_graphs: Annotated[
+        int | None, Field(ge=1, description="Test graphs for the errors in the card; all if null.")
+    ] = None
+
+
+class _Preset(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: ModelName
+    dataset: Literal["qm9"]
+    notes: list[str] = []
+    features: FeatureConfig = FeatureConfig()
+    network: NetworkConfig = NetworkConfig()
+
+
+class DenoiserPreset(_Preset):
+    """A model to train: everything that its card will say."""
+
+    kind: Literal["denoiser"] = "denoiser"
     version: str
     description: str
     licence: str = "MIT"
-    dataset: Literal["qm9"]
-    notes: list[str] = []
     diffusion: DiffusionConfig = DiffusionConfig()
-    features: FeatureConfig = FeatureConfig()
-    network: NetworkConfig = NetworkConfig()
     sampling: SamplingConfig = SamplingConfig()
-    training: TrainingConfig = TrainingConfig()
+    training: DenoiserTraining = DenoiserTraining()
+
+    @property
+    def checkpoint(self) -> str:
+        """Name of the checkpoint folder that it becomes."""
+        return self.name
+
+
+class RegressorPreset(_Preset):
+    """A regressor to train for a model there is."""
+
+    kind: Literal["regressor"]
+    model: Annotated[ModelName, Field(description="The checkpoint whose noisy graphs it reads.")]
+    role: RegressorRole = "guide"
+    properties: Annotated[list[str], Field(min_length=1)]
+    training: RegressorTraining = RegressorTraining()
+
+    @property
+    def checkpoint(self) -> str:
+        """Name of the checkpoint folder that it becomes part of."""
+        return self.model
+
+
+Preset = DenoiserPreset | RegressorPreset
+_PRESET: TypeAdapter[Preset] = TypeAdapter(Annotated[Preset, Field(discriminator="kind")])
 
 
 def available_presets() -> list[str]:
@@ -99,9 +147,10 @@ def _changed(name: str, values: dict[str, Any], overrides: Sequence[str]) -> Pre
     for override in overrides:
         _apply(values, override)
     try:
-        return Preset.model_validate(values)
+        return _PRESET.validate_python({"kind": "denoiser", **values})
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        # The first part of a location is the kind of preset.
+        problems = "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors())
         raise PresetError(f"preset {name!r} does not fit: {problems}") from error
 
 

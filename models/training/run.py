@@ -1,9 +1,6 @@
 """One training run: a preset in, a checkpoint folder out, resumable at any moment (`models.training.folder`)."""
 
-import os
-import platform
 from datetime import timedelta
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -11,37 +8,41 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from models.card import ModelCard, TrainingRecord
-from models.checkpoint import save_checkpoint
-from models.data.dataset import GraphData, batches
-from models.data.qm9 import load_qm9
+from models.card import shipped_checkpoints
+from models.data.dataset import batches
 from models.precision import has_native_bfloat16
 from models.training.ema import ExponentialMovingAverage
 from models.training.folder import StateFile, TrainingFolder
-from models.training.module import DiffusionModule, denoiser_of
-from models.training.preset import Preset
+from models.training.preset import DenoiserPreset, Preset, RegressorPreset
+from models.training.task import DenoiserTask, RegressorTask, Task
 
 SAVE_EVERY = timedelta(minutes=1)
 _ORDERS_PER_START = 1_000_000
 
 
 def train(
-    preset: Preset, folder: TrainingFolder, *, resume: bool, devices: str = "auto", progress: bool = True
+    preset: Preset,
+    folder: TrainingFolder,
+    *,
+    resume: bool,
+    devices: str = "auto",
+    progress: bool = True,
+    checkpoints: Path | None = None,
 ) -> bool:
     """Train a preset; its checkpoint ends in `folder.checkpoint`. Returns whether it came to its end, or was stopped.
 
+    The model of a regressor is looked for in `checkpoints`, or else among the shipped ones.
+
     Raises:
         TrainingFolderError: if the folder holds a run and `resume` is not set, or none and it is.
+        CardError: if the model of a regressor has no sound checkpoint.
+        PresetError: if a regressor is to learn a property that the data set does not have.
     """
     folder.require(run=resume)
     folder.save_preset(preset)
     torch.set_flush_denormal(True)
     torch.set_float32_matmul_precision("high")
-    data = load_data(preset)
-    card = describe(preset, data)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(preset.training.seed)  # torch initialises weights from its global generator only
-        module = DiffusionModule(card, preset.training)
+    task = _task(preset, folder, checkpoints or shipped_checkpoints())
     average = ExponentialMovingAverage(preset.training.ema_decay)
     config = preset.training
     # A run stopped within an epoch begins that epoch anew, in another order.
@@ -63,7 +64,7 @@ def train(
         ],
         callbacks=[
             # Before the average, which takes the module's place in the end.
-            ExportAverage(card, folder, average),
+            ExportAverage(task, folder, average),
             average,
             ModelCheckpoint(
                 folder.state.parent,
@@ -77,104 +78,48 @@ def train(
         enable_progress_bar=progress,
         enable_model_summary=False,
     )
+    size = config.batch_size
     trainer.fit(
-        module,
-        batches(data.train, batch_size=config.batch_size, seed=order),
-        batches(data.validation[: config.validation_graphs], batch_size=config.batch_size),
+        task.module,
+        batches(task.train, batch_size=size, seed=order),
+        batches(task.validation, batch_size=size),
         ckpt_path=folder.state if resume else None,
         weights_only=True,
     )
-    if module.progress < 1:
+    if task.module.progress < 1:
         return False
     # The callback has put the average in the module's place when training ended.
-    test = data.test[: config.validation_graphs]
-    trainer.test(module, batches(test, batch_size=config.batch_size), verbose=False)
+    trainer.test(task.module, batches(task.test, batch_size=size), verbose=False)
+    if trainer.is_global_zero:
+        task.report(trainer.callback_metrics)
     return True
 
 
-def load_data(preset: Preset) -> GraphData:
-    """The data set that a preset names."""
-    match preset.dataset:
-        case "qm9":
-            return load_qm9()
-
-
-def describe(preset: Preset, data: GraphData) -> ModelCard:
-    """The card of a model that has not been trained yet."""
-    return ModelCard(
-        name=preset.name,
-        version=preset.version,
-        description=preset.description,
-        licence=preset.licence,
-        domain="molecule",
-        node_types=data.node_types,
-        edge_types=data.edge_types,
-        node_marginals=data.node_marginals(),
-        edge_marginals=data.edge_marginals(),
-        size_distribution=data.size_distribution(),
-        max_nodes=data.max_nodes,
-        diffusion=preset.diffusion,
-        features=preset.features,
-        network=preset.network,
-        sampling=preset.sampling,
-        training=TrainingRecord(
-            dataset=data.name,
-            split=data.split,
-            num_graphs=len(data.train),
-            preset=preset.name,
-            seed=preset.training.seed,
-            gradient_steps=0,
-            recipe=preset.training.model_dump(mode="json"),
-            minutes=0.0,
-            hardware=_hardware(),
-            code_version=version("digress-serve"),
-            finished=False,
-            notes=[*data.notes, *preset.notes],
-        ),
-    )
+def _task(preset: Preset, folder: TrainingFolder, checkpoints: Path) -> Task:
+    match preset:
+        case DenoiserPreset():
+            return DenoiserTask(preset, folder.checkpoint)
+        case RegressorPreset():
+            return RegressorTask(preset, folder.checkpoint, checkpoints=checkpoints)
 
 
 class ExportAverage(Callback):
     """Writes the averaged weights as a checkpoint folder after every validation, and the last state in the end."""
 
-    def __init__(self, card: ModelCard, folder: TrainingFolder, average: ExponentialMovingAverage) -> None:
-        self.card, self.folder, self.average = card, folder, average
+    def __init__(self, task: Task, folder: TrainingFolder, average: ExponentialMovingAverage) -> None:
+        self.task, self.folder, self.average = task, folder, average
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._export(trainer, pl_module)
+        self._export(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._export(trainer, pl_module)
+        self._export(trainer)
         trainer.save_checkpoint(self.folder.state)
 
-    def _export(self, trainer: Trainer, module: LightningModule) -> None:
-        if not trainer.is_global_zero or not isinstance(module, DiffusionModule) or self.card.training is None:
-            return
-        record = self.card.training.model_copy(
-            update={
-                "gradient_steps": trainer.global_step,
-                "minutes": round(module.clock.minutes, 2),
-                "finished": module.progress >= 1,
-            }
-        )
-        card = self.card.model_copy(update={"training": record})
-        save_checkpoint(card, denoiser_of(self.average.average), self.folder.checkpoint)
+    def _export(self, trainer: Trainer) -> None:
+        if trainer.is_global_zero:
+            self.task.export(self.average.average, gradient_steps=trainer.global_step)
 
 
 def _training_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _hardware() -> str:
-    if torch.cuda.is_available():
-        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
-    return f"{torch.get_num_threads()} thread(s) of {_processor()}, {os.cpu_count()} cores"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())

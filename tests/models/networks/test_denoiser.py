@@ -139,7 +139,7 @@ def test_a_network_can_be_trained_after_it_was_sampled_from() -> None:
 
     denoiser(graph, torch.tensor([3])).edges.sum().backward()
 
-    assert denoiser.network.edge_head.linear.weight.grad is not None
+    assert denoiser.edge_head.linear.weight.grad is not None
 
 
 @pytest.mark.skipif(not has_native_bfloat16(torch.device("cpu")), reason="this CPU has no bfloat16 arithmetic")

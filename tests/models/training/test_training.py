@@ -147,7 +147,7 @@ def test_a_killed_training_goes_on_where_it_was_saved_and_ends_in_a_checkpoint(
     assert card.training is not None
     assert card.training.gradient_steps == saved + 120
     assert card.training.finished
-    assert denoiser.network.edge_head.linear.weight.abs().sum() > 0
+    assert denoiser.edge_head.linear.weight.abs().sum() > 0
     assert max(logged_steps(out)) >= saved + 100
     assert min(logged_steps(out)) < saved  # the first start's log is still there
     assert list(out.glob("logs/**/events.out.tfevents*"))
@@ -179,7 +179,7 @@ def test_resuming_restores_weights_average_and_optimizer(tmp_path: Path, monkeyp
     assert restored["minutes"] >= saved["minutes"] > 0
     # One more step moves the average by its formula, from where it was.
     decay = min(0.999, 61 / 70)
-    name = "denoiser.network.edge_head.linear.weight"
+    name = "denoiser.edge_head.linear.weight"
     expected = decay * saved["state_dict"][name] + (1 - decay) * again["current_model_state"][name]
     torch.testing.assert_close(again["state_dict"][name], expected)
     assert not torch.equal(again["state_dict"][name], again["current_model_state"][name])

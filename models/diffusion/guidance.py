@@ -1,0 +1,176 @@
+"""Steering the reverse process towards property values y, by a regressor that reads noisy graphs.
+
+By Bayes' rule the guided step is p(z_s | z_t, y) ∝ p(z_s | z_t) p(y | z_s)^λ, where λ = 1 is exact and more is sharper.
+The first factor is any sampler's. For the second there are two estimators:
+
+    gradient    to first order about z_t, with the squared error in place of -log p: every node and pair is tilted alone,
+                    p(z_s | z_t) → p(z_s | z_t) exp(-λ ∂/∂z Σ_k ((g_k(z_t) - y_k)/σ_k)²)
+                which is DiGress's rule, except that the sum is over the targets of one graph and never a mean over a
+                batch, so that λ means the same whatever else is in the batch
+    proposals   m graphs are drawn from p(z_s | z_t) and one of them kept, with probability ∝ p(y | z_s)^λ: nothing is
+                linearised, and every graph on the way is one that the sampler itself could have drawn
+
+Guidance acts in a window of times: before it nothing can be told about the clean graph, and after it the denoiser
+needs the last steps to itself, to mend what guidance has put out of joint.
+
+References:
+    Vignac et al. 2023, DiGress, arXiv:2209.14734, section 5 and algorithm 3 (gradient)
+    Li et al. 2024, Derivative-free guidance in continuous and discrete diffusion models, arXiv:2408.08252 (proposals)
+
+Axes: b graphs, n nodes, k or l categories, p targets, m proposals.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from models.card import GuidanceConfig
+from models.diffusion.corruption import draw_graphs
+from models.diffusion.randomness import CHOICE_STREAM, draw, offspring_seeds, uniforms
+from models.diffusion.sampler import DenoisingModel, Draw, ReverseStep
+from models.graphs import GraphBatch, GraphDistribution
+from models.networks.regressor import PropertyDistribution, Regressor
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What is wanted of b graphs, of properties that one regressor tells: its outputs number `columns`."""
+
+    regressor: Regressor
+    columns: Sequence[int]
+    values: Float[Tensor, "b p"]
+
+    def told(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> PropertyDistribution:
+        """What the regressor says of these properties, in their own units."""
+        return self.regressor(graph, t)[self.columns]
+
+    def log_density(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
+        """The logarithm of p(y | z_t), the properties being told independently."""
+        return self.told(graph, t).log_density(self.values).sum(1)
+
+    def expected_error(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
+        """Σ_k E|Y_k - y_k| / σ_k."""
+        return (self.told(graph, t).expected_error(self.values) / self.regressor.std[self.columns]).sum(1)
+
+    def squared_error(
+        self, nodes: Float[Tensor, "b n k"], edges: Float[Tensor, "b n n l"], graph: GraphBatch, t: Int[Tensor, " b"]
+    ) -> Float[Tensor, " b"]:
+        """Σ_k ((g_k(z_t) - y_k)/σ_k)², differentiable in the one-hot noisy graph."""
+        told = self.regressor.from_one_hot(nodes, edges, graph, t)[self.columns]
+        return ((told.location - self.values) / self.regressor.std[self.columns]).square().sum(1)
+
+    def error_gradient(
+        self, graph: GraphBatch, t: Int[Tensor, " b"]
+    ) -> tuple[Float[Tensor, "b n k"], Float[Tensor, "b n n l"]]:
+        """The derivative of each graph's squared error by its one-hot nodes and pairs.
+
+        A pair is written twice in a graph, so its derivative is the sum over both places, and symmetric.
+        """
+        with torch.enable_grad():
+            nodes, edges = (categories.requires_grad_() for categories in self.regressor.one_hot(graph))
+            # The graphs of a batch have nothing in common, so the gradient of the sum holds each one's own.
+            total = self.squared_error(nodes, edges, graph, t).sum()
+            by_nodes, by_edges = torch.autograd.grad(total, (nodes, edges))
+        return by_nodes, by_edges + by_edges.transpose(1, 2)
+
+    def __getitem__(self, index: Tensor) -> "Targets":
+        """The targets of the chosen graphs."""
+        return replace(self, values=self.values[index])
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """How hard, when and by which estimator a sampler is steered; each graph has its own targets and scale."""
+
+    targets: Sequence[Targets]
+    scale: Float[Tensor, " b"]
+    config: GuidanceConfig
+    num_timesteps: int
+
+    def reverse(self, reverse: ReverseStep) -> ReverseStep:
+        """A sampler's step, tilted if the estimator is "gradient"."""
+        return _Tilted(reverse, self) if self.config.estimator == "gradient" else reverse
+
+    @property
+    def draw(self) -> Draw:
+        """How graphs are drawn from that step: chosen from proposals if the estimator is "proposals"."""
+        return _Chosen(self) if self.config.estimator == "proposals" else draw_graphs
+
+    def acts(self, t: Int[Tensor, " b"]) -> Bool[Tensor, " b"]:
+        """Whether guidance acts on a graph at time t: within the window, and with a scale that is not zero."""
+        share = t / self.num_timesteps
+        return (share <= self.config.start) & (share >= self.config.stop) & (self.scale > 0)
+
+
+@dataclass(frozen=True)
+class _Tilted:
+    reverse: ReverseStep
+    guidance: Guidance
+
+    def __call__(
+        self, denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
+    ) -> GraphDistribution:
+        probs = self.reverse(denoiser, z_t, s=s, t=t)
+        acts = self.guidance.acts(t)
+        if not acts.any():
+            return probs
+        scale = self.guidance.scale * acts
+        for targets in self.guidance.targets:
+            by_nodes, by_edges = targets.error_gradient(z_t, t)
+            probs = GraphDistribution(_tilt(probs.nodes, by_nodes, scale), _tilt(probs.edges, by_edges, scale))
+        return probs
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    guidance: Guidance
+
+    def __call__(
+        self,
+        probs: GraphDistribution,
+        seeds: Int[Tensor, " b"],
+        *,
+        num_nodes: Int[Tensor, " b"],
+        step: Int[Tensor, " b"],
+    ) -> GraphBatch:
+        drawn = draw_graphs(probs, seeds, num_nodes=num_nodes, step=step)
+        guided = self.guidance.acts(step).nonzero()[:, 0]
+        if len(guided) == 0:
+            return drawn
+        chosen = self._choose(probs[guided], seeds[guided], num_nodes=num_nodes[guided], step=step[guided], of=guided)
+        return GraphBatch(
+            drawn.nodes.index_copy(0, guided, chosen.nodes), drawn.edges.index_copy(0, guided, chosen.edges), num_nodes
+        )
+
+    def _choose(
+        self, probs: GraphDistribution, seeds: Tensor, *, num_nodes: Tensor, step: Tensor, of: Tensor
+    ) -> GraphBatch:
+        """One of m proposals for each graph; `of` are the graphs' places in the batch."""
+        batch, count = len(seeds), self.guidance.config.num_proposals
+        parent = torch.arange(batch, device=seeds.device).repeat_interleave(count)
+        times = step[parent]
+        proposals = draw_graphs(
+            probs[parent], offspring_seeds(seeds, count).flatten(), num_nodes=num_nodes[parent], step=times
+        )
+        log_density = torch.zeros(batch * count, device=seeds.device)
+        for targets in self.guidance.targets:
+            log_density = log_density + targets[of[parent]].log_density(proposals, times)
+        log_weights = self.guidance.scale[of, None] * log_density.view(batch, count)
+        uniform = uniforms(seeds, step=step, stream=CHOICE_STREAM, positions=torch.zeros_like(step[:1]))[:, 0]
+        winner = draw(log_weights.softmax(1), uniform)
+        return proposals[torch.arange(batch, device=seeds.device) * count + winner]
+
+
+def _tilt(
+    probs: Float[Tensor, "b ... k"], gradient: Float[Tensor, "b ... k"], scale: Float[Tensor, " b"]
+) -> Float[Tensor, "b ... k"]:
+    """The distribution times exp(-scale · gradient), normalised."""
+    exponent = -scale.view(-1, *[1] * (probs.ndim - 1)) * gradient
+    # Only differences between categories count; the greatest exponent becomes 0.
+    tilted = probs * (exponent - exponent.amax(-1, keepdim=True)).exp()
+    total = tilted.sum(-1, keepdim=True)
+    # Where the tilt leaves nothing that the sampler thinks possible, the sampler has the last word.
+    return torch.where(total > 0, tilted / total, probs)

@@ -1,0 +1,135 @@
+"""The regressor: noisy graph and time in, a distribution over each property of the clean graph out.
+
+The trunk is the denoiser's (`models.networks.graph_transformer`). What its streams hold in the end is read off
+twice: as pooled statistics, and as a sum over nodes, since many properties are sums of contributions of atoms:
+
+    readout = MLP(y, pool(X), pool(E), Σ_i X_i / n_max)
+
+A property is answered with a location g and a scale s of a logistic distribution, in units of the training
+set's standard deviation σ:
+
+    p(y | z_t) = sech²((y - g)/2s) / 4s
+
+so that the network also says how much z_t leaves open: much at high noise, little near the clean graph, and more
+for some molecules than for others. Its tails are those of a Laplace distribution, so training minimises about
+the mean absolute error, and unlike Laplace's it is smooth, so guidance can follow its gradient.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from models.card import ModelCard, RegressorCard
+from models.diffusion.noise import CategoricalNoise
+from models.diffusion.schedule import alpha_bar
+from models.graphs import GraphBatch
+from models.networks.denoiser import NetworkInputs
+from models.networks.graph_transformer import GraphTransformer
+from models.networks.layout import edge_layout
+from models.networks.pooling import STATISTICS, masked_statistics
+
+_SMALLEST_SCALE = 0.01
+
+
+@dataclass(frozen=True)
+class PropertyDistribution:
+    """Logistic distributions over p properties of b graphs, each in the property's own unit."""
+
+    location: Float[Tensor, "b p"]
+    scale: Float[Tensor, "b p"]
+
+    def __getitem__(self, columns: Sequence[int]) -> "PropertyDistribution":
+        """The chosen properties."""
+        return PropertyDistribution(self.location[:, columns], self.scale[:, columns])
+
+    def log_density(self, values: Float[Tensor, "b p"]) -> Float[Tensor, "b p"]:
+        """The logarithm of p(values)."""
+        distance = (values - self.location) / self.scale
+        return -distance - 2 * F.softplus(-distance) - self.scale.log()
+
+    def expected_error(self, values: Float[Tensor, "b p"]) -> Float[Tensor, "b p"]:
+        """E|Y - values|: how far from `values` the property is to be expected.
+
+        With d = |values - g|: 2 s log(1 + exp(d/s)) - d, which is 2 s log 2 at d = 0 and tends to d.
+        """
+        distance = (values - self.location).abs()
+        return distance + 2 * self.scale * F.softplus(-distance / self.scale)
+
+    @property
+    def mean_absolute_deviation(self) -> Float[Tensor, "b p"]:
+        """E|Y - g|, the error that the regressor expects of itself."""
+        return 2 * math.log(2) * self.scale
+
+
+class Regressor(nn.Module):
+    """The network of one regressor of a model's card."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, card: ModelCard, regressor: RegressorCard) -> None:
+        super().__init__()
+        schedule = alpha_bar(card.diffusion)
+        self.node_noise = CategoricalNoise(schedule, torch.tensor(card.node_prior))
+        self.edge_noise = CategoricalNoise(schedule, torch.tensor(card.edge_prior))
+        config = regressor.network
+        self.inputs = NetworkInputs(card, regressor.features)
+        self.network = GraphTransformer(config, inputs=self.inputs.widths, graph_is_read=True)
+        self.edge_layout = config.edge_layout
+        self.max_nodes = card.max_nodes
+        width = config.global_width + (STATISTICS + 1) * config.node_width + STATISTICS * config.edge_width
+        properties = regressor.properties
+        self.readout = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, config.node_hidden),
+            nn.SiLU(),
+            nn.Linear(config.node_hidden, 2 * len(properties)),
+        )
+        self.register_buffer("mean", torch.tensor([p.mean for p in properties]), persistent=False)
+        self.register_buffer("std", torch.tensor([p.std for p in properties]), persistent=False)
+
+    @property
+    def num_timesteps(self) -> int:
+        """T, the last timestep."""
+        return self.node_noise.num_timesteps
+
+    def forward(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> PropertyDistribution:
+        """The properties of the clean graph, given that it is `graph` at time t, 0 <= t <= T."""
+        return self.from_one_hot(*self.one_hot(graph), graph, t)
+
+    def one_hot(self, graph: GraphBatch) -> tuple[Float[Tensor, "b n k"], Float[Tensor, "b n n l"]]:
+        """The noisy categories as the network reads them."""
+        return (
+            F.one_hot(graph.nodes, len(self.node_noise.prior)).float(),
+            F.one_hot(graph.edges, len(self.edge_noise.prior)).float(),
+        )
+
+    def from_one_hot(
+        self, nodes: Float[Tensor, "b n k"], edges: Float[Tensor, "b n n l"], graph: GraphBatch, t: Int[Tensor, " b"]
+    ) -> PropertyDistribution:
+        """The same as a differentiable function of one-hot categories; `graph` gives sizes only."""
+        node_mask = graph.node_mask
+        layout = edge_layout(self.edge_layout, graph.max_nodes, nodes.device)
+        edge_mask = layout.mask(graph.edge_mask)
+        with torch.autocast(nodes.device.type, enabled=False):
+            node_inputs, edge_inputs, global_inputs = self.inputs(nodes, edges, graph, t=t, noise=self.edge_noise)
+        x, e, y = self.network(
+            node_inputs,
+            layout.from_square(edge_inputs),
+            global_inputs,
+            layout=layout,
+            node_mask=node_mask,
+            edge_mask=edge_mask,
+        )
+        total = (x * node_mask[..., None]).sum(1) / self.max_nodes
+        with torch.autocast(nodes.device.type, enabled=False):
+            streams = [y, masked_statistics(x, node_mask), masked_statistics(e, edge_mask), total]
+            location, scale = self.readout(torch.cat(streams, -1)).chunk(2, dim=-1)
+            return PropertyDistribution(
+                self.mean + self.std * location, self.std * (F.softplus(scale) + _SMALLEST_SCALE)
+            )

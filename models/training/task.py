@@ -1,0 +1,233 @@
+"""What a training run trains: a module, its data, and what becomes of the averaged weights.
+
+DenoiserTask    a new model: its card from the data, its weights in a checkpoint folder
+RegressorTask   a regressor for a model there is: the model's folder again, with one more file and a longer card
+"""
+
+import os
+import platform
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from models.card import ModelCard, Property, RegressorCard, TrainingRecord
+from models.checkpoint import load_checkpoint, save_checkpoint, save_regressor
+from models.data import qm9
+from models.data.dataset import GraphData, GraphDataset, LabelledDataset, LabelledGraphs
+from models.graphs import GraphBatch
+from models.training.denoising import DiffusionModule, denoiser_of
+from models.training.module import TrainingModule
+from models.training.preset import DenoiserPreset, Preset, PresetError, RegressorPreset
+from models.training.regression import NOISE_LEVELS, RegressionModule, error_name, regressor_of
+
+# Molecules of the training split that a guide learns from; a judge has the others, and the validation split.
+_GUIDE_MOLECULES = 70_000
+_JUDGE_VALIDATION = 2_048
+
+Data = GraphDataset | LabelledDataset
+
+
+class Task(ABC):
+    """A module to train, and the three parts of its data."""
+
+    module: TrainingModule
+    train: Data
+    validation: Data
+    test: Data
+
+    @abstractmethod
+    def export(self, average: TrainingModule, *, gradient_steps: int) -> None:
+        """Write the averaged weights as a checkpoint folder."""
+
+    def report(self, metrics: Mapping[str, Any]) -> None:
+        """Hear of the test that ends a training."""
+        return
+
+
+class DenoiserTask(Task):
+    """A model from the beginning."""
+
+    def __init__(self, preset: DenoiserPreset, folder: Path) -> None:
+        self._folder = folder
+        data = qm9.load_qm9()
+        self._card = describe(preset, data)
+        self._record = _record(preset, data.split, len(data.train), notes=data.notes)
+        self.module = _seeded(preset.training.seed, lambda: DiffusionModule(self._card, preset.training))
+        self.train = GraphDataset(data.train)
+        self.validation = GraphDataset(data.validation[: preset.training.validation_graphs])
+        self.test = GraphDataset(data.test[: preset.training.validation_graphs])
+
+    def export(self, average: TrainingModule, *, gradient_steps: int) -> None:
+        record = _so_far(self._record, self.module, gradient_steps)
+        card = self._card.model_copy(update={"training": record})
+        save_checkpoint(card, denoiser_of(average), self._folder)
+
+
+class RegressorTask(Task):
+    """One more regressor for a model.
+
+    Raises:
+        CardError: if the model it is for has no sound checkpoint.
+        PresetError: if the preset names a property that the data set does not have.
+    """
+
+    def __init__(self, preset: RegressorPreset, folder: Path, *, checkpoints: Path) -> None:
+        self._folder = folder
+        self._card, self._denoiser = load_checkpoint(checkpoints / preset.model)
+        columns = _columns(preset.properties)
+        data, values = qm9.load_qm9(), qm9.load_properties()
+
+        def part(name: str) -> LabelledGraphs:
+            graphs: GraphBatch = getattr(data, name)
+            return LabelledGraphs(graphs, values[name][:, columns])
+
+        train, validation, test = part("train"), part("validation"), part("test")
+        if preset.role == "guide":
+            train, split = train[:_GUIDE_MOLECULES], f"the first {_GUIDE_MOLECULES} training molecules"
+        else:
+            train = _joined(train[_GUIDE_MOLECULES:], validation[_JUDGE_VALIDATION:])
+            validation = validation[:_JUDGE_VALIDATION]
+            split = (
+                f"the training molecules after the first {_GUIDE_MOLECULES}, "
+                f"and the validation molecules after the first {_JUDGE_VALIDATION}"
+            )
+        self.train = LabelledDataset(train)
+        self.validation = LabelledDataset(validation[: preset.training.validation_graphs])
+        self.test = LabelledDataset(test[: preset.training.test_graphs or len(test)])
+        self._described = RegressorCard(
+            name=preset.name,
+            role=preset.role,
+            properties=[_describe_property(qm9.PROPERTIES[i], train.values[:, j]) for j, i in enumerate(columns)],
+            features=preset.features,
+            network=preset.network,
+            training=_record(preset, f"{data.split}; {split}", len(train)),
+        )
+        module = _seeded(preset.training.seed, lambda: RegressionModule(self._card, self._described, preset.training))
+        if preset.training.start_from_model:
+            module.start_from(self._denoiser)
+        self.module = self._average = module
+
+    def export(self, average: TrainingModule, *, gradient_steps: int) -> None:
+        record = _so_far(self._described.training, self.module, gradient_steps)
+        self._described = self._described.model_copy(update={"training": record})
+        self._average = average
+        self._save()
+
+    def report(self, metrics: Mapping[str, Any]) -> None:
+        properties = [
+            known.model_copy(
+                update={"mae": {level: float(metrics[error_name("test", known.name, level)]) for level in NOISE_LEVELS}}
+            )
+            for known in self._described.properties
+        ]
+        self._described = self._described.model_copy(update={"properties": properties})
+        self._save()
+
+    def _save(self) -> None:
+        card = save_checkpoint(self._card, self._denoiser, self._folder)
+        save_regressor(card, self._described, regressor_of(self._average), self._folder)
+
+
+def describe(preset: DenoiserPreset, data: GraphData) -> ModelCard:
+    """The card of a model that has not been trained yet."""
+    return ModelCard(
+        name=preset.name,
+        version=preset.version,
+        description=preset.description,
+        licence=preset.licence,
+        domain="molecule",
+        node_types=data.node_types,
+        edge_types=data.edge_types,
+        node_marginals=data.node_marginals(),
+        edge_marginals=data.edge_marginals(),
+        size_distribution=data.size_distribution(),
+        max_nodes=data.max_nodes,
+        diffusion=preset.diffusion,
+        features=preset.features,
+        network=preset.network,
+        sampling=preset.sampling,
+    )
+
+
+def _columns(properties: Sequence[str]) -> list[int]:
+    known = [source.name for source in qm9.PROPERTIES]
+    if unknown := set(properties) - set(known):
+        raise PresetError(f"qm9 has no property {', '.join(sorted(unknown))}; it has {', '.join(known)}")
+    return [known.index(name) for name in properties]
+
+
+def _describe_property(source: qm9.PropertySource, values: Tensor) -> Property:
+    return Property(
+        name=source.name,
+        unit=source.unit,
+        description=source.description,
+        mean=float(values.mean()),
+        std=float(values.std()),
+        min=float(values.min()),
+        max=float(values.max()),
+        spread=float((values - values.median()).abs().mean()),
+    )
+
+
+def _joined(first: LabelledGraphs, second: LabelledGraphs) -> LabelledGraphs:
+    a, b = first.graphs, second.graphs
+    graphs = GraphBatch(
+        torch.cat([a.nodes, b.nodes]), torch.cat([a.edges, b.edges]), torch.cat([a.num_nodes, b.num_nodes])
+    )
+    return LabelledGraphs(graphs, torch.cat([first.values, second.values]))
+
+
+_Module = TypeVar("_Module", bound=TrainingModule)
+
+
+def _seeded(seed: int, make: Callable[[], _Module]) -> _Module:
+    # torch initialises weights from its global generator only.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+def _record(preset: Preset, split: str, num_graphs: int, *, notes: list[str] | None = None) -> TrainingRecord:
+    return TrainingRecord(
+        dataset=preset.dataset,
+        split=split,
+        num_graphs=num_graphs,
+        preset=preset.name,
+        seed=preset.training.seed,
+        gradient_steps=0,
+        recipe=preset.training.model_dump(mode="json"),
+        minutes=0.0,
+        hardware=_hardware(),
+        code_version=version("digress-serve"),
+        finished=False,
+        notes=[*(notes or []), *preset.notes],
+    )
+
+
+def _so_far(record: TrainingRecord, module: TrainingModule, gradient_steps: int) -> TrainingRecord:
+    changes = {
+        "gradient_steps": gradient_steps,
+        "minutes": round(module.clock.minutes, 2),
+        "finished": module.progress >= 1,
+    }
+    return record.model_copy(update=changes)
+
+
+def _hardware() -> str:
+    if torch.cuda.is_available():
+        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
+    return f"{torch.get_num_threads()} thread(s) of {_processor()}, {os.cpu_count()} cores"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
