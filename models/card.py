@@ -6,7 +6,7 @@ worker, which builds the network from it. It is plain data and knows neither tor
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
@@ -99,9 +99,10 @@ class GuidanceConfig(_Section):
     """How sampling is steered to property values (`models.diffusion.guidance`)."""
 
     estimator: Estimator = "proposals"
-    scale: Annotated[
-        float, Field(ge=0, description="λ: 0 is no guidance, 1 is Bayes' rule, more is sharper.")
-    ] = 4.0
+    scales: Annotated[
+        dict[Estimator, Annotated[float, Field(ge=0)]],
+        Field(description="λ of each estimator: 0 is no guidance, more is sharper; 1 is Bayes' rule for 'proposals'."),
+    ] = {"proposals": 4.0, "gradient": 10.0}
     max_scale: Annotated[float, Field(gt=0, description="The most that a request may ask for.")] = 100.0
     num_proposals: Annotated[
         int, Field(ge=2, le=64, description="Graphs drawn at each step, of which one is kept; for 'proposals'.")
@@ -114,8 +115,10 @@ class GuidanceConfig(_Section):
     def _in_order(self) -> "GuidanceConfig":
         if self.stop > self.start:
             raise ValueError(f"stop = {self.stop} must not exceed start = {self.start}: time runs backwards")
-        if self.scale > self.max_scale:
-            raise ValueError(f"scale = {self.scale} exceeds max_scale = {self.max_scale}")
+        if missing := set(get_args(Estimator)) - set(self.scales):
+            raise ValueError(f"scales must give one for {', '.join(sorted(missing))} too")
+        if max(self.scales.values()) > self.max_scale:
+            raise ValueError(f"scales {self.scales} exceed max_scale = {self.max_scale}")
         return self
 
 

@@ -4,7 +4,7 @@ Graph i of a request with seed S has its own seed, and its size is drawn from th
 a request for a hundred are those of a request for ten, whatever the batches.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,10 +12,13 @@ from jaxtyping import Int
 from torch import Tensor
 
 from models.card import Grid, ModelCard, Sampler
-from models.diffusion.randomness import SIZE_STREAM, draw, graph_seeds, uniforms
+from models.conditional import Goal, PredictedProperties, Steering
+from models.diffusion.corruption import draw_graphs
+from models.diffusion.randomness import SIZE_STREAM, draw, graph_seeds, offspring_seeds, uniforms
 from models.diffusion.sampler import SAMPLERS, sample, time_grid
 from models.graphs import GraphBatch
 from models.networks.denoiser import Denoiser
+from models.networks.regressor import Regressor
 from models.precision import autocast
 
 # Σ n² of the graphs in one batch. QM9's network on one core makes 1,300 graph-steps a second in batches of 32 graphs,
@@ -35,6 +38,12 @@ class GenerationPlan:
     sampler: Sampler
     grid: Grid
     num_steps: int
+    goal: Goal | None = None
+
+    @property
+    def candidates(self) -> int:
+        """Graphs drawn for each one that is kept."""
+        return self.goal.candidates if self.goal else 1
 
 
 @dataclass(frozen=True)
@@ -47,22 +56,28 @@ class Progress:
 
 @dataclass(frozen=True)
 class GeneratedBatch:
-    """Graphs of one batch, their places in the request, and their seeds."""
+    """Graphs of one batch, their places in the request, their seeds, and their properties if the plan has a goal."""
 
     indices: Int[Tensor, " b"]
     seeds: Int[Tensor, " b"]
     graphs: GraphBatch
+    properties: PredictedProperties | None = None
 
 
-def draw_sizes(card: ModelCard, plan: GenerationPlan, seeds: Int[Tensor, " b"]) -> Int[Tensor, " b"]:
-    """num_nodes per graph: the training distribution, restricted to the plan's range."""
-    sizes = list(range(plan.min_nodes, plan.max_nodes + 1))
-    weights = torch.tensor([card.size_distribution.get(size, 0.0) for size in sizes])
-    if weights.sum() == 0:
-        weights = torch.ones(len(sizes))
+def size_weights(card: ModelCard, plan: GenerationPlan) -> dict[int, float]:
+    """How often a plan has graphs of each size: as in training, restricted to the plan's range."""
+    sizes = range(plan.min_nodes, plan.max_nodes + 1)
+    weights = {size: card.size_distribution.get(size, 0.0) for size in sizes}
+    seen = {size: weight for size, weight in weights.items() if weight > 0}
+    return seen or dict.fromkeys(sizes, 1.0)
+
+
+def draw_sizes(weights: Mapping[int, float], seeds: Int[Tensor, " b"]) -> Int[Tensor, " b"]:
+    """num_nodes per graph, one size in proportion to its weight."""
     nowhere = torch.zeros(1, dtype=torch.long, device=seeds.device)
     uniform = uniforms(seeds, step=torch.zeros_like(seeds), stream=SIZE_STREAM, positions=nowhere)[:, 0]
-    return torch.tensor(sizes, device=seeds.device)[draw(weights.to(seeds.device).expand(len(seeds), -1), uniform)]
+    sizes, shares = (torch.tensor(column, device=seeds.device) for column in (list(weights), list(weights.values())))
+    return sizes[draw(shares.expand(len(seeds), -1), uniform)]
 
 
 def padded_size(num_nodes: int, card: ModelCard) -> int:
@@ -75,29 +90,50 @@ def generate(
     denoiser: Denoiser,
     plan: GenerationPlan,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    *,
+    regressors: Sequence[Regressor] = (),
 ) -> Iterator[GeneratedBatch]:
-    """All graphs of a plan, batch by batch; `on_progress` is called after every step and may raise to stop."""
+    """All graphs of a plan, batch by batch; `on_progress` is called after every step and may raise to stop.
+
+    A plan with a goal needs the model's `regressors`, all its guides in the card's order.
+    """
     device = denoiser.node_noise.prior.device
+    steering = Steering(card, regressors, plan.goal) if plan.goal else None
     seeds = graph_seeds(plan.seed, torch.arange(plan.num_graphs, device=device))
-    sizes = draw_sizes(card, plan, seeds)
+    sizes = draw_sizes(_steered(size_weights(card, plan), steering, denoiser), seeds)
     grid = time_grid(plan.grid, plan.num_steps, denoiser.num_timesteps)
 
     graphs_done = 0
-    for width, indices in _batches(sizes.tolist(), card):
+    for width, indices in _batches(sizes.tolist(), card, candidates=plan.candidates):
         chosen = torch.tensor(indices, device=device)
         tracker = _Tracker(on_progress, plan, graphs_done=graphs_done, batch_size=len(indices))
-        with autocast(device):
+        guidance = steering.guidance(len(indices) * plan.candidates) if steering else None
+        reverse = SAMPLERS[plan.sampler]
+        with autocast(device), torch.no_grad():
             graphs = sample(
                 denoiser,
-                sizes[chosen],
-                seeds[chosen],
-                reverse=SAMPLERS[plan.sampler],
+                sizes[chosen].repeat_interleave(plan.candidates),
+                offspring_seeds(seeds[chosen], plan.candidates).flatten(),
+                reverse=guidance.reverse(reverse) if guidance else reverse,
+                draw=guidance.draw if guidance else draw_graphs,
                 grid=grid,
                 max_nodes=width,
                 on_step=tracker,
             )
+            if steering:
+                graphs = graphs[steering.nearest(graphs)]
+            properties = steering.tell(graphs) if steering else None
         graphs_done += len(indices)
-        yield GeneratedBatch(chosen, seeds[chosen], graphs)
+        yield GeneratedBatch(chosen, seeds[chosen], graphs, properties)
+
+
+def _steered(weights: dict[int, float], steering: Steering | None, denoiser: Denoiser) -> dict[int, float]:
+    """Weights of sizes, times how likely each leads to the goal."""
+    if steering is None or len(weights) == 1:
+        return weights
+    with autocast(denoiser.node_noise.prior.device), torch.no_grad():
+        likelihood = steering.size_likelihood(denoiser, list(weights)).tolist()
+    return {size: weight * factor for (size, weight), factor in zip(weights.items(), likelihood, strict=True)}
 
 
 class _Tracker:
@@ -115,11 +151,11 @@ class _Tracker:
         self._on_progress(Progress(done / self._plan.num_graphs, self._graphs_done))
 
 
-def _batches(sizes: list[int], card: ModelCard) -> Iterator[tuple[int, list[int]]]:
-    """Indices grouped by padded size, each group cut to the batch budget."""
+def _batches(sizes: list[int], card: ModelCard, *, candidates: int) -> Iterator[tuple[int, list[int]]]:
+    """Indices grouped by padded size, each group cut to the batch budget; the candidates of a graph stay together."""
     groups: dict[int, list[int]] = {}
     for index, size in enumerate(sizes):
         groups.setdefault(padded_size(size, card), []).append(index)
     for width, indices in sorted(groups.items()):
-        step = max(1, BATCH_COST // width**2)
+        step = max(1, BATCH_COST // (candidates * width**2))
         yield from ((width, indices[start : start + step]) for start in range(0, len(indices), step))

@@ -1,0 +1,115 @@
+"""Graphs with wanted properties: what `models.generation` asks when a plan has targets.
+
+sizes       by Bayes' rule, p(n | y) ∝ p(n) p(y | n), where p(y | n) is what the regressors say of pure noise of n nodes
+guidance    at every step, by `models.diffusion.guidance`
+candidates  the drawn graph to be expected nearest to the targets is kept, a sound molecule before any other
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from models.card import Estimator, ModelCard
+from models.diffusion.guidance import Guidance, Targets
+from models.diffusion.sampler import draw_prior
+from models.graphs import GraphBatch
+from models.molecules import canonical_smiles, to_molecule
+from models.networks.denoiser import Denoiser
+from models.networks.regressor import PropertyDistribution, Regressor
+
+_PRIOR_DRAWS = 16
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What the graphs of a plan shall be like: property -> value in its own unit."""
+
+    targets: Mapping[str, float]
+    estimator: Estimator
+    scale: float
+    candidates: int = 1
+
+
+@dataclass(frozen=True)
+class PredictedProperties:
+    """What the regressors say of finished graphs, and the error that they expect to make."""
+
+    values: Mapping[str, Float[Tensor, " b"]]
+    errors: Mapping[str, Float[Tensor, " b"]]
+
+    def __getitem__(self, index: Tensor) -> "PredictedProperties":
+        """The properties of the chosen graphs."""
+        return PredictedProperties(
+            {name: values[index] for name, values in self.values.items()},
+            {name: errors[index] for name, errors in self.errors.items()},
+        )
+
+
+class Steering:
+    """A goal, and the regressors of a model that lead to it."""
+
+    def __init__(self, card: ModelCard, regressors: Sequence[Regressor], goal: Goal) -> None:
+        self.card, self.regressors, self.goal = card, regressors, goal
+        guides = [described for described in card.regressors if described.role == "guide"]
+        self._names = [[known.name for known in described.properties] for described in guides]
+
+    def guidance(self, num_graphs: int) -> Guidance:
+        """The same guidance for each graph of a batch."""
+        targets = self._targets(num_graphs)
+        scale = torch.full((num_graphs,), self.goal.scale, device=targets[0].values.device)
+        config = self.card.guidance.model_copy(update={"estimator": self.goal.estimator})
+        return Guidance(targets, scale, config, num_timesteps=self.card.diffusion.num_timesteps)
+
+    def size_likelihood(self, denoiser: Denoiser, sizes: Sequence[int]) -> Float[Tensor, " sizes"]:
+        """The likelihood of the targets p(y | n) for each size, raised to λ where that is less than one."""
+        device = denoiser.node_noise.prior.device
+        num_nodes = torch.tensor(sizes, device=device).repeat_interleave(_PRIOR_DRAWS)
+        noise = draw_prior(denoiser, num_nodes, torch.arange(len(num_nodes), device=device), max_nodes=max(sizes))
+        last = torch.full_like(num_nodes, denoiser.num_timesteps)
+        log_density = torch.zeros(len(sizes), device=device)
+        for targets in self._targets(len(num_nodes)):
+            log_density = log_density + targets.log_density(noise, last).view(len(sizes), _PRIOR_DRAWS).mean(1)
+        return (min(self.goal.scale, 1.0) * (log_density - log_density.max())).exp()
+
+    def tell(self, graphs: GraphBatch) -> PredictedProperties:
+        """The properties of finished graphs, all that the model's regressors know."""
+        now = torch.zeros_like(graphs.num_nodes)
+        values, errors = {}, {}
+        for regressor, names in zip(self.regressors, self._names, strict=True):
+            told: PropertyDistribution = regressor(graphs, now)
+            values |= dict(zip(names, told.location.unbind(1), strict=True))
+            errors |= dict(zip(names, told.mean_absolute_deviation.unbind(1), strict=True))
+        return PredictedProperties(values, errors)
+
+    def nearest(self, graphs: GraphBatch) -> Int[Tensor, " kept"]:
+        """Of every `candidates` graphs in a row, the one to keep."""
+        now = torch.zeros_like(graphs.num_nodes)
+        distance = torch.zeros(len(graphs), device=now.device)
+        for targets in self._targets(len(graphs)):
+            distance = distance + targets.expected_error(graphs, now)
+        if self.card.domain == "molecule":
+            # In steps that no distance reaches: a sound molecule far off is of more use than a broken one near by.
+            distance = distance + 1e6 * torch.tensor(self._flaws(graphs), device=now.device)
+        best = distance.view(-1, self.goal.candidates).argmin(1)
+        return torch.arange(len(best), device=best.device) * self.goal.candidates + best
+
+    def _targets(self, num_graphs: int) -> list[Targets]:
+        targets = []
+        for regressor, names in zip(self.regressors, self._names, strict=True):
+            wanted = [name for name in names if name in self.goal.targets]
+            if wanted:
+                values = torch.tensor([self.goal.targets[name] for name in wanted], device=regressor.mean.device)
+                columns = [names.index(name) for name in wanted]
+                targets.append(Targets(regressor, columns, values.expand(num_graphs, -1)))
+        return targets
+
+    def _flaws(self, graphs: GraphBatch) -> list[float]:
+        """0 for a connected molecule, 1 for one in pieces, 2 for none."""
+        flaws = []
+        for types, bonds in graphs.labelled(self.card.node_types, self.card.edge_types):
+            smiles = canonical_smiles(to_molecule(types, bonds))
+            flaws.append(2.0 if smiles is None else float("." in smiles))
+        return flaws
