@@ -77,7 +77,8 @@ class Steering:
     def tell(self, graphs: GraphBatch) -> PredictedProperties:
         """The properties of finished graphs, all that the model's regressors know."""
         now = torch.zeros_like(graphs.num_nodes)
-        values, errors = {}, {}
+        values: dict[str, Tensor] = {}
+        errors: dict[str, Tensor] = {}
         for regressor, names in zip(self.regressors, self._names, strict=True):
             told: PropertyDistribution = regressor(graphs, now)
             values |= dict(zip(names, told.location.unbind(1), strict=True))

@@ -12,7 +12,11 @@ from rdkit import Chem
 from rdkit.Chem import QED, Crippen, Descriptors
 
 DESCRIPTORS: Mapping[str, Callable[[Chem.Mol], float]] = MappingProxyType(
-    {"logp": Crippen.MolLogP, "qed": QED.qed, "mw": Descriptors.MolWt}
+    {
+        "logp": Crippen.MolLogP,  # type: ignore[attr-defined]  # RDKit makes these names at import
+        "qed": QED.qed,
+        "mw": Descriptors.MolWt,  # type: ignore[attr-defined]
+    }
 )
 
 

@@ -45,7 +45,8 @@ class Targets:
 
     def told(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> PropertyDistribution:
         """What the regressor says of these properties, in their own units."""
-        return self.regressor(graph, t)[self.columns]
+        told: PropertyDistribution = self.regressor(graph, t)
+        return told[self.columns]
 
     def log_density(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
         """The logarithm of p(y | z_t), the properties being told independently."""

@@ -6,10 +6,14 @@ The growing decay keeps the random first weights from lingering (as in TensorFlo
 Lightning's callback keeps both sets of weights in its checkpoints.
 """
 
+from typing import cast
+
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
-from torch import Tensor, nn
+from torch import Tensor
+
+from models.training.module import TrainingModule
 
 
 class ExponentialMovingAverage(WeightAveraging):
@@ -39,9 +43,8 @@ class ExponentialMovingAverage(WeightAveraging):
             self._swapped = False
 
     @property
-    def average(self) -> nn.Module:
-        """The averaged LightningModule; only while training."""
+    def average(self) -> TrainingModule:
+        """The averaged module; only while training."""
         if self._average_model is None:
             raise RuntimeError("there is no average before training has begun")
-        module: nn.Module = self._average_model.module
-        return module
+        return cast(TrainingModule, self._average_model.module)

@@ -45,7 +45,8 @@ class RegressionModule(TrainingModule):
     def evaluate(self, batch: LabelledGraphs, batch_index: int, *, prefix: str) -> None:
         """Mean absolute errors at fixed noise levels, in the properties' units, with the same noise every time."""
         seeds = self.evaluation_seeds(batch_index, len(batch))
-        measured, densities = {}, []
+        measured: dict[str, Tensor] = {}
+        densities = []
         for level in NOISE_LEVELS:
             t = torch.full_like(seeds, round(level * self.regressor.num_timesteps))
             told = self._tell(batch.graphs, t, seeds)

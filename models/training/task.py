@@ -110,7 +110,8 @@ class RegressorTask(Task):
         module = _seeded(preset.training.seed, lambda: RegressionModule(self._card, self._described, preset.training))
         if preset.training.start_from_model:
             module.start_from(self._denoiser)
-        self.module = self._average = module
+        self.module = module
+        self._average: TrainingModule = module
 
     def export(self, average: TrainingModule, *, gradient_steps: int) -> None:
         record = _so_far(self._described.training, self.module, gradient_steps)

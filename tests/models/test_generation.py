@@ -3,7 +3,7 @@ import torch
 
 import models.generation
 from models.diffusion.randomness import graph_seeds
-from models.generation import GenerationPlan, Progress, draw_sizes, generate, padded_size
+from models.generation import GenerationPlan, Progress, draw_sizes, generate, padded_size, size_weights
 from models.graphs import GraphBatch
 from tests.conftest import make_card, make_denoiser
 
@@ -41,19 +41,21 @@ def test_another_seed_gives_other_graphs() -> None:
 
 
 def test_sizes_follow_the_training_distribution() -> None:
-    sizes = draw_sizes(make_card(), make_plan(1), graph_seeds(0, torch.arange(4_000)))
+    sizes = draw_sizes(size_weights(make_card(), make_plan(1)), graph_seeds(0, torch.arange(4_000)))
 
     assert set(sizes.tolist()) == {5, 9}
     assert 0.46 < (sizes == 5).double().mean() < 0.54
 
 
 def test_sizes_stay_in_the_range_asked_for() -> None:
-    seeds = graph_seeds(0, torch.arange(200))
+    def sizes(smallest: int, largest: int) -> set[int]:
+        weights = size_weights(make_card(), make_plan(1, min_nodes=smallest, max_nodes=largest))
+        return set(draw_sizes(weights, graph_seeds(0, torch.arange(200))).tolist())
 
-    assert set(draw_sizes(make_card(), make_plan(1, min_nodes=5, max_nodes=8), seeds).tolist()) == {5}
-    assert set(draw_sizes(make_card(), make_plan(1, min_nodes=3, max_nodes=3), seeds).tolist()) == {3}
+    assert sizes(5, 8) == {5}
+    assert sizes(3, 3) == {3}
     # No training graph has 6 to 8 nodes: each is as likely.
-    assert set(draw_sizes(make_card(), make_plan(1, min_nodes=6, max_nodes=8), seeds).tolist()) == {6, 7, 8}
+    assert sizes(6, 8) == {6, 7, 8}
 
 
 def test_the_padded_size_holds_the_graph_and_does_not_exceed_the_largest() -> None:

@@ -5,7 +5,7 @@ import torch
 
 from models.card import ModelCard
 from models.data import qm9
-from models.data.dataset import SPLITS, GraphData, batches
+from models.data.dataset import SPLITS, GraphData, GraphDataset, batches
 from models.evaluation.molecules import smiles_of
 from tests.conftest import make_card
 
@@ -76,7 +76,7 @@ def test_charged_atoms_are_types_of_their_own(data: GraphData) -> None:
 
 def test_batches_are_shuffled_anew_each_epoch_and_the_same_for_the_same_seed(data: GraphData) -> None:
     def first(seed: int, epoch: int) -> list[int]:
-        loader = batches(data.test[:1_000], batch_size=64, seed=seed)
+        loader = batches(GraphDataset(data.test[:1_000]), batch_size=64, seed=seed)
         loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
         return next(iter(loader)).nodes.sum(1).tolist()  # type: ignore[no-any-return]
 

@@ -11,10 +11,18 @@ import torch
 
 from models.card import read_card
 from models.checkpoint import load_checkpoint
+from models.training.denoising import DiffusionModule
 from models.training.ema import ExponentialMovingAverage
 from models.training.folder import TrainingFolder
-from models.training.module import DiffusionModule, TrainingClock
-from models.training.preset import PresetError, TrainingConfig, available_presets, load_preset, saved_preset
+from models.training.module import TrainingClock
+from models.training.preset import (
+    DenoiserPreset,
+    DenoiserTraining,
+    PresetError,
+    available_presets,
+    load_preset,
+    saved_preset,
+)
 from models.training.run import train as run
 from tests.conftest import make_card, random_graphs
 from tests.servers import DIGRESS, running, wait_until
@@ -27,13 +35,14 @@ TINY = [
 
 
 def test_the_shipped_presets_are_sound() -> None:
-    assert available_presets() == ["qm9"]
+    assert available_presets() == ["qm9", "qm9-judge", "qm9-regressor"]
     assert load_preset("qm9").name == "qm9"
 
 
 def test_a_preset_can_be_changed_by_overrides() -> None:
     preset = load_preset("qm9", ["training.batch_size=64", "diffusion.schedule=linear", "sampling.num_steps=20"])
 
+    assert isinstance(preset, DenoiserPreset)
     assert (preset.training.batch_size, preset.diffusion.schedule, preset.sampling.num_steps) == (64, "linear", 20)
 
 
@@ -81,7 +90,7 @@ def test_a_clock_goes_on_from_where_it_was() -> None:
 def test_time_is_drawn_from_one_to_the_last_step_and_more_often_early_by_polydec() -> None:
     means = {}
     for distortion in ("uniform", "polydec"):
-        config = TrainingConfig.model_validate({"time_distortion": distortion})
+        config = DenoiserTraining.model_validate({"time_distortion": distortion})
         times = DiffusionModule(make_card(), config)._draw_time(torch.arange(20_000)).double()
         assert set(times.tolist()) == set(range(1, 51))
         means[distortion] = float(times.mean())
@@ -92,7 +101,7 @@ def test_time_is_drawn_from_one_to_the_last_step_and_more_often_early_by_polydec
 
 def test_a_network_learns_a_handful_of_graphs() -> None:
     torch.manual_seed(0)
-    module = DiffusionModule(make_card(), TrainingConfig(learning_rate=3e-3))
+    module = DiffusionModule(make_card(), DenoiserTraining(learning_rate=3e-3))
     optimizer = torch.optim.Adam(module.parameters(), lr=3e-3)
     graphs, seeds = random_graphs([9, 6, 9, 4]), torch.arange(4)
     losses = []
