@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -19,7 +19,7 @@ from rich.table import Table
 
 from app.completion import complete, find_card
 from app.errors import ServiceError, field_problem
-from app.schemas import MAX_GRAPHS, CompletedRequest, GenerateRequest
+from app.schemas import MAX_GRAPHS, AnyCompletedRequest, ConditionalRequest, GenerateRequest
 from app.settings import SettingsError, read_settings
 from models.card import CardError, ModelCard, read_cards, write_card
 
@@ -119,11 +119,22 @@ def sample(
     num_nodes: Annotated[str | None, typer.Option(help="Nodes per graph, like 9, or a range, like 5-9.")] = None,
     num_steps: StepsOption = None,
     sampler: SamplerOption = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="Wanted property value, like mu=2.5; repeatable. `digress models` lists them."),
+    ] = None,
+    guidance_scale: Annotated[float | None, typer.Option(help="How hard to steer to the targets.", min=0)] = None,
+    estimator: Annotated[str | None, typer.Option(help="How the guided step is found: proposals or gradient.")] = None,
+    candidates: Annotated[
+        int | None,
+        typer.Option(help="Graphs drawn for each one kept: the one predicted nearest to the targets.", min=1),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="File for the graphs; standard output if left out.")] = None,
 ) -> None:
     """Draw graphs here, without Redis: JSON lines, one graph a line, the same as POST /generate gives.
 
-    Example: digress sample qm9 -n 100 --seed 7 --num-nodes 5-9 --out molecules.jsonl
+    Examples: digress sample qm9 -n 100 --seed 7 --num-nodes 5-9 --out molecules.jsonl,
+    digress sample qm9 -n 16 --target mu=2.5 --target homo=-6.2
     """
     import torch
 
@@ -134,12 +145,23 @@ def sample(
         with out.open("a"):
             pass  # what cannot be written should be known before the work
     settings = read_settings()
+    targets = _targets(target)
+    steering = {"guidance_scale": guidance_scale, "estimator": estimator, "candidates": candidates}
+    if not targets and (given := [name for name, value in steering.items() if value is not None]):
+        raise CommandError(f"--{given[0].replace('_', '-')} steers to a --target, and there is none")
     request = _request(
-        model, num_graphs=num_graphs, seed=seed, num_nodes=num_nodes, num_steps=num_steps, sampler=sampler
+        model,
+        num_graphs=num_graphs,
+        seed=seed,
+        num_nodes=None if num_nodes is None else _sizes(num_nodes),
+        num_steps=num_steps,
+        sampler=sampler,
+        targets=targets or None,
+        **steering,
     )
     torch.set_flush_denormal(True)
     engine = Engine(settings.checkpoints, choose_device(settings.device))
-    card, _ = engine.model(request.model)
+    card = engine.model(request.model).card
     with _progress_bar("sampling", request.num_graphs) as on_progress:
         drawn = dict(pair for batch in engine.generate(request, on_progress) for pair in encode(batch, card))
     lines = "".join(drawn[index].model_dump_json() + "\n" for index in range(request.num_graphs))
@@ -178,18 +200,18 @@ def evaluate(
         model, num_graphs=num_graphs, seed=DEFAULT_SEED if seed is None else seed, num_steps=num_steps, sampler=sampler
     )
     torch.set_flush_denormal(True)
-    card, denoiser = Engine(settings.checkpoints, choose_device(settings.device)).model(request.model)
+    loaded = Engine(settings.checkpoints, choose_device(settings.device)).model(request.model)
     try:
         with _progress_bar("sampling", request.num_graphs) as on_progress:
-            measurement = measure(card, denoiser, plan(request, card), on_progress)
+            measurement = measure(loaded.card, loaded.denoiser, plan(request, loaded.card), on_progress)
     except EvaluationError as error:
         raise CommandError(str(error)) from error
     if save:
-        write_card(card.with_measurement(measurement), settings.checkpoints / card.name)
+        write_card(loaded.card.with_measurement(measurement), settings.checkpoints / loaded.card.name)
     if as_json:
         print(measurement.model_dump_json(indent=2))
         return
-    table = Table("metric", "value", title=f"{card.name}, {num_graphs} samples, {request.num_steps} steps")
+    table = Table("metric", "value", title=f"{loaded.card.name}, {num_graphs} samples, {request.num_steps} steps")
     for name, value in measurement.values.items():
         table.add_row(name, f"{value:.4g}")
     Console().print(table)
@@ -264,26 +286,24 @@ def _cards() -> dict[str, ModelCard]:
     return read_cards(read_settings().checkpoints)
 
 
-def _request(
-    model: str,
-    *,
-    num_graphs: int,
-    seed: int | None,
-    num_steps: int | None,
-    sampler: str | None,
-    num_nodes: str | None = None,
-) -> CompletedRequest:
-    request = GenerateRequest.model_validate(
-        {
-            "model": model,
-            "num_graphs": num_graphs,
-            "seed": seed,
-            "num_steps": num_steps,
-            "sampler": sampler,
-            "num_nodes": None if num_nodes is None else _sizes(num_nodes),
-        }
-    )
-    return complete(request, find_card(model, _cards()))
+def _request(model: str, **fields: Any) -> AnyCompletedRequest:
+    """A request for `model` with every default filled in; conditional if there are targets."""
+    kind = ConditionalRequest if fields.get("targets") else GenerateRequest
+    given = {name: value for name, value in fields.items() if value is not None}
+    return complete(kind.model_validate({"model": model, **given}), find_card(model, _cards()))
+
+
+def _targets(texts: list[str] | None) -> dict[str, float]:
+    targets = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        try:
+            targets[name.strip()] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise CommandError(f"--target takes property=value, like mu=2.5, not {text!r}")
+    return targets
 
 
 def _sizes(text: str) -> int | dict[str, int]:

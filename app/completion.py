@@ -4,7 +4,15 @@ import secrets
 from collections.abc import Mapping
 
 from app.errors import InvalidRequest, shorten
-from app.schemas import MAX_SEED, CompletedRequest, GenerateRequest, SizeRange
+from app.schemas import (
+    MAX_SEED,
+    AnyCompletedRequest,
+    CompletedConditionalRequest,
+    CompletedRequest,
+    ConditionalRequest,
+    GenerateRequest,
+    SizeRange,
+)
 from models.card import ModelCard
 
 
@@ -24,7 +32,7 @@ def no_model(name: str, cards: Mapping[str, ModelCard]) -> str:
     return f"there is no model {shorten(name)!r}; available: {', '.join(cards)}"
 
 
-def complete(request: GenerateRequest, card: ModelCard) -> CompletedRequest:
+def complete(request: GenerateRequest, card: ModelCard) -> AnyCompletedRequest:
     """The request with the card's defaults, and a random seed, where it says null.
 
     Raises:
@@ -45,11 +53,43 @@ def complete(request: GenerateRequest, card: ModelCard) -> CompletedRequest:
         raise InvalidRequest(
             "num_nodes", f"{card.name} was trained on graphs of 1 to {card.max_nodes} nodes, so it cannot give {most}"
         )
-    return CompletedRequest(
-        model=card.name,
-        num_graphs=request.num_graphs,
-        num_nodes=request.num_nodes,
-        seed=secrets.randbelow(MAX_SEED + 1) if request.seed is None else request.seed,
-        sampler=request.sampler or card.sampling.sampler,
-        num_steps=num_steps,
+    chosen = {
+        "seed": secrets.randbelow(MAX_SEED + 1) if request.seed is None else request.seed,
+        "sampler": request.sampler or card.sampling.sampler,
+        "num_steps": num_steps,
+    }
+    if not isinstance(request, ConditionalRequest):
+        return CompletedRequest.model_validate(request.model_dump() | chosen)
+    _check_targets(request, card)
+    estimator = request.estimator or card.guidance.estimator
+    scale = card.guidance.scales[estimator] if request.guidance_scale is None else request.guidance_scale
+    return CompletedConditionalRequest.model_validate(
+        request.model_dump() | chosen | {"estimator": estimator, "guidance_scale": float(scale)}
     )
+
+
+def _check_targets(request: ConditionalRequest, card: ModelCard) -> None:
+    known = card.properties
+    if not known:
+        raise InvalidRequest("targets", f"{card.name} has no regressor, so it cannot be steered; ask for /generate")
+    for name, value in request.targets.items():
+        if name not in known:
+            raise InvalidRequest("targets", f"{card.name} has no property {shorten(name)!r}; it has {', '.join(known)}")
+        lowest, highest, unit = known[name].min, known[name].max, known[name].unit
+        if not lowest <= value <= highest:
+            raise InvalidRequest(
+                f"targets.{name}",
+                f"{card.name} was trained on {name} from {lowest:.4g} to {highest:.4g} {unit}".rstrip()
+                + f", so it cannot aim at {value:g}",
+            )
+    limits = card.guidance
+    if request.guidance_scale is not None and request.guidance_scale > limits.max_scale:
+        raise InvalidRequest("guidance_scale", f"at most {limits.max_scale:g}, not {request.guidance_scale:g}")
+    if request.candidates > limits.max_candidates:
+        raise InvalidRequest("candidates", f"at most {limits.max_candidates}, not {request.candidates}")
+    if request.num_graphs * request.candidates > card.sampling.max_graphs:
+        raise InvalidRequest(
+            "candidates",
+            f"{card.name} draws at most {card.sampling.max_graphs} graphs at once, "
+            f"not {request.num_graphs} times {request.candidates}",
+        )

@@ -29,7 +29,7 @@ from app.schemas import (
     QUEUE,
     WORKER_SILENCE_SECONDS,
     WORKERS_KEY,
-    CompletedRequest,
+    AnyCompletedRequest,
     Job,
     JobStatus,
     events_key,
@@ -70,14 +70,14 @@ class JobQueue:
         self._timeout, self._ttl = job_timeout_seconds, job_ttl_seconds
         self._queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
 
-    def submit(self, request: CompletedRequest) -> str:
+    def submit(self, request: AnyCompletedRequest) -> str:
         """Queue a job and return its id."""
         job_id = uuid.uuid4().hex
         now = datetime.now(UTC)
         record: dict[Any, Any] = {
             "status": JobStatus.QUEUED.value,
             "model": request.model,
-            "kind": "unconditional",
+            "kind": request.kind,
             "created_at": now.isoformat(),
             "request": request.model_dump_json(),
         }

@@ -5,21 +5,23 @@ Requests refuse unknown fields, and numbers written as strings. Responses give e
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictInt, StrictStr, Tag, model_validator
 from pydantic.config import JsonDict
 
-from models.card import Sampler
+from models.card import Estimator, Sampler
 
 QUEUE = "digress"
 JOB_FUNCTION = "worker.jobs.generate"
 WORKERS_KEY = "digress:workers"
 WORKER_SILENCE_SECONDS = 15
+JobKind = Literal["unconditional", "conditional"]
 MAX_SEED = 2**53 - 1
 MAX_GRAPHS = 10_000
 
 _SMALLEST_REQUEST: JsonDict = {"model": "qm9", "num_graphs": 16, "seed": 7}
+_SMALLEST_CONDITIONAL: JsonDict = {**_SMALLEST_REQUEST, "targets": {"mu": 2.5, "homo": -6.2}}
 
 
 def record_key(job_id: str) -> str:
@@ -74,6 +76,9 @@ def _number_or_range(value: object) -> str | None:
 
 
 # Tags in brackets keep an error's location free of alternatives that the caller did not choose.
+# A whole number will do, but neither a string nor an infinity.
+TargetValue = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
 NumNodes = Annotated[
     Annotated[StrictInt, Field(ge=1), Tag("[number]")] | Annotated[SizeRange, Tag("[range]")],
     Discriminator(
@@ -111,6 +116,44 @@ class CompletedRequest(GenerateRequest):
     sampler: Sampler
     num_steps: int
 
+    kind: ClassVar[JobKind] = "unconditional"
+
+
+class ConditionalRequest(GenerateRequest):
+    """What to generate, and near which property values."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_SMALLEST_CONDITIONAL]})
+
+    targets: Annotated[
+        dict[StrictStr, TargetValue],
+        Field(min_length=1, description="Property -> wanted value in its own unit; the model's card lists them."),
+    ]
+    guidance_scale: Annotated[
+        TargetValue | None,
+        Field(ge=0, description="How hard to steer: 0 not at all; more costs variety and, in the end, validity."),
+    ] = None
+    estimator: Annotated[
+        Estimator | None, Field(description="How the guided step is found; 'gradient' is DiGress's own.")
+    ] = None
+    candidates: Annotated[
+        StrictInt, Field(ge=1, description="Graphs drawn for each one returned: the one predicted nearest is kept.")
+    ] = 1
+
+
+class CompletedConditionalRequest(ConditionalRequest):
+    """A conditional request with every default filled in: it determines the graphs."""
+
+    seed: int
+    sampler: Sampler
+    num_steps: int
+    guidance_scale: float
+    estimator: Estimator
+
+    kind: ClassVar[JobKind] = "conditional"
+
+
+AnyCompletedRequest = CompletedConditionalRequest | CompletedRequest
+
 
 class FieldProblem(BaseModel):
     """What is wrong with one field of a request."""
@@ -132,7 +175,8 @@ class Problem(BaseModel):
 class Graph(BaseModel):
     """A graph in networkx's node-link form: `networkx.node_link_graph(graph, edges="edges")` reads it as it is.
 
-    `graph` holds `model`, `seed` and, for molecules, `smiles` (null if not valid) and `valid`. A node has `id` and
+    `graph` holds `model`, `seed`, for molecules `smiles` (null if not valid) and `valid`, and if the request had targets
+    `properties`, as the model's regressor predicts them, and `property_errors`, the errors it expects to make. A node has `id` and
     `type`, an atom also `element` and `charge`; an edge has `source`, `target` and `type`.
     """
 
@@ -158,6 +202,13 @@ class JobSummary(BaseModel):
     valid: int | None = None
     valid_and_connected: int | None = None
     unique: Annotated[int | None, Field(description="Distinct molecules among the valid ones.")] = None
+    candidates: Annotated[
+        int | None, Field(description="Graphs drawn, of which `num_graphs` were kept; null for an unconditional job.")
+    ] = None
+    predicted_error: Annotated[
+        dict[str, float] | None,
+        Field(description="Target -> mean absolute distance of the valid graphs' predicted property from it."),
+    ] = None
     seconds: Annotated[float, Field(description="Time the worker computed.")]
 
 
@@ -174,12 +225,12 @@ class Job(BaseModel):
     id: str
     status: JobStatus
     model: str
-    kind: Literal["unconditional", "conditional"]
+    kind: JobKind
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     expires_at: Annotated[datetime | None, Field(description="Known once the job has ended.")]
-    request: CompletedRequest
+    request: AnyCompletedRequest
     progress: JobProgress
     summary: JobSummary | None
     error: Problem | None

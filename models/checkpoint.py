@@ -4,6 +4,7 @@ Nothing here unpickles: a file that is not safetensors, or whose hash is not the
 """
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -58,6 +59,25 @@ def load_regressors(
         for described in card.regressors
         if described.role == role
     ]
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A checkpoint, ready to sample: its guides are in the card's order."""
+
+    card: ModelCard
+    denoiser: Denoiser
+    regressors: list[Regressor]
+
+
+def load_model(folder: Path, device: torch.device | str = "cpu") -> LoadedModel:
+    """All that sampling needs of a checkpoint folder.
+
+    Raises:
+        CardError: if the folder has no sound card, or weights are missing, changed or of another network.
+    """
+    card, denoiser = load_checkpoint(folder, device)
+    return LoadedModel(card, denoiser, load_regressors(card, folder, "guide", device))
 
 
 _Network = TypeVar("_Network", bound=nn.Module)

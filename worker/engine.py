@@ -8,12 +8,12 @@ from pathlib import Path
 
 import torch
 
-from app.schemas import CompletedRequest, SizeRange
+from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, SizeRange
 from app.settings import SettingsError
 from models.card import ModelCard, checkpoint_names
-from models.checkpoint import load_checkpoint
+from models.checkpoint import LoadedModel, load_model
+from models.conditional import Goal
 from models.generation import GeneratedBatch, GenerationPlan, Progress, generate
-from models.networks.denoiser import Denoiser
 
 
 class UnknownModel(LookupError):
@@ -26,14 +26,14 @@ class Engine:
     def __init__(self, checkpoints: Path, device: torch.device) -> None:
         self._folder = checkpoints
         self._device = device
-        self._models: dict[str, tuple[ModelCard, Denoiser]] = {}
+        self._models: dict[str, LoadedModel] = {}
 
     @property
     def names(self) -> list[str]:
         """Models there are to load."""
         return checkpoint_names(self._folder)
 
-    def model(self, name: str) -> tuple[ModelCard, Denoiser]:
+    def model(self, name: str) -> LoadedModel:
         """A model, loaded if it was not yet.
 
         Raises:
@@ -43,16 +43,19 @@ class Engine:
         if name not in self._models:
             if name not in self.names:
                 raise UnknownModel(f"this worker has no model {name!r}")
-            self._models[name] = load_checkpoint(self._folder / name, self._device)
+            self._models[name] = load_model(self._folder / name, self._device)
         return self._models[name]
 
-    def generate(self, request: CompletedRequest, on_progress: Callable[[Progress], None]) -> Iterator[GeneratedBatch]:
+    def generate(
+        self, request: AnyCompletedRequest, on_progress: Callable[[Progress], None]
+    ) -> Iterator[GeneratedBatch]:
         """The graphs of a request, batch by batch; `on_progress` may raise to stop."""
-        card, denoiser = self.model(request.model)
-        return generate(card, denoiser, plan(request, card), on_progress)
+        model = self.model(request.model)
+        chosen = plan(request, model.card)
+        return generate(model.card, model.denoiser, chosen, on_progress, regressors=model.regressors)
 
 
-def plan(request: CompletedRequest, card: ModelCard) -> GenerationPlan:
+def plan(request: AnyCompletedRequest, card: ModelCard) -> GenerationPlan:
     """What a request asks of the sampler."""
     match request.num_nodes:
         case None:
@@ -69,7 +72,12 @@ def plan(request: CompletedRequest, card: ModelCard) -> GenerationPlan:
         sampler=request.sampler,
         grid=card.sampling.grid,
         num_steps=request.num_steps,
+        goal=_goal(request) if isinstance(request, CompletedConditionalRequest) else None,
     )
+
+
+def _goal(request: CompletedConditionalRequest) -> Goal:
+    return Goal(request.targets, request.estimator, request.guidance_scale, request.candidates)
 
 
 def choose_device(name: str) -> torch.device:

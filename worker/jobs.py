@@ -1,22 +1,25 @@
 """The one function that workers run: a request in, graphs in the job's record."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
+from statistics import fmean
 from typing import Any
 
 import structlog
+from pydantic import TypeAdapter
 from redis import Redis
 from redis.exceptions import RedisError
 from rq.timeouts import JobTimeoutException
 
-from app.schemas import CompletedRequest, Graph, JobSummary, Problem
+from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, Graph, JobSummary, Problem
 from models.card import CardError, ModelCard
 from worker.encoding import encode
 from worker.engine import Engine, UnknownModel
 from worker.records import JobOver, JobRecord
 
+_REQUEST: TypeAdapter[AnyCompletedRequest] = TypeAdapter(AnyCompletedRequest)
 _log = structlog.get_logger(__name__)
 
 
@@ -52,7 +55,7 @@ class GenerationJob:
     def _run(self, record: JobRecord, payload: dict[str, Any], log: structlog.BoundLogger) -> None:
         record.start()
         try:
-            request = CompletedRequest.model_validate(payload)
+            request = _REQUEST.validate_python(payload)
             graphs, summary = self._draw(request, record)
             record.succeed(graphs, summary)
         except (RedisError, JobOver):
@@ -79,17 +82,24 @@ class GenerationJob:
         else:
             log.info("job succeeded", model=request.model, num_graphs=len(graphs), seconds=summary.seconds)
 
-    def _draw(self, request: CompletedRequest, record: JobRecord) -> tuple[list[Graph], JobSummary]:
+    def _draw(self, request: AnyCompletedRequest, record: JobRecord) -> tuple[list[Graph], JobSummary]:
         started = time.perf_counter()
-        card, _ = self._engine.model(request.model)
+        card = self._engine.model(request.model).card
         drawn = dict(pair for batch in self._engine.generate(request, record.progress) for pair in encode(batch, card))
         graphs = [drawn[index] for index in range(request.num_graphs)]
-        return graphs, summarise(graphs, card, seconds=time.perf_counter() - started)
+        return graphs, summarise(graphs, request, card, seconds=time.perf_counter() - started)
 
 
-def summarise(graphs: Sequence[Graph], card: ModelCard, *, seconds: float) -> JobSummary:
+def summarise(graphs: Sequence[Graph], request: AnyCompletedRequest, card: ModelCard, *, seconds: float) -> JobSummary:
     """Counts over a job's graphs."""
     summary = JobSummary(num_graphs=len(graphs), seconds=round(seconds, 3))
+    if isinstance(request, CompletedConditionalRequest):
+        summary = summary.model_copy(
+            update={
+                "candidates": request.num_graphs * request.candidates,
+                "predicted_error": _predicted_error(graphs, request.targets),
+            }
+        )
     if card.domain != "molecule":
         return summary
     valid = [graph.graph["smiles"] for graph in graphs if graph.graph["valid"]]
@@ -99,6 +109,15 @@ def summarise(graphs: Sequence[Graph], card: ModelCard, *, seconds: float) -> Jo
         "unique": len(set(valid)),
     }
     return summary.model_copy(update=counts)
+
+
+def _predicted_error(graphs: Sequence[Graph], targets: Mapping[str, float]) -> dict[str, float] | None:
+    sound = [graph.graph["properties"] for graph in graphs if graph.graph.get("valid", True)]
+    if not sound:
+        return None
+    return {
+        name: round(fmean(abs(properties[name] - value) for properties in sound), 4) for name, value in targets.items()
+    }
 
 
 def _problem(status: HTTPStatus, detail: str) -> Problem:

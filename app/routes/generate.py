@@ -1,5 +1,6 @@
-"""POST /generate: ask for new graphs."""
+"""POST /generate and POST /generate/conditional: ask for new graphs, of whatever kind or near property values."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Response, status
@@ -9,7 +10,9 @@ from app.completion import complete, find_card
 from app.deps import CardsDep, PointlessDep, QueueDep
 from app.errors import problems
 from app.preferences import WaitDep
-from app.schemas import GenerateRequest, Job
+from app.queue import JobQueue
+from app.schemas import ConditionalRequest, GenerateRequest, Job
+from models.card import ModelCard
 
 router = APIRouter(tags=["generation"])
 
@@ -25,6 +28,25 @@ async def generate(
     body: GenerateRequest, cards: CardsDep, queue: QueueDep, wait: WaitDep, pointless: PointlessDep
 ) -> Response:
     """Queue the generation of new graphs; poll the returned location for the result."""
+    return await _submit(body, cards, queue, wait=wait, pointless=pointless)
+
+
+@router.post("/generate/conditional", status_code=status.HTTP_202_ACCEPTED, response_model=Job, responses=_ANSWERS)
+async def generate_conditional(
+    body: ConditionalRequest, cards: CardsDep, queue: QueueDep, wait: WaitDep, pointless: PointlessDep
+) -> Response:
+    """Queue the generation of graphs whose properties are near `targets`; poll the returned location for the result."""
+    return await _submit(body, cards, queue, wait=wait, pointless=pointless)
+
+
+async def _submit(
+    body: GenerateRequest,
+    cards: Mapping[str, ModelCard],
+    queue: JobQueue,
+    *,
+    wait: int | None,
+    pointless: Callable[[], Awaitable[bool]],
+) -> Response:
     request = complete(body, find_card(body.model, cards))
     job_id = await run_in_threadpool(queue.submit, request)
     if wait:

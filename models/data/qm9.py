@@ -143,6 +143,8 @@ def encode(smiles: list[str]) -> GraphBatch:
 def load_properties() -> dict[str, Float[Tensor, "b p"]]:
     """The `PROPERTIES` of every molecule, by split, in the order of `load_qm9`; made once (a minute or two) and kept.
 
+    Making them starts processes, so a script that calls this needs the usual `if __name__ == "__main__"`.
+
     Raises:
         ModuleNotFoundError: if the package `qm9pack` is not installed.
     """

@@ -14,7 +14,7 @@ from redis.asyncio import Redis as AsyncRedis
 
 from app.main import build, create_app
 from app.queue import JobQueue
-from app.schemas import CompletedRequest
+from app.schemas import AnyCompletedRequest, CompletedRequest
 from app.settings import Settings
 from app.supervisor import free_port
 from tests.conftest import make_card
@@ -245,7 +245,7 @@ def test_an_unforeseen_fault_is_a_problem_that_tells_nothing(redis_url: str) -> 
 
 def test_without_prefer_a_job_is_accepted_even_if_it_has_ended_already(redis_url: str) -> None:
     class InstantQueue(JobQueue):
-        def submit(self, request: CompletedRequest) -> str:
+        def submit(self, request: AnyCompletedRequest) -> str:
             job_id = super().submit(request)
             with Redis.from_url(redis_url) as redis:
                 redis.hset(f"digress:job:{job_id}", "status", "failed")
