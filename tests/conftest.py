@@ -12,12 +12,15 @@ from models.card import (
     FeatureConfig,
     ModelCard,
     NetworkConfig,
+    RegressorCard,
     SamplingConfig,
+    TrainingRecord,
     shipped_checkpoints,
 )
-from models.checkpoint import load_checkpoint
+from models.checkpoint import LoadedModel, load_checkpoint, load_model
 from models.graphs import GraphBatch
 from models.networks.denoiser import Denoiser
+from models.networks.regressor import Regressor
 
 NODE_TYPES = ["C", "N", "O", "N+"]
 EDGE_TYPES = ["none", "single", "double"]
@@ -90,6 +93,41 @@ def make_denoiser(card: ModelCard, seed: int = 0) -> Denoiser:
     return denoiser.eval()
 
 
+def make_regressor_card(**changes: object) -> RegressorCard:
+    """Two properties, told by a tiny network."""
+    known = {"unit": "", "description": "", "min": -3.0, "max": 3.0, "spread": 1.0}
+    return RegressorCard.model_validate(
+        {
+            "name": "tiny-regressor",
+            "properties": [
+                {"name": "a", "mean": 0.5, "std": 2.0, **known},
+                {"name": "b", "mean": -1.0, "std": 0.5, **known},
+            ],
+            "features": FeatureConfig(random_walk_powers=4, cycles=True, molecular=True),
+            "network": tiny_network(),
+            "training": make_record(),
+            **changes,
+        }
+    )
+
+
+def make_record() -> TrainingRecord:
+    """Of a training that never was."""
+    values = {"dataset": "none", "split": "none", "preset": "tiny", "hardware": "none", "code_version": "0"}
+    numbers = {"num_graphs": 0, "seed": 0, "gradient_steps": 0, "minutes": 0.0}
+    return TrainingRecord.model_validate({**values, **numbers, "recipe": {}, "finished": True})
+
+
+def make_regressor(card: ModelCard, described: RegressorCard | None = None, seed: int = 1) -> Regressor:
+    """A regressor with random weights everywhere, in single precision."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        regressor = Regressor(card, described or make_regressor_card())
+        for parameter in regressor.parameters():
+            parameter.add_(0.2 * torch.randn(parameter.shape))
+    return regressor.eval().requires_grad_(False)
+
+
 def random_graphs(sizes: list[int], *, seed: int = 0, max_nodes: int | None = None) -> GraphBatch:
     """Graphs over the vocabulary above with the given sizes."""
     generator = torch.Generator().manual_seed(seed)
@@ -133,3 +171,9 @@ def qm9_folder() -> Path:
 def qm9(qm9_folder: Path) -> tuple[ModelCard, Denoiser]:
     """The shipped checkpoint."""
     return load_checkpoint(qm9_folder)
+
+
+@pytest.fixture(scope="session")
+def qm9_model(qm9_folder: Path) -> LoadedModel:
+    """The shipped checkpoint with its regressors."""
+    return load_model(qm9_folder)

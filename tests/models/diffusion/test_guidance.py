@@ -1,0 +1,184 @@
+"""Guidance against its formulas, on tiny networks."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from models.card import GuidanceConfig
+from models.diffusion.corruption import draw_graphs
+from models.diffusion.guidance import Guidance, Targets
+from models.diffusion.randomness import graph_seeds
+from models.diffusion.sampler import ancestral, sample, time_grid
+from models.graphs import GraphBatch, GraphDistribution
+from tests.conftest import make_card, make_denoiser, make_regressor, random_graphs
+
+CARD = make_card()
+ESTIMATORS = ["proposals", "gradient"]
+
+
+def make_guidance(num_graphs: int, *, estimator: str, scale: float = 3.0, value: float = 2.0) -> Guidance:
+    values = torch.tensor([value, -1.5]).expand(num_graphs, -1)
+    config = GuidanceConfig.model_validate({"estimator": estimator, "num_proposals": 4, "start": 0.8, "stop": 0.05})
+    targets = [Targets(make_regressor(CARD), [0, 1], values)]
+    return Guidance(targets, torch.full((num_graphs,), scale), config, num_timesteps=50)
+
+
+def drawn(guidance: Guidance | None, sizes: list[int], seeds: torch.Tensor) -> GraphBatch:
+    steering = {"reverse": guidance.reverse(ancestral), "draw": guidance.draw} if guidance else {}
+    denoiser = make_denoiser(CARD)
+    grid = time_grid("polydec", 10, 50)
+    # The promise is to the bit in bfloat16, which every CPU can do, if slowly.
+    with torch.autocast("cpu", torch.bfloat16):
+        return sample(denoiser, torch.tensor(sizes), seeds, grid=grid, max_nodes=9, **steering)  # type: ignore[arg-type]
+
+
+def test_the_gradient_is_that_of_finite_differences() -> None:
+    graphs, t = random_graphs([9, 6]), torch.tensor([5, 20])
+    targets = Targets(make_regressor(CARD), [0, 1], torch.tensor([[2.0, -1.5], [0.0, 1.0]]))
+    # Off the corners of the simplex, where features like a clamped degree have a kink.
+    nodes, edges = (0.9 * x + 0.017 for x in targets.regressor.one_hot(graphs))
+    by_nodes, by_edges = torch.autograd.grad(
+        targets.squared_error(nodes.requires_grad_(), edges.requires_grad_(), graphs, t).sum(), (nodes, edges)
+    )
+    step = 2e-3
+
+    def slope(node_change: torch.Tensor, edge_change: torch.Tensor) -> torch.Tensor:
+        up, down = (
+            targets.squared_error(nodes + sign * step * node_change, edges + sign * step * edge_change, graphs, t)
+            for sign in (1, -1)
+        )
+        return ((up - down) / (2 * step)).detach()
+
+    for graph, i, j, category in [(0, 0, 4, 1), (0, 7, 2, 2), (1, 3, 5, 0), (1, 5, 1, 1)]:
+        change = torch.zeros_like(nodes)
+        change[graph, i, category] = 1
+        found = slope(change, torch.zeros_like(edges))
+        assert float(found[graph]) == pytest.approx(float(by_nodes[graph, i, category]), rel=0.03, abs=0.01)
+        assert found[1 - graph] == 0
+        change = torch.zeros_like(edges)
+        change[graph, i, j, category] = change[graph, j, i, category] = 1
+        found = slope(torch.zeros_like(nodes), change)
+        both = by_edges[graph, i, j, category] + by_edges[graph, j, i, category]
+        assert float(found[graph]) == pytest.approx(float(both), rel=0.03, abs=0.01)
+
+
+def test_a_pair_has_the_gradient_of_both_places_where_it_is_written() -> None:
+    graphs, t = random_graphs([9, 6]), torch.tensor([5, 20])
+    targets = make_guidance(2, estimator="gradient").targets[0]
+
+    _, by_pairs = targets.error_gradient(graphs, t)
+
+    nodes, edges = targets.regressor.one_hot(graphs)
+    (by_places,) = torch.autograd.grad(targets.squared_error(nodes, edges.requires_grad_(), graphs, t).sum(), edges)
+    torch.testing.assert_close(by_pairs, by_places + by_places.transpose(1, 2))
+
+
+def test_the_gradient_is_symmetric_in_the_edges_and_vanishes_on_padding() -> None:
+    graphs, t = random_graphs([9, 6]), torch.tensor([5, 20])
+
+    by_nodes, by_edges = make_guidance(2, estimator="gradient").targets[0].error_gradient(graphs, t)
+
+    torch.testing.assert_close(by_edges, by_edges.transpose(1, 2))
+    assert not by_nodes[1, 6:].any()
+    assert not by_edges[1, 6:].any()
+    assert by_edges[0].any()
+
+
+def test_the_tilted_step_is_the_formula() -> None:
+    guidance = make_guidance(2, estimator="gradient", scale=0.7)
+    graphs, t, s = random_graphs([9, 6]), torch.tensor([20, 20]), torch.tensor([12, 12])
+    denoiser = make_denoiser(CARD)
+
+    plain = ancestral(denoiser, graphs, s=s, t=t)
+    tilted = guidance.reverse(ancestral)(denoiser, graphs, s=s, t=t)
+
+    by_nodes, by_edges = guidance.targets[0].error_gradient(graphs, t)
+    expected = plain.nodes * (-0.7 * by_nodes).exp()
+    torch.testing.assert_close(tilted.nodes, expected / expected.sum(-1, keepdim=True))
+    expected = plain.edges * (-0.7 * by_edges).exp()
+    torch.testing.assert_close(tilted.edges, expected / expected.sum(-1, keepdim=True))
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_no_guidance_is_the_sampler_itself(estimator: str) -> None:
+    sizes, seeds = [9, 5, 7], graph_seeds(3, torch.arange(3))
+
+    unguided = drawn(None, sizes, seeds)
+    guided = drawn(make_guidance(3, estimator=estimator, scale=0.0), sizes, seeds)
+
+    assert torch.equal(guided.nodes, unguided.nodes)
+    assert torch.equal(guided.edges, unguided.edges)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_guided_graphs_do_not_depend_on_their_batch_mates(estimator: str) -> None:
+    sizes, seeds = [9, 5, 7, 9, 8, 3], graph_seeds(3, torch.arange(6))
+    guidance = make_guidance(6, estimator=estimator)
+
+    together = drawn(guidance, sizes, seeds)
+
+    for i in range(6):
+        alone = drawn(make_guidance(1, estimator=estimator), sizes[i : i + 1], seeds[i : i + 1])
+        assert torch.equal(alone.nodes[0], together.nodes[i])
+        assert torch.equal(alone.edges[0], together.edges[i])
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_every_graph_has_its_own_targets_and_scale(estimator: str) -> None:
+    one, other = make_guidance(1, estimator=estimator), make_guidance(1, estimator=estimator, value=-3.0, scale=8.0)
+    values = torch.cat([one.targets[0].values, other.targets[0].values])
+    mixed = Guidance(
+        [Targets(one.targets[0].regressor, [0, 1], values)], torch.tensor([3.0, 8.0]), one.config, num_timesteps=50
+    )
+    seeds = graph_seeds(5, torch.arange(2))
+
+    together = drawn(mixed, [9, 9], seeds)
+
+    for i, guidance in enumerate((one, other)):
+        alone = drawn(guidance, [9], seeds[i : i + 1])
+        assert torch.equal(alone.edges[0], together.edges[i])
+        assert torch.equal(alone.nodes[0], together.nodes[i])
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_guidance_draws_towards_its_target(estimator: str) -> None:
+    regressor, seeds = make_regressor(CARD), graph_seeds(0, torch.arange(200))
+    told = {}
+
+    for value in (-4.0, 4.0):
+        guidance = make_guidance(200, estimator=estimator, value=value)
+        graphs = drawn(guidance, [9] * 200, seeds)
+        told[value] = float(regressor(graphs, torch.zeros(200, dtype=torch.long)).location[:, 0].mean())
+
+    assert told[-4.0] < told[4.0] - 0.1
+
+
+def test_proposals_are_kept_in_proportion_to_their_likelihood() -> None:
+    count, config = 3_000, GuidanceConfig(num_proposals=64)
+    denoiser, seeds, step = make_denoiser(CARD), graph_seeds(1, torch.arange(count)), torch.full((count,), 15)
+    sizes = torch.full((count,), 4)
+    with torch.no_grad():
+        one = ancestral(denoiser, random_graphs([4]), s=torch.tensor([15]), t=torch.tensor([25]))
+    probs = GraphDistribution(one.nodes.expand(count, -1, -1), one.edges.expand(count, -1, -1, -1))
+    targets = Targets(make_regressor(CARD), [0, 1], torch.tensor([2.0, -1.5]).expand(count, -1))
+
+    plain = draw_graphs(probs, seeds, num_nodes=sizes, step=step)
+    kept = Guidance([targets], torch.ones(count), config, num_timesteps=50).draw(
+        probs, seeds, num_nodes=sizes, step=step
+    )
+
+    weights = targets.log_density(plain, step).softmax(0)
+    for category in range(4):
+        expected = float((weights * (plain.nodes[:, 1] == category)).sum())
+        assert float((kept.nodes[:, 1] == category).double().mean()) == pytest.approx(expected, abs=0.05)
+
+
+def test_a_tilt_that_leaves_nothing_leaves_the_sampler_its_word() -> None:
+    guidance = make_guidance(1, estimator="gradient", scale=100.0, value=1e30)
+    graphs, t, s = random_graphs([5]), torch.tensor([20]), torch.tensor([10])
+
+    probs = guidance.reverse(ancestral)(make_denoiser(CARD), graphs, s=s, t=t)
+
+    assert probs.nodes.isfinite().all()
+    torch.testing.assert_close(probs.nodes.sum(-1), torch.ones(1, 5))
+    assert F.relu(-probs.edges).sum() == 0
