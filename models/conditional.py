@@ -25,9 +25,9 @@ _PRIOR_DRAWS = 16
 
 @dataclass(frozen=True)
 class Goal:
-    """What the graphs of a plan shall be like: property -> value in its own unit."""
+    """What the graphs of a plan shall be like: property -> value in its own unit, for all graphs or one for each."""
 
-    targets: Mapping[str, float]
+    targets: Mapping[str, float | Sequence[float]]
     estimator: Estimator
     scale: float
     candidates: int = 1
@@ -51,28 +51,40 @@ class PredictedProperties:
 class Steering:
     """A goal, and the regressors of a model that lead to it."""
 
-    def __init__(self, card: ModelCard, regressors: Sequence[Regressor], goal: Goal) -> None:
+    def __init__(self, card: ModelCard, regressors: Sequence[Regressor], goal: Goal, *, num_graphs: int) -> None:
         self.card, self.regressors, self.goal = card, regressors, goal
         guides = [described for described in card.regressors if described.role == "guide"]
         self._names = [[known.name for known in described.properties] for described in guides]
+        self._targets = []
+        for regressor, names in zip(regressors, self._names, strict=True):
+            wanted = [name for name in names if name in goal.targets]
+            if wanted:
+                columns = [torch.tensor(goal.targets[name], dtype=torch.float32).expand(num_graphs) for name in wanted]
+                values = torch.stack(columns, dim=1).to(regressor.mean.device)
+                self._targets.append(Targets(regressor, [names.index(name) for name in wanted], values))
 
-    def guidance(self, num_graphs: int) -> Guidance:
-        """The same guidance for each graph of a batch."""
-        targets = self._targets(num_graphs)
-        scale = torch.full((num_graphs,), self.goal.scale, device=targets[0].values.device)
+    def guidance(self, indices: Int[Tensor, " b"]) -> Guidance:
+        """The guidance of the plan's graphs number `indices`."""
         config = self.card.guidance.model_copy(update={"estimator": self.goal.estimator})
-        return Guidance(targets, scale, config, num_timesteps=self.card.diffusion.num_timesteps)
+        return Guidance(
+            [targets[indices] for targets in self._targets],
+            torch.full((len(indices),), self.goal.scale, device=indices.device),
+            config,
+            num_timesteps=self.card.diffusion.num_timesteps,
+        )
 
-    def size_likelihood(self, denoiser: Denoiser, sizes: Sequence[int]) -> Float[Tensor, " sizes"]:
-        """The likelihood of the targets p(y | n) for each size, raised to λ where that is less than one."""
+    def size_likelihood(self, denoiser: Denoiser, sizes: Sequence[int]) -> Float[Tensor, "b sizes"]:
+        """p(y | n) of every graph's targets for each size, up to a factor; raised to λ where that is less than one."""
         device = denoiser.node_noise.prior.device
         num_nodes = torch.tensor(sizes, device=device).repeat_interleave(_PRIOR_DRAWS)
         noise = draw_prior(denoiser, num_nodes, torch.arange(len(num_nodes), device=device), max_nodes=max(sizes))
         last = torch.full_like(num_nodes, denoiser.num_timesteps)
-        log_density = torch.zeros(len(sizes), device=device)
-        for targets in self._targets(len(num_nodes)):
-            log_density = log_density + targets.log_density(noise, last).view(len(sizes), _PRIOR_DRAWS).mean(1)
-        return (min(self.goal.scale, 1.0) * (log_density - log_density.max())).exp()
+        log_density = torch.zeros(1, len(sizes), device=device)
+        for targets in self._targets:
+            told = targets.told(noise, last)
+            by_draw = told.log_density(targets.values[:, None]).sum(-1)
+            log_density = log_density + by_draw.view(-1, len(sizes), _PRIOR_DRAWS).mean(2)
+        return (min(self.goal.scale, 1.0) * (log_density - log_density.amax(1, keepdim=True))).exp()
 
     def tell(self, graphs: GraphBatch) -> PredictedProperties:
         """The properties of finished graphs, all that the model's regressors know."""
@@ -85,27 +97,17 @@ class Steering:
             errors |= dict(zip(names, told.mean_absolute_deviation.unbind(1), strict=True))
         return PredictedProperties(values, errors)
 
-    def nearest(self, graphs: GraphBatch) -> Int[Tensor, " kept"]:
-        """Of every `candidates` graphs in a row, the one to keep."""
+    def nearest(self, graphs: GraphBatch, indices: Int[Tensor, " b"]) -> Int[Tensor, " kept"]:
+        """Of every `candidates` graphs in a row, the one to keep; `indices` are their numbers in the plan."""
         now = torch.zeros_like(graphs.num_nodes)
         distance = torch.zeros(len(graphs), device=now.device)
-        for targets in self._targets(len(graphs)):
-            distance = distance + targets.expected_error(graphs, now)
+        for targets in self._targets:
+            distance = distance + targets[indices].expected_error(graphs, now)
         if self.card.domain == "molecule":
             # In steps that no distance reaches: a sound molecule far off is of more use than a broken one near by.
             distance = distance + 1e6 * torch.tensor(self._flaws(graphs), device=now.device)
         best = distance.view(-1, self.goal.candidates).argmin(1)
         return torch.arange(len(best), device=best.device) * self.goal.candidates + best
-
-    def _targets(self, num_graphs: int) -> list[Targets]:
-        targets = []
-        for regressor, names in zip(self.regressors, self._names, strict=True):
-            wanted = [name for name in names if name in self.goal.targets]
-            if wanted:
-                values = torch.tensor([self.goal.targets[name] for name in wanted], device=regressor.mean.device)
-                columns = [names.index(name) for name in wanted]
-                targets.append(Targets(regressor, columns, values.expand(num_graphs, -1)))
-        return targets
 
     def _flaws(self, graphs: GraphBatch) -> list[float]:
         """0 for a connected molecule, 1 for one in pieces, 2 for none."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from models.card import Grid, ModelCard, Sampler
@@ -72,12 +72,15 @@ def size_weights(card: ModelCard, plan: GenerationPlan) -> dict[int, float]:
     return seen or dict.fromkeys(sizes, 1.0)
 
 
-def draw_sizes(weights: Mapping[int, float], seeds: Int[Tensor, " b"]) -> Int[Tensor, " b"]:
-    """num_nodes per graph, one size in proportion to its weight."""
+def draw_sizes(
+    weights: Mapping[int, float], seeds: Int[Tensor, " b"], factors: Float[Tensor, "b sizes"] | None = None
+) -> Int[Tensor, " b"]:
+    """num_nodes per graph, one size in proportion to its weight, times each graph's own factor if there are any."""
     nowhere = torch.zeros(1, dtype=torch.long, device=seeds.device)
     uniform = uniforms(seeds, step=torch.zeros_like(seeds), stream=SIZE_STREAM, positions=nowhere)[:, 0]
     sizes, shares = (torch.tensor(column, device=seeds.device) for column in (list(weights), list(weights.values())))
-    return sizes[draw(shares.expand(len(seeds), -1), uniform)]
+    shares = shares.expand(len(seeds), -1) if factors is None else shares * factors
+    return sizes[draw(shares, uniform)]
 
 
 def padded_size(num_nodes: int, card: ModelCard) -> int:
@@ -98,21 +101,22 @@ def generate(
     A plan with a goal needs the model's `regressors`, all its guides in the card's order.
     """
     device = denoiser.node_noise.prior.device
-    steering = Steering(card, regressors, plan.goal) if plan.goal else None
+    steering = Steering(card, regressors, plan.goal, num_graphs=plan.num_graphs) if plan.goal else None
     seeds = graph_seeds(plan.seed, torch.arange(plan.num_graphs, device=device))
-    sizes = draw_sizes(_steered(size_weights(card, plan), steering, denoiser), seeds)
+    sizes = _sizes(card, denoiser, plan, seeds, steering)
     grid = time_grid(plan.grid, plan.num_steps, denoiser.num_timesteps)
 
     graphs_done = 0
     for width, indices in _batches(sizes.tolist(), card, candidates=plan.candidates):
         chosen = torch.tensor(indices, device=device)
         tracker = _Tracker(on_progress, plan, graphs_done=graphs_done, batch_size=len(indices))
-        guidance = steering.guidance(len(indices) * plan.candidates) if steering else None
+        members = chosen.repeat_interleave(plan.candidates)
+        guidance = steering.guidance(members) if steering else None
         reverse = SAMPLERS[plan.sampler]
         with autocast(device), torch.no_grad():
             graphs = sample(
                 denoiser,
-                sizes[chosen].repeat_interleave(plan.candidates),
+                sizes[members],
                 offspring_seeds(seeds[chosen], plan.candidates).flatten(),
                 reverse=guidance.reverse(reverse) if guidance else reverse,
                 draw=guidance.draw if guidance else draw_graphs,
@@ -121,19 +125,20 @@ def generate(
                 on_step=tracker,
             )
             if steering:
-                graphs = graphs[steering.nearest(graphs)]
+                graphs = graphs[steering.nearest(graphs, members)]
             properties = steering.tell(graphs) if steering else None
         graphs_done += len(indices)
         yield GeneratedBatch(chosen, seeds[chosen], graphs, properties)
 
 
-def _steered(weights: dict[int, float], steering: Steering | None, denoiser: Denoiser) -> dict[int, float]:
-    """Weights of sizes, times how likely each leads to the goal."""
-    if steering is None or len(weights) == 1:
-        return weights
-    with autocast(denoiser.node_noise.prior.device), torch.no_grad():
-        likelihood = steering.size_likelihood(denoiser, list(weights)).tolist()
-    return {size: weight * factor for (size, weight), factor in zip(weights.items(), likelihood, strict=True)}
+def _sizes(
+    card: ModelCard, denoiser: Denoiser, plan: GenerationPlan, seeds: Tensor, steering: Steering | None
+) -> Int[Tensor, " b"]:
+    weights = size_weights(card, plan)
+    if steering is None:
+        return draw_sizes(weights, seeds)
+    with autocast(seeds.device), torch.no_grad():
+        return draw_sizes(weights, seeds, steering.size_likelihood(denoiser, list(weights)))
 
 
 class _Tracker:

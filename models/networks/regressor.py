@@ -47,8 +47,8 @@ class PropertyDistribution:
         """The chosen properties."""
         return PropertyDistribution(self.location[:, columns], self.scale[:, columns])
 
-    def log_density(self, values: Float[Tensor, "b p"]) -> Float[Tensor, "b p"]:
-        """The logarithm of p(values)."""
+    def log_density(self, values: Float[Tensor, "*shape p"]) -> Float[Tensor, "*broadcast p"]:
+        """The logarithm of p(values); any shape that broadcasts to that of the distribution."""
         distance = (values - self.location) / self.scale
         return -distance - 2 * F.softplus(-distance) - self.scale.log()
 
