@@ -20,6 +20,7 @@ Prior = Literal["uniform", "marginal", "absorbing"]
 Sampler = Literal["ancestral"]
 Grid = Literal["uniform", "polydec"]
 Estimator = Literal["proposals", "gradient"]
+Measure = Literal["judge", "rdkit", "dft"]
 RegressorRole = Literal["guide", "judge"]
 Probability = Annotated[float, Field(ge=0, le=1)]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -102,13 +103,13 @@ class GuidanceConfig(_Section):
     scales: Annotated[
         dict[Estimator, Annotated[float, Field(ge=0)]],
         Field(description="λ of each estimator: 0 is no guidance, more is sharper; 1 is Bayes' rule for 'proposals'."),
-    ] = {"proposals": 4.0, "gradient": 10.0}
+    ] = {"proposals": 20.0, "gradient": 10.0}
     max_scale: Annotated[float, Field(gt=0, description="The most that a request may ask for.")] = 100.0
     num_proposals: Annotated[
         int, Field(ge=2, le=64, description="Graphs drawn at each step, of which one is kept; for 'proposals'.")
     ] = 8
-    start: Annotated[Probability, Field(description="t/T from which on guidance acts.")] = 0.5
-    stop: Annotated[Probability, Field(description="t/T below which it acts no more.")] = 0.03
+    start: Annotated[Probability, Field(description="t/T from which on guidance acts.")] = 0.65
+    stop: Annotated[Probability, Field(description="t/T below which it acts no more.")] = 0.02
     max_candidates: Annotated[int, Field(ge=1, description="Most candidates per graph in a request.")] = 64
 
     @model_validator(mode="after")
@@ -194,6 +195,31 @@ class Measurement(_Section):
     values: dict[str, float]
 
 
+class GuidanceMeasurement(_Section):
+    """How near guided graphs come to their targets, beside unguided ones, with all needed to measure it again."""
+
+    properties: list[str]
+    measure: Measure
+    estimator: Estimator
+    scale: float
+    candidates: int
+    num_graphs: Annotated[int, Field(description="Targets, each from a test molecule, with one graph each.")]
+    sampler: Sampler
+    num_steps: int
+    seed: int
+    command: str
+    valid: float
+    unique: Annotated[float, Field(description="Distinct ones among the valid.")]
+    measured: Annotated[float, Field(description="Share of all graphs that the measure found a value for.")]
+    mae: Annotated[dict[str, float], Field(description="Property -> mean absolute distance from its target.")]
+    standard_error: dict[str, float]
+    unguided_mae: dict[str, float]
+    unguided_standard_error: dict[str, float]
+    unguided_measured: float
+    ratio: Annotated[float, Field(description="Mean of `mae` over mean of `unguided_mae`.")]
+    graphs_per_second: float
+
+
 class ModelCard(_Section):
     """A checkpoint, described."""
 
@@ -220,6 +246,7 @@ class ModelCard(_Section):
     regressors: list[RegressorCard] = []
     training: TrainingRecord | None = None
     metrics: list[Measurement] = []
+    guidance_metrics: list[GuidanceMeasurement] = []
     weights: WeightsFile | None = None
 
     @model_validator(mode="after")
@@ -263,6 +290,13 @@ class ModelCard(_Section):
         key = measurement.model_dump(include=settings)
         others = [other for other in self.metrics if other.model_dump(include=settings) != key]
         return self.model_copy(update={"metrics": [*others, measurement]})
+
+    def with_guidance_measurement(self, measurement: GuidanceMeasurement) -> "ModelCard":
+        """This card with a measurement of guidance added, in place of an earlier one by the same settings."""
+        settings = {"properties", "measure", "estimator", "scale", "candidates", "num_graphs", "sampler", "num_steps"}
+        key = measurement.model_dump(include=settings)
+        others = [other for other in self.guidance_metrics if other.model_dump(include=settings) != key]
+        return self.model_copy(update={"guidance_metrics": [*others, measurement]})
 
     @property
     def node_prior(self) -> list[float]:

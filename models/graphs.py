@@ -65,6 +65,10 @@ class GraphBatch:
             pairs = [(i, j, edge_types[edges[i][j]]) for j in range(size) for i in range(j) if edges[i][j]]
             yield [node_types[node] for node in nodes[:size]], pairs
 
+    def long(self) -> GraphBatch:
+        """The same in 64-bit integers, as networks take them."""
+        return GraphBatch(self.nodes.long(), self.edges.long(), self.num_nodes.long())
+
     def to(self, device: torch.device | str) -> GraphBatch:
         """The same graphs on another device."""
         return GraphBatch(self.nodes.to(device), self.edges.to(device), self.num_nodes.to(device))

@@ -31,8 +31,7 @@ class GraphDataset(Dataset[GraphBatch]):
         return len(self.graphs)
 
     def __getitems__(self, indices: Sequence[int]) -> GraphBatch:
-        chosen = self.graphs[torch.as_tensor(indices)]
-        return GraphBatch(chosen.nodes.long(), chosen.edges.long(), chosen.num_nodes.long())
+        return self.graphs[torch.as_tensor(indices)].long()
 
     def __getitem__(self, index: int) -> GraphBatch:
         return self.__getitems__([index])

@@ -1,0 +1,168 @@
+"""How near guided graphs come to their targets.
+
+The targets are properties of test molecules, and each gets one graph; the distance between a target and the property
+that its graph turns out to have is compared with that of unguided graphs from the same seeds. The property is told by
+
+    rdkit   computation, exactly (logp, qed, mw)
+    dft     density-functional theory (mu, homo, lumo, gap): `models.evaluation.quantum`
+    judge   a regressor that was trained on other molecules than the guide (all)
+
+A distance is only known for a valid molecule; what share of the graphs reached a value is part of the result.
+
+Reference: Vignac et al. 2023, DiGress, arXiv:2209.14734, section 7.3 (the protocol)
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean, stdev
+
+import torch
+
+from models.card import GuidanceMeasurement, Measure
+from models.checkpoint import LoadedModel
+from models.conditional import Goal
+from models.data import qm9
+from models.descriptors import DESCRIPTORS, describe
+from models.evaluation.molecules import EvaluationError, smiles_of
+from models.generation import GenerationPlan, Progress, generate
+from models.networks.regressor import Regressor
+
+Values = Mapping[str, float]
+# Properties of molecules given as SMILES, in order; None where there is no value.
+MeasureFunction = Callable[[Sequence[str]], Sequence[Values | None]]
+MEASURABLE: Mapping[Measure, Sequence[str]] = {
+    "rdkit": list(DESCRIPTORS),
+    "dft": ["mu", "homo", "lumo", "gap"],
+    "judge": [source.name for source in qm9.PROPERTIES],
+}
+DEFAULT_SEED = 30_000
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is steered to, and how the outcome is measured."""
+
+    properties: Sequence[str]
+    measure: Measure
+    measure_with: MeasureFunction
+
+
+def evaluate_guidance(
+    model: LoadedModel,
+    plan: GenerationPlan,
+    protocol: Protocol,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> GuidanceMeasurement:
+    """Guided against unguided graphs of one plan; the plan's goal says how to guide, its targets are drawn here.
+
+    Raises:
+        EvaluationError: if the plan has no goal, or too few graphs could be measured.
+    """
+    if plan.goal is None:
+        raise EvaluationError("a plan without a goal has nothing to come near to")
+    targets = draw_targets(protocol.properties, plan.num_graphs, seed=plan.seed)
+    started = time.perf_counter()
+    guided = _draw(model, replace(plan, goal=replace(plan.goal, targets=targets)), on_progress)
+    seconds = time.perf_counter() - started
+    unguided = _draw(model, replace(plan, goal=None), lambda progress: None)
+
+    found = _distances(guided, targets, protocol)
+    blind = _distances(unguided, targets, protocol)
+    mae, blind_mae = ({name: fmean(values) for name, values in distances.items()} for distances in (found, blind))
+    valid = [text for text in guided if text]
+    goal = plan.goal
+    return GuidanceMeasurement(
+        properties=list(protocol.properties),
+        measure=protocol.measure,
+        estimator=goal.estimator,
+        scale=goal.scale,
+        candidates=goal.candidates,
+        num_graphs=plan.num_graphs,
+        sampler=plan.sampler,
+        num_steps=plan.num_steps,
+        seed=plan.seed,
+        command=_command(model.card.name, plan, goal, protocol),
+        valid=round(len(valid) / len(guided), 4),
+        unique=round(len(set(valid)) / len(valid), 4),
+        measured=round(_count(found) / plan.num_graphs, 4),
+        mae=_rounded(mae),
+        standard_error=_rounded({name: _standard_error(values) for name, values in found.items()}),
+        unguided_mae=_rounded(blind_mae),
+        unguided_standard_error=_rounded({name: _standard_error(values) for name, values in blind.items()}),
+        unguided_measured=round(_count(blind) / plan.num_graphs, 4),
+        ratio=round(fmean(mae.values()) / fmean(blind_mae.values()), 4),
+        graphs_per_second=round(plan.num_graphs / seconds, 2),
+    )
+
+
+def draw_targets(properties: Sequence[str], count: int, *, seed: int) -> dict[str, list[float]]:
+    """Properties of `count` test molecules of QM9, drawn without replacement.
+
+    Raises:
+        EvaluationError: if there are not as many.
+    """
+    values = qm9.load_properties()["test"]
+    if count > len(values):
+        raise EvaluationError(f"QM9 has {len(values)} test molecules, so at most as many targets, not {count}")
+    chosen = torch.randperm(len(values), generator=torch.Generator().manual_seed(seed))[:count]
+    names = [source.name for source in qm9.PROPERTIES]
+    return {name: values[chosen, names.index(name)].tolist() for name in properties}
+
+
+def by_rdkit(smiles: Sequence[str]) -> list[Values | None]:
+    """Descriptors, exactly."""
+    return [describe(text) for text in smiles]
+
+
+def by_judge(judge: Regressor, names: Sequence[str]) -> MeasureFunction:
+    """What a regressor says of clean molecules; None for one outside the vocabulary of QM9."""
+
+    @torch.no_grad()
+    def measure(smiles: Sequence[str]) -> list[Values | None]:
+        graphs = qm9.encode(list(smiles)).long()
+        told = judge(graphs, torch.zeros(len(graphs), dtype=torch.long)).location
+        return [dict(zip(names, row, strict=True)) for row in told.tolist()]
+
+    return measure
+
+
+def _draw(model: LoadedModel, plan: GenerationPlan, on_progress: Callable[[Progress], None]) -> list[str | None]:
+    drawn: dict[int, str | None] = {}
+    for batch in generate(model.card, model.denoiser, plan, on_progress, regressors=model.regressors):
+        drawn |= zip(batch.indices.tolist(), smiles_of(model.card, batch.graphs), strict=True)
+    return [drawn[index] for index in range(plan.num_graphs)]
+
+
+def _distances(
+    samples: Sequence[str | None], targets: Mapping[str, Sequence[float]], protocol: Protocol
+) -> dict[str, list[float]]:
+    """Property -> distance from its target of every sample that has a value."""
+    places = [i for i, text in enumerate(samples) if text]
+    values = protocol.measure_with([text for text in samples if text])
+    known = [(i, value) for i, value in zip(places, values, strict=True) if value is not None]
+    if len(known) < 2:
+        raise EvaluationError(f"of {len(samples)} graphs {len(known)} could be measured; at least 2 are needed")
+    return {name: [abs(value[name] - targets[name][i]) for i, value in known] for name in protocol.properties}
+
+
+def _standard_error(values: Sequence[float]) -> float:
+    return stdev(values) / math.sqrt(len(values))
+
+
+def _count(distances: Mapping[str, Sequence[float]]) -> int:
+    return len(next(iter(distances.values())))
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in values.items()}
+
+
+def _command(name: str, plan: GenerationPlan, goal: Goal, protocol: Protocol) -> str:
+    properties = " ".join(f"--property {wanted}" for wanted in protocol.properties)
+    return (
+        f"digress evaluate-guidance {name} {properties} --measure {protocol.measure} -n {plan.num_graphs}"
+        f" --candidates {goal.candidates} --estimator {goal.estimator} --guidance-scale {goal.scale:g}"
+        f" --sampler {plan.sampler} --num-steps {plan.num_steps} --seed {plan.seed} --json"
+    )
