@@ -17,7 +17,7 @@ from app.queue import JobQueue
 from app.schemas import AnyCompletedRequest, CompletedRequest
 from app.settings import Settings
 from app.supervisor import free_port
-from tests.conftest import make_card
+from tests.conftest import make_card, make_regressor_card
 from tests.servers import valkey
 
 PROBLEM = "application/problem+json"
@@ -35,8 +35,12 @@ def client(redis_url: str) -> Iterator[TestClient]:
         yield client
 
 
-def make_client(url: str, *, max_graphs: int = 10_000) -> TestClient:
+def make_client(url: str, *, max_graphs: int = 10_000, steerable: bool = True) -> TestClient:
     card = make_card()
+    if steerable:
+        card = card.with_regressor(make_regressor_card()).with_regressor(
+            make_regressor_card(name="tiny-judge", role="judge")
+        )
     card = card.model_copy(update={"sampling": card.sampling.model_copy(update={"max_graphs": max_graphs})})
     queue = JobQueue(Redis.from_url(url), AsyncRedis.from_url(url), job_timeout_seconds=60, job_ttl_seconds=600)
     return TestClient(create_app(queue, {"tiny": card}, Settings()), raise_server_exceptions=False)
@@ -311,6 +315,7 @@ def test_openapi_names_every_route_and_the_problem_document(client: TestClient) 
 
     assert set(document["paths"]) == {
         "/generate",
+        "/generate/conditional",
         "/jobs/{job_id}",
         "/models",
         "/models/{name}",
@@ -339,3 +344,86 @@ def test_building_without_redis_says_what_to_set(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(ValueError, match="DIGRESS_REDIS_URL is not set"):
         build()
+
+
+CONDITIONAL = {"model": "tiny", "targets": {"a": 1, "b": -0.5}, "seed": 7}
+
+
+def test_a_conditional_request_is_accepted_with_its_defaults_filled_in(client: TestClient) -> None:
+    answer = client.post("/generate/conditional", json=CONDITIONAL)
+
+    job = answer.json()
+    assert answer.status_code == 202
+    assert job["kind"] == "conditional"
+    assert job["request"] == {
+        "model": "tiny",
+        "num_graphs": 1,
+        "num_nodes": None,
+        "seed": 7,
+        "sampler": "ancestral",
+        "num_steps": 10,
+        "targets": {"a": 1.0, "b": -0.5},
+        "guidance_scale": 20.0,
+        "estimator": "proposals",
+        "candidates": 1,
+    }
+    assert client.get(answer.headers["Location"]).json()["request"] == job["request"]
+
+
+def test_each_estimator_has_a_scale_of_its_own(client: TestClient) -> None:
+    answer = client.post("/generate/conditional", json={**CONDITIONAL, "estimator": "gradient"})
+
+    assert answer.json()["request"]["guidance_scale"] == 10.0
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({"targets": {"a": 3.5}}, "targets.a", "from -3 to 3"),
+        ({"targets": {"mass": 1}}, "targets", "it has a, b"),
+        ({"targets": {}}, "targets", "at least 1"),
+        ({"targets": {"a": "1"}}, "targets.a", "valid number"),
+        ({"targets": {"a": True}}, "targets.a", "valid number"),
+        ({"guidance_scale": -1}, "guidance_scale", "greater than or equal to 0"),
+        ({"guidance_scale": 1e9}, "guidance_scale", "at most 100"),
+        ({"candidates": 0}, "candidates", "greater than or equal to 1"),
+        ({"candidates": 65}, "candidates", "at most 64"),
+        ({"candidates": 64, "num_graphs": 200}, "candidates", "200 times 64"),
+        ({"estimator": "magic"}, "estimator", "'proposals' or 'gradient'"),
+    ],
+)
+def test_a_conditional_request_that_cannot_be_met_names_the_field_and_what_would_be_right(
+    client: TestClient, change: dict[str, Any], field: str, words: str
+) -> None:
+    answer = client.post("/generate/conditional", json=CONDITIONAL | change)
+
+    problem = answer.json()
+    assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
+    assert problem["errors"][0]["field"] == field
+    assert words in problem["detail"]
+
+
+def test_infinite_targets_are_refused(client: TestClient) -> None:
+    answer = client.post(
+        "/generate/conditional",
+        content='{"model": "tiny", "targets": {"a": NaN}}',
+        headers={"content-type": "application/json"},
+    )
+
+    assert answer.status_code in {400, 422}
+    assert answer.headers["content-type"] == PROBLEM
+
+
+def test_a_model_without_regressors_cannot_be_steered_and_says_so(redis_url: str) -> None:
+    with make_client(redis_url, steerable=False) as client:
+        answer = client.post("/generate/conditional", json=CONDITIONAL)
+
+    assert answer.status_code == 422
+    assert "no regressor" in answer.json()["detail"]
+
+
+def test_an_unconditional_request_takes_no_targets(client: TestClient) -> None:
+    answer = client.post("/generate", json=CONDITIONAL)
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "targets"

@@ -229,3 +229,39 @@ def test_a_taken_port_is_named() -> None:
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def conditional(client: httpx2.Client, **changes: Any) -> Any:
+    request = {"model": "qm9", "num_graphs": 16, "seed": 1, "targets": {"mu": 0.5}, **changes}
+    answer = client.post("/generate/conditional", json=request, headers=WAIT, timeout=90)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_a_small_and_a_large_dipole_moment_give_two_clearly_separated_sets(client: httpx2.Client) -> None:
+    told = {}
+    for target in (0.5, 5.0):
+        job = conditional(client, targets={"mu": target})
+        told[target] = [graph["graph"]["properties"]["mu"] for graph in job["graphs"] if graph["graph"]["valid"]]
+        assert job["kind"] == "conditional"
+        assert job["summary"]["valid"] >= 15
+        assert job["summary"]["predicted_error"]["mu"] < 1
+
+    assert max(sorted(told[0.5])[:-2]) < min(sorted(told[5.0])[2:])
+
+
+def test_candidates_come_nearer_to_the_target_and_the_answer_says_how_many_were_drawn(client: httpx2.Client) -> None:
+    one, four = (conditional(client, targets={"mu": 4.0}, candidates=k, num_graphs=12)["summary"] for k in (1, 4))
+
+    assert (one["candidates"], four["candidates"]) == (12, 48)
+    assert four["predicted_error"]["mu"] < one["predicted_error"]["mu"]
+
+
+def test_a_scale_of_zero_gives_the_unconditional_graphs(client: httpx2.Client, job: Any) -> None:
+    guided = conditional(client, seed=REQUEST["seed"], guidance_scale=0)
+
+    assert [(graph["nodes"], graph["edges"]) for graph in guided["graphs"]] == [
+        (graph["nodes"], graph["edges"]) for graph in job["graphs"]
+    ]
+    assert guided["graphs"][0]["graph"]["properties"].keys() == {"mu", "homo", "lumo", "gap", "logp", "qed", "mw"}
+    assert all(error > 0 for error in guided["graphs"][0]["graph"]["property_errors"].values())

@@ -1,0 +1,112 @@
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.card import shipped_checkpoints
+from models.checkpoint import load_model, load_regressors
+from models.data import qm9
+from models.data.dataset import LabelledDataset
+from models.training.folder import TrainingFolder
+from models.training.preset import PresetError, RegressorPreset, RegressorTraining, load_preset
+from models.training.regression import NOISE_LEVELS, RegressionModule
+from models.training.run import train as run
+from models.training.task import RegressorTask
+from tests.conftest import make_card, make_denoiser, make_regressor_card, random_graphs
+from tests.models.training.test_training import TINY
+from tests.servers import DIGRESS
+
+SHORT = [*TINY, "training.max_steps=60", "training.test_graphs=200"]
+
+
+def preset(name: str, *overrides: str) -> RegressorPreset:
+    loaded = load_preset(name, overrides)
+    assert isinstance(loaded, RegressorPreset)
+    return loaded
+
+
+def test_a_regressor_joins_its_model_in_one_folder_that_can_be_served(tmp_path: Path) -> None:
+    folder = TrainingFolder(tmp_path, "qm9")
+
+    assert run(preset("qm9-regressor", *SHORT, 'properties=["logp", "mu"]'), folder, resume=False, progress=False)
+
+    model = load_model(folder.checkpoint)
+    described = next(one for one in model.card.regressors if one.name == "qm9")
+    assert [known.name for known in described.properties] == ["logp", "mu"]
+    assert described.training.gradient_steps == 60
+    assert described.training.finished
+    for known in described.properties:
+        assert set(known.mae) == set(NOISE_LEVELS)
+        assert known.min < known.mean < known.max
+        assert 0 < known.mae[0.0] < 2 * known.spread
+    told = model.regressors[0](random_graphs([9, 5]), torch.tensor([0, 0]))
+    assert told.location.shape == (2, 2)
+
+
+def test_guide_and_judge_learn_from_different_molecules() -> None:
+    seen = {}
+    for name in ("qm9-regressor", "qm9-judge"):
+        task = RegressorTask(preset(name, *SHORT), Path("unused"), checkpoints=shipped_checkpoints())
+        assert isinstance(task.train, LabelledDataset)
+        graphs = task.train.graphs.graphs
+        rows = torch.cat([graphs.nodes, graphs.edges.flatten(1), graphs.num_nodes[:, None]], dim=1)
+        seen[name] = {row.numpy().tobytes() for row in rows}
+        assert len(task.train) == {"qm9-regressor": 70_000, "qm9-judge": 45_728}[name]
+
+    assert not seen["qm9-regressor"] & seen["qm9-judge"]
+
+
+def test_a_property_that_qm9_does_not_have_is_named_beside_those_it_has(tmp_path: Path) -> None:
+    with pytest.raises(PresetError, match="no property colour; it has mu, homo"):
+        RegressorTask(preset("qm9-regressor", 'properties=["colour"]'), tmp_path, checkpoints=shipped_checkpoints())
+
+
+def test_the_command_names_what_is_wrong_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [DIGRESS, "train", "qm9-regressor", "--set", "model=zinc", "--out", tmp_path / "run"],
+        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert answer.returncode == 1
+    assert "zinc" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_regressor_starts_from_the_trunk_of_its_denoiser() -> None:
+    card = make_card()
+    module, denoiser = RegressionModule(card, make_regressor_card(), RegressorTraining()), make_denoiser(card)
+
+    module.start_from(denoiser)
+
+    own, other = module.regressor.state_dict(), denoiser.state_dict()
+    shared = [name for name in own if name in other]
+    assert len(shared) > 40
+    assert all(torch.equal(own[name], other[name]) for name in shared)
+
+
+def test_a_share_of_the_graphs_is_clean_and_the_others_are_noisy() -> None:
+    module = RegressionModule(make_card(), make_regressor_card(), RegressorTraining(clean_share=0.25))
+
+    times = module._draw_time(torch.arange(1_000))
+
+    assert (times == 0).sum() == 250
+    assert set(times[250:].tolist()) == set(range(1, 51))
+
+
+def test_the_shipped_guide_beats_a_blind_guess_by_far_and_knows_its_error(qm9_folder: Path) -> None:
+    model = load_model(qm9_folder)
+    (judge,) = load_regressors(model.card, qm9_folder, "judge")
+    names = [source.name for source in qm9.PROPERTIES]
+    graphs, values = qm9.load_qm9().test[:500].long(), qm9.load_properties()["test"][:500]
+    clean = torch.zeros(500, dtype=torch.long)
+
+    for network in (model.regressors[0], judge):
+        told = network(graphs, clean)
+        errors = (told.location - values).abs().mean(0)
+        expected = told.mean_absolute_deviation.mean(0)
+        for name, most in (("mu", 0.6), ("homo", 0.11), ("logp", 0.03)):
+            error = float(errors[names.index(name)])
+            assert error < most
+            assert 0.5 * error < float(expected[names.index(name)]) < 3 * error
