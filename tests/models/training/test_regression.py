@@ -27,6 +27,7 @@ def preset(name: str, *overrides: str) -> RegressorPreset:
     return loaded
 
 
+@pytest.mark.filterwarnings("ignore:::lightning")  # whose own calls are deprecated
 def test_a_regressor_joins_its_model_in_one_folder_that_can_be_served(tmp_path: Path) -> None:
     folder = TrainingFolder(tmp_path, "qm9")
 
