@@ -18,7 +18,8 @@ from models.diffusion.sampler import draw_prior
 from models.graphs import GraphBatch
 from models.molecules import canonical_smiles, to_molecule
 from models.networks.denoiser import Denoiser
-from models.networks.regressor import PropertyDistribution, Regressor
+from models.networks.regressor import Regressor
+from models.properties import PropertyDistribution
 
 _PRIOR_DRAWS = 16
 

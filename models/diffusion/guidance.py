@@ -22,6 +22,7 @@ Axes: b graphs, n nodes, k or l categories, p targets, m proposals.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -32,21 +33,38 @@ from models.diffusion.corruption import draw_graphs
 from models.diffusion.randomness import CHOICE_STREAM, draw, offspring_seeds, uniforms
 from models.diffusion.sampler import DenoisingModel, Draw, ReverseStep
 from models.graphs import GraphBatch, GraphDistribution
-from models.networks.regressor import PropertyDistribution, Regressor
+from models.properties import PropertyDistribution
+
+
+@runtime_checkable
+class PropertyModel(Protocol):
+    """What guidance needs of a regressor."""
+
+    std: Tensor
+
+    def __call__(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> PropertyDistribution:
+        """The properties of the clean graph, given that it is `graph` at time t."""
+
+    def one_hot(self, graph: GraphBatch) -> tuple[Float[Tensor, "b n k"], Float[Tensor, "b n n l"]]:
+        """The noisy categories as the regressor reads them."""
+
+    def from_one_hot(
+        self, nodes: Float[Tensor, "b n k"], edges: Float[Tensor, "b n n l"], graph: GraphBatch, t: Int[Tensor, " b"]
+    ) -> PropertyDistribution:
+        """The same as a differentiable function of one-hot categories."""
 
 
 @dataclass(frozen=True)
 class Targets:
     """What is wanted of b graphs, of properties that one regressor tells: its outputs number `columns`."""
 
-    regressor: Regressor
+    regressor: PropertyModel
     columns: Sequence[int]
     values: Float[Tensor, "b p"]
 
     def told(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> PropertyDistribution:
         """What the regressor says of these properties, in their own units."""
-        told: PropertyDistribution = self.regressor(graph, t)
-        return told[self.columns]
+        return self.regressor(graph, t)[self.columns]
 
     def log_density(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
         """The logarithm of p(y | z_t), the properties being told independently."""

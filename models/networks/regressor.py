@@ -5,19 +5,9 @@ twice: as pooled statistics, and as a sum over nodes, since many properties are 
 
     readout = MLP(y, pool(X), pool(E), Σ_i X_i / n_max)
 
-A property is answered with a location g and a scale s of a logistic distribution, in units of the training
-set's standard deviation σ:
-
-    p(y | z_t) = sech²((y - g)/2s) / 4s
-
-so that the network also says how much z_t leaves open: much at high noise, little near the clean graph, and more
-for some molecules than for others. Its tails are those of a Laplace distribution, so training minimises about
-the mean absolute error, and unlike Laplace's it is smooth, so guidance can follow its gradient.
+A property is answered with a distribution (`models.properties`), so the network also says how much z_t leaves open:
+much at high noise, little near the clean graph, and more for some molecules than for others.
 """
-
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -32,38 +22,9 @@ from models.networks.denoiser import NetworkInputs
 from models.networks.graph_transformer import GraphTransformer
 from models.networks.layout import edge_layout
 from models.networks.pooling import STATISTICS, masked_statistics
+from models.properties import PropertyDistribution
 
 _SMALLEST_SCALE = 0.01
-
-
-@dataclass(frozen=True)
-class PropertyDistribution:
-    """Logistic distributions over p properties of b graphs, each in the property's own unit."""
-
-    location: Float[Tensor, "b p"]
-    scale: Float[Tensor, "b p"]
-
-    def __getitem__(self, columns: Sequence[int]) -> "PropertyDistribution":
-        """The chosen properties."""
-        return PropertyDistribution(self.location[:, columns], self.scale[:, columns])
-
-    def log_density(self, values: Float[Tensor, "*shape p"]) -> Float[Tensor, "*broadcast p"]:
-        """The logarithm of p(values); any shape that broadcasts to that of the distribution."""
-        distance = (values - self.location) / self.scale
-        return -distance - 2 * F.softplus(-distance) - self.scale.log()
-
-    def expected_error(self, values: Float[Tensor, "b p"]) -> Float[Tensor, "b p"]:
-        """E|Y - values|: how far from `values` the property is to be expected.
-
-        With d = |values - g|: 2 s log(1 + exp(d/s)) - d, which is 2 s log 2 at d = 0 and tends to d.
-        """
-        distance = (values - self.location).abs()
-        return distance + 2 * self.scale * F.softplus(-distance / self.scale)
-
-    @property
-    def mean_absolute_deviation(self) -> Float[Tensor, "b p"]:
-        """E|Y - g|, the error that the regressor expects of itself."""
-        return 2 * math.log(2) * self.scale
 
 
 class Regressor(nn.Module):

@@ -15,7 +15,8 @@ from models.data.dataset import LabelledGraphs
 from models.diffusion.corruption import corrupt
 from models.graphs import GraphBatch
 from models.networks.denoiser import Denoiser
-from models.networks.regressor import PropertyDistribution, Regressor
+from models.networks.regressor import Regressor
+from models.properties import PropertyDistribution
 from models.training.module import TrainingModule
 from models.training.preset import RegressorTraining
 

@@ -65,5 +65,5 @@ def test_missing_weights_are_named(saved: tuple[ModelCard, Denoiser, Path], tmp_
         load_checkpoint(saved[2])
 
     write_card(make_card(), saved[2])
-    with pytest.raises(CardError, match="names no weights"):
+    with pytest.raises(CardError, match="does not name all weights"):
         load_checkpoint(saved[2])

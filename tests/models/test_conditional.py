@@ -11,7 +11,7 @@ from models.descriptors import describe
 from models.evaluation.molecules import smiles_of
 from models.generation import GeneratedBatch, GenerationPlan, generate
 from models.graphs import GraphBatch
-from models.networks.regressor import PropertyDistribution
+from models.properties import PropertyDistribution
 from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
 
 

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from models.networks.regressor import PropertyDistribution
+from models.properties import PropertyDistribution
 from tests.conftest import concatenate, make_card, make_regressor, pad_to, permute, random_graphs
 
 
