@@ -106,11 +106,14 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards
     if as_json:
         print(json.dumps([card.model_dump(mode="json") for card in cards.values()], indent=2))
         return
-    table = Table("model", "graphs", "nodes", "default steps", "measured")
+    table = Table("model", "graphs", "nodes", "default steps", "steers to", "measured")
     for card in cards.values():
         quality = next((m for m in card.metrics if m.num_steps == card.sampling.num_steps), None)
         shown = ", ".join(f"{name} {value:.4g}" for name, value in quality.values.items()) if quality else "–"
-        table.add_row(card.name, card.description, f"1–{card.max_nodes}", str(card.sampling.num_steps), shown)
+        steers_to = ", ".join(card.properties) or "–"
+        table.add_row(
+            card.name, card.description, f"1–{card.max_nodes}", str(card.sampling.num_steps), steers_to, shown
+        )
     Console().print(table)
 
 

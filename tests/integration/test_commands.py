@@ -15,7 +15,9 @@ def digress(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     return subprocess.run([DIGRESS, *arguments], env=variables, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("command", ["serve", "api", "worker", "models", "sample", "evaluate", "train"])
+@pytest.mark.parametrize(
+    "command", ["serve", "api", "worker", "models", "sample", "evaluate", "evaluate-guidance", "train"]
+)
 def test_every_command_explains_itself(command: str) -> None:
     done = digress(command, "--help")
 
@@ -40,6 +42,13 @@ def test_every_command_explains_itself(command: str) -> None:
         (["sample", "qm9", "--out", "/nonexistent/graphs.jsonl"], "/nonexistent/graphs.jsonl: No such file"),
         (["sample", "qm9", "--out", "/"], "/: Is a directory"),
         (["api"], "DIGRESS_REDIS_URL is not set"),
+        (["sample", "qm9", "--target", "mu"], "like mu=2.5, not 'mu'"),
+        (["sample", "qm9", "--target", "mu=high"], "like mu=2.5, not 'mu=high'"),
+        (["sample", "qm9", "--target", "mu=-1"], "from 0 to 21.93 D, so it cannot aim at -1"),
+        (["sample", "qm9", "--target", "mass=1"], "it has mu, homo, lumo, gap, logp, qed, mw"),
+        (["sample", "qm9", "--candidates", "4"], "--candidates steers to a --target, and there is none"),
+        (["evaluate-guidance", "qm9", "--property", "mu", "--measure", "rdkit"], "it tells logp, qed, mw"),
+        (["evaluate-guidance", "zinc", "--property", "mu"], "there is no model 'zinc'"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_would_be_right(arguments: list[str], words: str) -> None:
@@ -91,3 +100,26 @@ def test_evaluation_is_one_json_object() -> None:
     assert measured["num_steps"] == 20
     assert measured["values"]["valid"] > 0.85
     assert measured["values"]["fcd"] > 0
+
+
+def test_evaluate_guidance_compares_guided_and_unguided_graphs() -> None:
+    done = digress(
+        "evaluate-guidance",
+        "qm9",
+        "--property",
+        "logp",
+        "--measure",
+        "rdkit",
+        "-n",
+        "24",
+        "--num-steps",
+        "20",
+        "--json",
+    )
+
+    assert done.returncode == 0, done.stderr
+    measured = json.loads(done.stdout)
+    assert measured["mae"]["logp"] < 0.7 * measured["unguided_mae"]["logp"]
+    assert measured["ratio"] == pytest.approx(measured["mae"]["logp"] / measured["unguided_mae"]["logp"], abs=1e-3)
+    assert measured["valid"] > 0.8
+    assert "--guidance-scale 20" in measured["command"]
