@@ -276,7 +276,7 @@ def evaluate_guidance(
         num_steps=num_steps,
         sampler=sampler,
         # Stand-ins that every card accepts: the real targets are drawn from test molecules.
-        targets={name: card.properties[name].mean for name in properties if name in card.properties} or None,
+        targets={name: card.properties[name].mean if name in card.properties else 0.0 for name in properties},
         guidance_scale=guidance_scale,
         estimator=estimator,
         candidates=candidates,

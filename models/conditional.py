@@ -41,13 +41,6 @@ class PredictedProperties:
     values: Mapping[str, Float[Tensor, " b"]]
     errors: Mapping[str, Float[Tensor, " b"]]
 
-    def __getitem__(self, index: Tensor) -> "PredictedProperties":
-        """The properties of the chosen graphs."""
-        return PredictedProperties(
-            {name: values[index] for name, values in self.values.items()},
-            {name: errors[index] for name, errors in self.errors.items()},
-        )
-
 
 class Steering:
     """A goal, and the regressors of a model that lead to it."""

@@ -22,9 +22,9 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 from scipy.optimize import minimize
 
-HARTREE_IN_EV = 27.211386245988
+from models.data.qm9 import HARTREE_IN_EV
+
 BOHR_IN_ANGSTROM = 0.529177210903
-METHOD = "B3LYP/6-31G(2df,p) // GFN2-xTB // lowest of 10 MMFF94 conformers"
 
 _NUM_CONFORMERS = 10
 _SEED = 1

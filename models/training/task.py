@@ -6,6 +6,7 @@ RegressorTask   a regressor for a model there is: the model's folder again, with
 
 import os
 import platform
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from models.card import ModelCard, Property, RegressorCard, TrainingRecord
 from models.checkpoint import load_checkpoint, save_checkpoint, save_regressor
 from models.data import qm9
 from models.data.dataset import GraphData, GraphDataset, LabelledDataset, LabelledGraphs
+from models.files import written_whole
 from models.graphs import GraphBatch
 from models.training.denoising import DiffusionModule, denoiser_of
 from models.training.module import TrainingModule
@@ -77,8 +79,8 @@ class RegressorTask(Task):
     """
 
     def __init__(self, preset: RegressorPreset, folder: Path, *, checkpoints: Path) -> None:
-        self._folder = folder
-        self._card, self._denoiser = load_checkpoint(checkpoints / preset.model)
+        self._folder, self._source = folder, checkpoints / preset.model
+        self._card, self._denoiser = load_checkpoint(self._source)
         columns = _columns(preset.properties)
         data, values = qm9.load_qm9(), qm9.load_properties()
 
@@ -130,6 +132,11 @@ class RegressorTask(Task):
         self._save()
 
     def _save(self) -> None:
+        # The card names the model's other regressors too, so their files come along.
+        for other in self._card.regressors:
+            if other.weights and other.name != self._described.name:
+                with written_whole(self._folder / other.weights.file) as partial:
+                    shutil.copyfile(self._source / other.weights.file, partial)
         card = save_checkpoint(self._card, self._denoiser, self._folder)
         save_regressor(card, self._described, regressor_of(self._average), self._folder)
 
