@@ -4,7 +4,7 @@ PYTHON ?= python3
 PIP = .venv/bin/pip --disable-pip-version-check --quiet
 INPUTS = pyproject.toml constraints.txt
 
-.PHONY: help setup serve test check format clean
+.PHONY: help setup serve test test-slow check format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -16,6 +16,9 @@ serve: setup ## Redis if needed, the API and a worker, on 127.0.0.1:8000
 
 test: .venv/.development ## all tests, against real servers
 	.venv/bin/pytest
+
+test-slow: .venv/.development ## the tests that take minutes: density-functional theory against QM9
+	.venv/bin/pytest -m slow -s
 
 check: .venv/.development ## format, lint, types and the import rule
 	.venv/bin/ruff format --check .

@@ -150,8 +150,7 @@ def sample(
     from worker.engine import Engine, choose_device
 
     if out is not None:
-        with out.open("a"):
-            pass  # what cannot be written should be known before the work
+        _require_writable(out)
     settings = read_settings()
     targets = _targets(target)
     steering = {"guidance_scale": guidance_scale, "estimator": estimator, "candidates": candidates}
@@ -260,15 +259,14 @@ def evaluate_guidance(
     _require("qm9pack", "chemistry")
     import torch
 
-    from models.evaluation.guidance import DEFAULT_SEED, MEASURABLE, Protocol
+    from models.evaluation.guidance import DEFAULT_SEED, Protocol
     from models.evaluation.guidance import evaluate_guidance as run
     from models.evaluation.molecules import EvaluationError
     from worker.engine import Engine, choose_device, plan
 
     settings = read_settings()
     card = find_card(model, _cards())
-    if unknown := [name for name in properties if name not in MEASURABLE[measure]]:
-        raise CommandError(f"{measure} does not tell {', '.join(unknown)}; it tells {', '.join(MEASURABLE[measure])}")
+    _require_measurable(properties, measure)
     request = _request(
         model,
         num_graphs=num_graphs,
@@ -305,6 +303,64 @@ def evaluate_guidance(
     Console().print(
         f"ratio {measurement.ratio:.3f}, valid {measurement.valid:.3f}, measured {measurement.measured:.3f}"
     )
+
+
+@app.command("plot-guidance")
+def plot_guidance(
+    model: ModelArgument,
+    name: Annotated[str, typer.Option("--property", help="Property to steer to, like mu.")],
+    targets: Annotated[list[float], typer.Option("--target", help="Value to steer to; repeat for several.")],
+    measure: Annotated[
+        Measure, typer.Option(help="What tells the graphs' property, as in evaluate-guidance.")
+    ] = "judge",
+    num_graphs: Annotated[int, typer.Option("-n", "--num-graphs", help="Graphs for each target.", min=2)] = 500,
+    candidates: Annotated[int, typer.Option(help="Graphs drawn for each one kept.", min=1)] = 1,
+    guidance_scale: Annotated[float | None, typer.Option(help="The card's default if left out.", min=0)] = None,
+    seed: SeedOption = None,
+    jobs: Annotated[int, typer.Option(help="Processes for dft, a core each.", min=1)] = 1,
+    out: Annotated[Path, typer.Option(help="The picture; svg, png or pdf by its ending.")] = Path("guidance.svg"),
+) -> None:
+    """Plot a property of graphs steered to each target, against the training set.
+
+    Example: digress plot-guidance qm9 --property mu --target 1 --target 3 --target 5 --out mu.svg
+    """
+    _require("qm9pack", "chemistry")
+    _require("matplotlib", "chemistry")
+    import torch
+
+    from models.evaluation.guidance import DEFAULT_SEED, steered_values
+    from models.evaluation.molecules import EvaluationError
+    from models.evaluation.plot import KINDS, plot_targets
+    from worker.engine import Engine, choose_device, plan
+
+    if out.suffix not in KINDS:
+        raise CommandError(f"--out ends in {', '.join(KINDS)}, not {out.name!r}")
+    _require_writable(out)
+    settings = read_settings()
+    card = find_card(model, _cards())
+    _require_measurable([name], measure)
+    requests = {
+        target: _request(
+            model,
+            num_graphs=num_graphs,
+            seed=DEFAULT_SEED if seed is None else seed,
+            targets={name: target},
+            guidance_scale=guidance_scale,
+            candidates=candidates,
+        )
+        for target in targets
+    }
+    torch.set_flush_denormal(True)
+    measure_with = _measure(measure, card, settings.checkpoints, jobs=jobs)
+    loaded = Engine(settings.checkpoints, choose_device(settings.device)).model(card.name)
+    steered = {}
+    for target, request in requests.items():
+        try:
+            with _progress_bar(f"{name} = {target:g}", num_graphs) as on_progress:
+                steered[target] = steered_values(loaded, plan(request, card), name, measure_with, on_progress)
+        except EvaluationError as error:
+            raise CommandError(str(error)) from error
+    plot_targets(steered, card.properties[name], out, title=f"{card.name}: {name} by {measure}")
 
 
 @app.command()
@@ -383,6 +439,14 @@ def _request(model: str, **fields: Any) -> AnyCompletedRequest:
     return complete(kind.model_validate({"model": model, **given}), find_card(model, _cards()))
 
 
+def _require_measurable(properties: "Sequence[str]", measure: Measure) -> None:
+    from models.evaluation.guidance import MEASURABLE
+
+    known = MEASURABLE[measure]
+    if unknown := [name for name in properties if name not in known]:
+        raise CommandError(f"{measure} does not tell {', '.join(unknown)}; it tells {', '.join(known)}")
+
+
 def _measure(name: Measure, card: ModelCard, checkpoints: Path, *, jobs: int) -> "MeasureFunction":
     from models.checkpoint import load_regressors
     from models.evaluation.guidance import by_judge, by_rdkit
@@ -434,6 +498,12 @@ def _sizes(text: str) -> int | dict[str, int]:
     if not low.isdecimal() or (dash and not high.isdecimal()):
         raise CommandError(f"--num-nodes takes a number, like 9, or a range, like 5-9, not {text!r}")
     return {"min": int(low), "max": int(high)} if dash else int(low)
+
+
+def _require_writable(path: Path) -> None:
+    """What cannot be written should be known before the work."""
+    with path.open("a"):
+        pass
 
 
 def _require(module: str, extra: str) -> None:

@@ -97,6 +97,25 @@ def evaluate_guidance(
     )
 
 
+def steered_values(
+    model: LoadedModel,
+    plan: GenerationPlan,
+    name: str,
+    measure_with: MeasureFunction,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> list[float]:
+    """A property of a plan's graphs, of those that it can be measured for.
+
+    Raises:
+        EvaluationError: if there is none.
+    """
+    valid = [text for text in _draw(model, plan, on_progress) if text]
+    values = [value[name] for value in measure_with(valid) if value is not None]
+    if not values:
+        raise EvaluationError(f"none of {plan.num_graphs} graphs could be measured")
+    return values
+
+
 def draw_targets(properties: Sequence[str], count: int, *, seed: int) -> dict[str, list[float]]:
     """Properties of `count` test molecules of QM9, drawn without replacement.
 

@@ -64,7 +64,7 @@ def _read(path: Path) -> dict[str, Values | None]:
         try:
             entry = json.loads(line)
         except json.JSONDecodeError:
-            continue  # a line that a kill cut short
+            continue  # an empty line, or one that a kill cut short
         known[entry["smiles"]] = entry["values"]
     return known
 
@@ -72,4 +72,5 @@ def _read(path: Path) -> dict[str, Values | None]:
 def _append(path: Path, smiles: str, values: Values | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"smiles": smiles, "values": values}) + "\n")
+        # The line break comes first: it ends a line that a kill cut short.
+        file.write("\n" + json.dumps({"smiles": smiles, "values": values}))

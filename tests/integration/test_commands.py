@@ -16,7 +16,8 @@ def digress(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "api", "worker", "models", "sample", "evaluate", "evaluate-guidance", "train"]
+    "command",
+    ["serve", "api", "worker", "models", "sample", "evaluate", "evaluate-guidance", "plot-guidance", "train"],
 )
 def test_every_command_explains_itself(command: str) -> None:
     done = digress(command, "--help")
@@ -49,6 +50,9 @@ def test_every_command_explains_itself(command: str) -> None:
         (["sample", "qm9", "--candidates", "4"], "--candidates steers to a --target, and there is none"),
         (["evaluate-guidance", "qm9", "--property", "mu", "--measure", "rdkit"], "it tells logp, qed, mw"),
         (["evaluate-guidance", "zinc", "--property", "mu"], "there is no model 'zinc'"),
+        (["plot-guidance", "qm9", "--property", "mu", "--target", "99"], "from 0 to 21.93 D, so it cannot aim at 99"),
+        (["plot-guidance", "qm9", "--property", "logp", "--target", "1"], "judge does not tell logp"),
+        (["plot-guidance", "qm9", "--property", "mu", "--target", "1", "--out", "a.txt"], "--out ends in .svg, .png"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_would_be_right(arguments: list[str], words: str) -> None:
@@ -123,3 +127,13 @@ def test_evaluate_guidance_compares_guided_and_unguided_graphs() -> None:
     assert measured["ratio"] == pytest.approx(measured["mae"]["logp"] / measured["unguided_mae"]["logp"], abs=1e-3)
     assert measured["valid"] > 0.8
     assert "--guidance-scale 20" in measured["command"]
+
+
+def test_plot_guidance_writes_a_picture(tmp_path: Path) -> None:
+    out = tmp_path / "logp.svg"
+    steering = ["--property", "logp", "--measure", "rdkit", "--target", "-1", "--target", "2"]
+
+    done = digress("plot-guidance", "qm9", *steering, "-n", "8", "--out", str(out))
+
+    assert done.returncode == 0, done.stderr
+    assert "<svg" in out.read_text()

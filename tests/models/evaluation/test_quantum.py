@@ -1,0 +1,69 @@
+"""Density-functional theory against what QM9 publishes."""
+
+import ast
+from statistics import fmean
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import pdist
+
+from models.data import qm9
+from models.evaluation.quantum import Geometry, NoGeometry, compute, embed, relax, single_point
+
+PUBLISHED = ["Dipole_debye", "HOMO_au", "LUMO_au"]
+
+
+def published(count: int, *, max_atoms: int = 99) -> list[tuple[str, Geometry, list[float]]]:
+    """SMILES, geometry, and dipole moment in D with orbital energies in eV, of test molecules."""
+    rows = qm9.read_rows(["SMILES", "Elements", "XYZ_Ang", *PUBLISHED])["test"]
+    found: list[tuple[str, Geometry, list[float]]] = []
+    for row in rows:
+        elements = ast.literal_eval(row["Elements"])
+        if len(elements) <= max_atoms and len(found) < count:
+            geometry = Geometry(elements, np.array(ast.literal_eval(row["XYZ_Ang"])))
+            mu, homo, lumo = (float(row[column]) for column in PUBLISHED)
+            found.append((row["SMILES"], geometry, [mu, homo * qm9.HARTREE_IN_EV, lumo * qm9.HARTREE_IN_EV]))
+    return found
+
+
+def test_at_the_published_geometry_are_the_published_values() -> None:
+    for smiles, geometry, (mu, homo, lumo) in published(3, max_atoms=11):
+        told = single_point(geometry)
+
+        assert told.mu == pytest.approx(mu, abs=0.03), smiles
+        assert told.homo == pytest.approx(homo, abs=0.04), smiles
+        assert told.lumo == pytest.approx(lumo, abs=0.04), smiles
+        assert told.gap == pytest.approx(told.lumo - told.homo)
+
+
+def test_relaxing_keeps_a_published_geometry_about_where_it_was() -> None:
+    for _, geometry, _ in published(3, max_atoms=13):
+        before, after = (pdist(at.positions) for at in (geometry, relax(geometry)))
+
+        assert np.abs(after - before).max() < 0.3
+
+
+def test_a_graph_without_a_geometry_is_an_error_that_names_it() -> None:
+    with pytest.raises(NoGeometry, match="C12=C3C4=C1C1=C2C3=C41"):
+        embed("C12=C3C4=C1C1=C2C3=C41")
+
+
+@pytest.mark.slow
+def test_twenty_molecules_by_the_whole_chain() -> None:
+    there, here = [], []
+    for smiles, geometry, (mu, homo, _) in published(20):
+        exact, ours = single_point(geometry), compute(smiles)
+        there.append([abs(exact.mu - mu), abs(exact.homo - homo)])
+        here.append([abs(ours.mu - mu), abs(ours.homo - homo)])
+        print(  # noqa: T201
+            f"{smiles:24} mu {mu:.3f} {exact.mu:.3f} {ours.mu:.3f} D  homo {homo:.3f} {exact.homo:.3f} {ours.homo:.3f} eV"
+        )
+
+    def mean(errors: list[list[float]]) -> list[float]:
+        return [fmean(column) for column in zip(*errors, strict=True)]
+
+    print(f"mean errors in mu and homo: {mean(there)} at the published geometry, {mean(here)} at ours")  # noqa: T201
+    assert np.array(there).max(0) == pytest.approx([0, 0], abs=0.05)
+    # The rest is other conformers.
+    assert np.median([error[0] for error in here]) < 0.5
+    assert np.median([error[1] for error in here]) < 0.15
