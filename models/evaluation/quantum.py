@@ -39,11 +39,19 @@ _ENERGY_TOLERANCE = 1e-6
 _FORCE_TOLERANCE = 1e-3
 
 
-class NoGeometry(ValueError):
+class QuantumError(ValueError):
+    """A molecule that the method has no numbers for."""
+
+
+class NotNeutral(QuantumError):
+    """A molecule with a net charge or an unpaired electron; QM9 has none, and an ion's dipole depends on the origin."""
+
+
+class NoGeometry(QuantumError):
     """A molecule that no three-dimensional geometry was found for."""
 
 
-class NoConvergence(ValueError):
+class NoConvergence(QuantumError):
     """A molecule whose electrons did not settle."""
 
 
@@ -73,6 +81,7 @@ def compute(smiles: str) -> ElectronicProperties:
     """The properties of a molecule given as SMILES; seconds to half a minute on one core.
 
     Raises:
+        NotNeutral: if it has a net charge or an unpaired electron.
         NoGeometry: if it cannot be embedded or relaxed.
         NoConvergence: if the electronic structure does not converge.
     """
@@ -83,9 +92,12 @@ def embed(smiles: str) -> Geometry:
     """The lowest of several conformers by force field.
 
     Raises:
+        NotNeutral: if it has a net charge or an unpaired electron.
         NoGeometry: if there is none.
     """
     molecule = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    if Chem.GetFormalCharge(molecule) or any(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms()):
+        raise NotNeutral(f"{smiles!r} is an ion or a radical")
     conformers = list(AllChem.EmbedMultipleConfs(molecule, _NUM_CONFORMERS, randomSeed=_SEED))  # type: ignore[attr-defined]
     if not conformers:
         raise NoGeometry(f"RDKit finds no geometry for {smiles!r}")

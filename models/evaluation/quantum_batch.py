@@ -13,7 +13,7 @@ from pathlib import Path
 
 from models.data.qm9 import cache_folder
 from models.evaluation import quantum
-from models.evaluation.quantum import NoConvergence, NoGeometry, compute
+from models.evaluation.quantum import QuantumError, compute
 
 Values = dict[str, float]
 
@@ -21,7 +21,7 @@ Values = dict[str, float]
 def compute_all(
     smiles: Sequence[str], *, jobs: int = 1, on_progress: Callable[[int, int], None] = lambda done, total: None
 ) -> dict[str, Values | None]:
-    """Properties of every distinct molecule; None for one without a geometry or whose electrons do not settle.
+    """Properties of every distinct molecule; None for one that `compute` raises a `QuantumError` for.
 
     `on_progress` hears how many of how many are known. It starts processes, so a script that calls it needs the
     usual `if __name__ == "__main__"`.
@@ -47,7 +47,7 @@ def compute_all(
 def _outcome(smiles: str) -> Values | None:
     try:
         return compute(smiles).as_dict()
-    except (NoGeometry, NoConvergence):
+    except QuantumError:
         return None
 
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.spatial.distance import pdist
 
 from models.data import qm9
-from models.evaluation.quantum import Geometry, NoGeometry, compute, embed, relax, single_point
+from models.evaluation.quantum import Geometry, NoGeometry, NotNeutral, compute, embed, relax, single_point
 
 PUBLISHED = ["Dipole_debye", "HOMO_au", "LUMO_au"]
 
@@ -46,6 +46,12 @@ def test_relaxing_keeps_a_published_geometry_about_where_it_was() -> None:
 def test_a_graph_without_a_geometry_is_an_error_that_names_it() -> None:
     with pytest.raises(NoGeometry, match="C12=C3C4=C1C1=C2C3=C41"):
         embed("C12=C3C4=C1C1=C2C3=C41")
+
+
+@pytest.mark.parametrize("smiles", ["[NH3+]CC(=O)C", "[CH2]C"])
+def test_ions_and_radicals_have_no_value(smiles: str) -> None:
+    with pytest.raises(NotNeutral, match="an ion or a radical"):
+        compute(smiles)
 
 
 @pytest.mark.slow
