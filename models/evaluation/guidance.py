@@ -136,7 +136,7 @@ def by_rdkit(smiles: Sequence[str]) -> list[Values | None]:
 
 
 def by_judge(judge: Regressor, names: Sequence[str]) -> MeasureFunction:
-    """What a regressor says of clean molecules; None for one outside the vocabulary of QM9."""
+    """What a regressor says of clean molecules of QM9's vocabulary."""
 
     @torch.no_grad()
     def measure(smiles: Sequence[str]) -> list[Values | None]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -127,6 +128,20 @@ def test_evaluate_guidance_compares_guided_and_unguided_graphs() -> None:
     assert measured["ratio"] == pytest.approx(measured["mae"]["logp"] / measured["unguided_mae"]["logp"], abs=1e-3)
     assert measured["valid"] > 0.8
     assert "--guidance-scale 20" in measured["command"]
+
+
+def test_a_model_without_regressors_cannot_be_measured_and_says_so(tmp_path: Path, qm9_folder: Path) -> None:
+    plain = tmp_path / "qm9"
+    shutil.copytree(qm9_folder, plain)
+    card = json.loads((plain / "card.json").read_text())
+    (plain / "card.json").write_text(json.dumps(card | {"regressors": []}))
+
+    for command in (["evaluate-guidance"], ["plot-guidance", "--target", "1"]):
+        done = digress(*command, "qm9", "--property", "logp", "--measure", "rdkit", DIGRESS_CHECKPOINTS=str(tmp_path))
+
+        assert done.returncode == 1
+        assert "qm9 has no regressor" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_plot_guidance_writes_a_picture(tmp_path: Path) -> None:

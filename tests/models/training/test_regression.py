@@ -49,6 +49,19 @@ def test_a_regressor_joins_its_model_in_one_folder_that_can_be_served(tmp_path: 
     assert told.location.shape == (2, 2)
 
 
+@pytest.mark.filterwarnings("ignore:::lightning")  # whose own calls are deprecated
+def test_a_judge_leaves_the_guide_that_steers_as_it_was(tmp_path: Path, qm9_folder: Path) -> None:
+    folder = TrainingFolder(tmp_path, "qm9")
+
+    assert run(preset("qm9-judge", *SHORT, 'properties=["mu"]'), folder, resume=False, progress=False)
+
+    after, before = (load_model(one) for one in (folder.checkpoint, qm9_folder))
+    assert {one.name: one.role for one in after.card.regressors} == {"qm9-regressor": "guide", "qm9-judge": "judge"}
+    assert [known.name for known in after.card.regressors[-1].properties] == ["mu"]
+    graphs, time = random_graphs([9, 5]), torch.tensor([0, 0])
+    assert torch.equal(after.regressors[0](graphs, time).location, before.regressors[0](graphs, time).location)
+
+
 def test_guide_and_judge_learn_from_different_molecules() -> None:
     seen = {}
     for name in ("qm9-regressor", "qm9-judge"):
