@@ -149,8 +149,6 @@ def sample(
     from worker.encoding import encode
     from worker.engine import Engine, choose_device
 
-    if out is not None:
-        _require_writable(out)
     settings = read_settings()
     targets = _targets(target)
     steering = {"guidance_scale": guidance_scale, "estimator": estimator, "candidates": candidates}
@@ -166,6 +164,8 @@ def sample(
         targets=targets or None,
         **steering,
     )
+    if out is not None:
+        _require_writable(out)
     torch.set_flush_denormal(True)
     engine = Engine(settings.checkpoints, choose_device(settings.device))
     card = engine.model(request.model).card
@@ -214,7 +214,8 @@ def evaluate(
     except EvaluationError as error:
         raise CommandError(str(error)) from error
     if save:
-        write_card(loaded.card.with_measurement(measurement), settings.checkpoints / loaded.card.name)
+        # Read again, for the card may have got other measurements meanwhile.
+        write_card(find_card(model, _cards()).with_measurement(measurement), settings.checkpoints / model)
     if as_json:
         print(measurement.model_dump_json(indent=2))
         return
@@ -288,7 +289,7 @@ def evaluate_guidance(
     except EvaluationError as error:
         raise CommandError(str(error)) from error
     if save:
-        write_card(card.with_guidance_measurement(measurement), settings.checkpoints / card.name)
+        write_card(find_card(model, _cards()).with_guidance_measurement(measurement), settings.checkpoints / model)
     if as_json:
         print(measurement.model_dump_json(indent=2))
         return
@@ -335,7 +336,6 @@ def plot_guidance(
 
     if out.suffix not in KINDS:
         raise CommandError(f"--out ends in {', '.join(KINDS)}, not {out.name!r}")
-    _require_writable(out)
     settings = read_settings()
     card = find_card(model, _cards())
     _require_measurable([name], measure)
@@ -350,6 +350,7 @@ def plot_guidance(
         )
         for target in targets
     }
+    _require_writable(out)
     torch.set_flush_denormal(True)
     measure_with = _measure(measure, card, settings.checkpoints, jobs=jobs)
     loaded = Engine(settings.checkpoints, choose_device(settings.device)).model(card.name)

@@ -11,9 +11,9 @@ import pytest
 from tests.servers import DIGRESS
 
 
-def digress(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def digress(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     variables = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"} | environment
-    return subprocess.run([DIGRESS, *arguments], env=variables, capture_output=True, text=True, check=False)
+    return subprocess.run([DIGRESS, *arguments], cwd=cwd, env=variables, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(
@@ -52,16 +52,17 @@ def test_every_command_explains_itself(command: str) -> None:
         (["evaluate-guidance", "qm9", "--property", "mu", "--measure", "rdkit"], "it tells logp, qed, mw"),
         (["evaluate-guidance", "zinc", "--property", "mu"], "there is no model 'zinc'"),
         (["plot-guidance", "qm9", "--property", "mu", "--target", "99"], "from 0 to 21.93 D, so it cannot aim at 99"),
-        (["plot-guidance", "qm9", "--property", "logp", "--target", "1"], "judge does not tell logp"),
+        (["plot-guidance", "qm9", "--property", "logp", "--target", "1", "--measure", "dft"], "dft does not tell logp"),
         (["plot-guidance", "qm9", "--property", "mu", "--target", "1", "--out", "a.txt"], "--out ends in .svg, .png"),
     ],
 )
-def test_a_mistake_is_one_line_that_says_what_would_be_right(arguments: list[str], words: str) -> None:
-    done = digress(*arguments)
+def test_a_mistake_is_one_line_that_says_what_would_be_right(arguments: list[str], words: str, tmp_path: Path) -> None:
+    done = digress(*arguments, cwd=tmp_path)
 
     assert done.returncode == 1
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir()), "something is left behind"
 
 
 def test_a_bad_setting_is_named_as_the_user_knows_it() -> None:
@@ -107,27 +108,24 @@ def test_evaluation_is_one_json_object() -> None:
     assert measured["values"]["fcd"] > 0
 
 
-def test_evaluate_guidance_compares_guided_and_unguided_graphs() -> None:
-    done = digress(
-        "evaluate-guidance",
-        "qm9",
-        "--property",
-        "logp",
-        "--measure",
-        "rdkit",
-        "-n",
-        "24",
-        "--num-steps",
-        "20",
-        "--json",
-    )
+def test_evaluate_guidance_compares_guided_and_unguided_graphs(tmp_path: Path, qm9_folder: Path) -> None:
+    shutil.copytree(qm9_folder, tmp_path / "qm9")
+    common = ["evaluate-guidance", "qm9", "--measure", "rdkit", "-n", "24", "--num-steps", "20", "--json", "--save"]
+    variables = os.environ | {"OMP_NUM_THREADS": "1", "DIGRESS_CHECKPOINTS": str(tmp_path)}
+    runs = [
+        subprocess.Popen([DIGRESS, *common, "--property", name], env=variables, stdout=subprocess.PIPE, text=True)
+        for name in ("logp", "qed")
+    ]
+    measured, other = (json.loads(run.communicate()[0]) for run in runs)
 
-    assert done.returncode == 0, done.stderr
-    measured = json.loads(done.stdout)
     assert measured["mae"]["logp"] < 0.7 * measured["unguided_mae"]["logp"]
     assert measured["ratio"] == pytest.approx(measured["mae"]["logp"] / measured["unguided_mae"]["logp"], abs=1e-3)
     assert measured["valid"] > 0.8
     assert "--guidance-scale 20" in measured["command"]
+    # Neither run took the other's measurement out of the card.
+    saved = json.loads((tmp_path / "qm9" / "card.json").read_text())["guidance_metrics"]
+    assert measured in saved
+    assert other in saved
 
 
 def test_a_model_without_regressors_cannot_be_measured_and_says_so(tmp_path: Path, qm9_folder: Path) -> None:
