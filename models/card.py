@@ -204,7 +204,11 @@ class GuidanceMeasurement(_Section):
     scale: float
     candidates: int
     num_graphs: Annotated[int, Field(description="Targets, each from a test molecule, with one graph each.")]
+    guidance: Annotated[
+        GuidanceConfig, Field(description="What the card said then: the window, the number of proposals.")
+    ]
     sampler: Sampler
+    grid: Grid
     num_steps: int
     seed: int
     command: str
@@ -280,9 +284,13 @@ class ModelCard(_Section):
         return {known.name: known for regressor in guides for known in regressor.properties}
 
     def with_regressor(self, regressor: RegressorCard) -> "ModelCard":
-        """This card with a regressor added, in place of an earlier one of that name."""
+        """This card with a regressor added, in place of an earlier one of that name.
+
+        What was measured with the earlier one, by it or of its guidance, goes with it.
+        """
         others = [other for other in self.regressors if other.name != regressor.name]
-        return self.model_copy(update={"regressors": [*others, regressor]})
+        measured = [m for m in self.guidance_metrics if regressor.role == "judge" and m.measure != "judge"]
+        return self.model_copy(update={"regressors": [*others, regressor], "guidance_metrics": measured})
 
     def with_measurement(self, measurement: Measurement) -> "ModelCard":
         """This card with a measurement added, in place of an earlier one by the same settings."""
@@ -293,7 +301,8 @@ class ModelCard(_Section):
 
     def with_guidance_measurement(self, measurement: GuidanceMeasurement) -> "ModelCard":
         """This card with a measurement of guidance added, in place of an earlier one by the same settings."""
-        settings = {"properties", "measure", "estimator", "scale", "candidates", "num_graphs", "sampler", "num_steps"}
+        settings = {"properties", "measure", "estimator", "scale", "candidates", "num_graphs", "guidance"}
+        settings |= {"sampler", "grid", "num_steps"}
         key = measurement.model_dump(include=settings)
         others = [other for other in self.guidance_metrics if other.model_dump(include=settings) != key]
         return self.model_copy(update={"guidance_metrics": [*others, measurement]})

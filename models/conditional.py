@@ -57,9 +57,13 @@ class Steering:
                 values = torch.stack(columns, dim=1).to(regressor.mean.device)
                 self._targets.append(Targets(regressor, [names.index(name) for name in wanted], values))
 
-    def guidance(self, indices: Int[Tensor, " b"]) -> Guidance:
-        """The guidance of the plan's graphs number `indices`."""
+    def guidance(self, indices: Int[Tensor, " b"], grid: Sequence[int]) -> Guidance:
+        """The guidance of the plan's graphs number `indices` on a grid of times."""
         config = self.card.guidance.model_copy(update={"estimator": self.goal.estimator})
+        shares = [t / self.card.diffusion.num_timesteps for t in grid[1:-1]]
+        if not any(config.stop <= share <= config.start for share in shares):
+            # A step across the whole window: better to act at its ends than not at all.
+            config = config.model_copy(update={"start": 1.0, "stop": 0.0})
         return Guidance(
             [targets[indices] for targets in self._targets],
             torch.full((len(indices),), self.goal.scale, device=indices.device),
@@ -77,7 +81,7 @@ class Steering:
         for targets in self._targets:
             told = targets.told(noise, last)
             by_draw = told.log_density(targets.values[:, None]).sum(-1)
-            log_density = log_density + by_draw.view(-1, len(sizes), _PRIOR_DRAWS).mean(2)
+            log_density = log_density + by_draw.view(-1, len(sizes), _PRIOR_DRAWS).logsumexp(2)
         return (min(self.goal.scale, 1.0) * (log_density - log_density.amax(1, keepdim=True))).exp()
 
     def tell(self, graphs: GraphBatch) -> PredictedProperties:
@@ -93,6 +97,8 @@ class Steering:
 
     def nearest(self, graphs: GraphBatch, indices: Int[Tensor, " b"]) -> Int[Tensor, " kept"]:
         """Of every `candidates` graphs in a row, the one to keep; `indices` are their numbers in the plan."""
+        if self.goal.candidates == 1:
+            return torch.arange(len(graphs), device=graphs.num_nodes.device)
         now = torch.zeros_like(graphs.num_nodes)
         distance = torch.zeros(len(graphs), device=now.device)
         for targets in self._targets:

@@ -14,7 +14,7 @@ from torch import Tensor
 from models.card import Grid, ModelCard, Sampler
 from models.conditional import Goal, PredictedProperties, Steering
 from models.diffusion.corruption import draw_graphs
-from models.diffusion.randomness import SIZE_STREAM, draw, graph_seeds, offspring_seeds, uniforms
+from models.diffusion.randomness import CANDIDATE_STREAM, SIZE_STREAM, draw, graph_seeds, offspring_seeds, uniforms
 from models.diffusion.sampler import SAMPLERS, sample, time_grid
 from models.graphs import GraphBatch
 from models.networks.denoiser import Denoiser
@@ -111,13 +111,13 @@ def generate(
         chosen = torch.tensor(indices, device=device)
         tracker = _Tracker(on_progress, plan, graphs_done=graphs_done, batch_size=len(indices))
         members = chosen.repeat_interleave(plan.candidates)
-        guidance = steering.guidance(members) if steering else None
+        guidance = steering.guidance(members, grid) if steering else None
         reverse = SAMPLERS[plan.sampler]
         with autocast(device), torch.no_grad():
             graphs = sample(
                 denoiser,
                 sizes[members],
-                offspring_seeds(seeds[chosen], plan.candidates).flatten(),
+                offspring_seeds(seeds[chosen], plan.candidates, stream=CANDIDATE_STREAM).flatten(),
                 reverse=guidance.reverse(reverse) if guidance else reverse,
                 draw=guidance.draw if guidance else draw_graphs,
                 grid=grid,

@@ -30,7 +30,7 @@ from torch import Tensor
 
 from models.card import GuidanceConfig
 from models.diffusion.corruption import draw_graphs
-from models.diffusion.randomness import CHOICE_STREAM, draw, offspring_seeds, uniforms
+from models.diffusion.randomness import CHOICE_STREAM, PROPOSAL_STREAM, draw, offspring_seeds, uniforms
 from models.diffusion.sampler import DenoisingModel, Draw, ReverseStep
 from models.graphs import GraphBatch, GraphDistribution
 from models.properties import PropertyDistribution
@@ -171,25 +171,33 @@ class _Chosen:
         batch, count = len(seeds), self.guidance.config.num_proposals
         parent = torch.arange(batch, device=seeds.device).repeat_interleave(count)
         times = step[parent]
-        proposals = draw_graphs(
-            probs[parent], offspring_seeds(seeds, count).flatten(), num_nodes=num_nodes[parent], step=times
-        )
-        log_density = torch.zeros(batch * count, device=seeds.device)
+        own_seeds = offspring_seeds(seeds, count, stream=PROPOSAL_STREAM).flatten()
+        proposals = draw_graphs(probs[parent], own_seeds, num_nodes=num_nodes[parent], step=times)
+        # Near the clean graph most proposals are alike, and the regressors need to read each only once.
+        distinct, read_as = _distinct(proposals, count)
+        log_density = torch.zeros(len(distinct), device=seeds.device)
         for targets in self.guidance.targets:
-            log_density = log_density + targets[of[parent]].log_density(proposals, times)
-        log_weights = self.guidance.scale[of, None] * log_density.view(batch, count)
+            log_density = log_density + targets[of[parent[distinct]]].log_density(proposals[distinct], times[distinct])
+        log_weights = self.guidance.scale[of, None] * log_density[read_as].view(batch, count)
         uniform = uniforms(seeds, step=step, stream=CHOICE_STREAM, positions=torch.zeros_like(step[:1]))[:, 0]
         winner = draw(log_weights.softmax(1), uniform)
         return proposals[torch.arange(batch, device=seeds.device) * count + winner]
+
+
+def _distinct(graphs: GraphBatch, count: int) -> tuple[Int[Tensor, " d"], Int[Tensor, " b"]]:
+    """Of every `count` graphs in a row, the places of those that are the first of their kind; and for every graph, which of these it is like."""
+    nodes, edges = (x.reshape(-1, count, x[0].numel()) for x in (graphs.nodes, graphs.edges))
+    alike = (nodes[:, :, None] == nodes[:, None]).all(-1) & (edges[:, :, None] == edges[:, None]).all(-1)
+    first = alike.int().argmax(-1)
+    is_first = (first == torch.arange(count, device=first.device)).flatten()
+    start = torch.arange(0, len(is_first), count, device=first.device)
+    return is_first.nonzero()[:, 0], (is_first.cumsum(0) - 1)[(start[:, None] + first).flatten()]
 
 
 def _tilt(
     probs: Float[Tensor, "b ... k"], gradient: Float[Tensor, "b ... k"], scale: Float[Tensor, " b"]
 ) -> Float[Tensor, "b ... k"]:
     """The distribution times exp(-scale · gradient), normalised."""
-    exponent = -scale.view(-1, *[1] * (probs.ndim - 1)) * gradient
-    # Only differences between categories count; the greatest exponent becomes 0.
-    tilted = probs * (exponent - exponent.amax(-1, keepdim=True)).exp()
-    total = tilted.sum(-1, keepdim=True)
-    # Where the tilt leaves nothing that the sampler thinks possible, the sampler has the last word.
-    return torch.where(total > 0, tilted / total, probs)
+    tilted = (probs.log() - scale.view(-1, *[1] * (probs.ndim - 1)) * gradient).softmax(-1)
+    # A gradient beyond all numbers says nothing; the sampler has the last word.
+    return torch.where(tilted.isfinite().all(-1, keepdim=True), tilted, probs)

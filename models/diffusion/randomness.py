@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-SIZE_STREAM, NODE_STREAM, EDGE_STREAM, TIME_STREAM, CHOICE_STREAM, OFFSPRING_STREAM = range(6)
+SIZE_STREAM, NODE_STREAM, EDGE_STREAM, TIME_STREAM, CHOICE_STREAM, CANDIDATE_STREAM, PROPOSAL_STREAM = range(7)
 
 _GAMMA = 0x9E3779B97F4A7C15 - 2**64
 _MULTIPLIER_1 = 0xBF58476D1CE4E5B9 - 2**64
@@ -33,11 +33,11 @@ def graph_seeds(seed: int, indices: Int[Tensor, " b"]) -> Int[Tensor, " b"]:
     return _shift(_mix(_mix(request) + indices * _GAMMA), 64 - _SEED_BITS)
 
 
-def offspring_seeds(seeds: Int[Tensor, " b"], count: int) -> Int[Tensor, "b m"]:
-    """`count` seeds for each one given; the first is the given one itself."""
+def offspring_seeds(seeds: Int[Tensor, " b"], count: int, *, stream: int) -> Int[Tensor, "b m"]:
+    """`count` seeds for each one given, others in every stream; the first is the given one itself."""
     ordinal = torch.arange(count, device=seeds.device)
-    stream = torch.tensor(OFFSPRING_STREAM, device=seeds.device) * _GAMMA
-    others = _shift(_mix(_mix(seeds + stream)[:, None] + ordinal * _GAMMA), 64 - _SEED_BITS)
+    offset = torch.tensor(stream, device=seeds.device) * _GAMMA
+    others = _shift(_mix(_mix(seeds + offset)[:, None] + ordinal * _GAMMA), 64 - _SEED_BITS)
     return torch.where(ordinal == 0, seeds[:, None], others)
 
 
