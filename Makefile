@@ -14,7 +14,7 @@ setup: .venv/.serving ## the environment for serving
 serve: setup ## Redis if needed, the API and a worker, on 127.0.0.1:8000
 	@.venv/bin/digress serve
 
-test: .venv/.development ## all tests, against real servers
+test: .venv/.development ## the tests, against real servers
 	.venv/bin/pytest
 
 test-slow: .venv/.development ## the tests that take minutes: density-functional theory against QM9

@@ -4,7 +4,9 @@ This is the one module that wires app, worker and models together; what is heavy
 needs it, so that `digress --help` and `digress api` stay quick and free of torch.
 """
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +23,7 @@ from app.completion import complete, find_card
 from app.errors import ServiceError, field_problem
 from app.schemas import MAX_GRAPHS, AnyCompletedRequest, ConditionalRequest, GenerateRequest
 from app.settings import SettingsError, read_settings
-from models.card import CardError, Estimator, Measure, ModelCard, read_cards, write_card
+from models.card import CardError, Estimator, Measure, ModelCard, change_card, read_cards
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -214,8 +216,7 @@ def evaluate(
     except EvaluationError as error:
         raise CommandError(str(error)) from error
     if save:
-        # Read again, for the card may have got other measurements meanwhile.
-        write_card(find_card(model, _cards()).with_measurement(measurement), settings.checkpoints / model)
+        change_card(settings.checkpoints / model, lambda card: card.with_measurement(measurement))
     if as_json:
         print(measurement.model_dump_json(indent=2))
         return
@@ -235,7 +236,7 @@ def evaluate_guidance(
         Measure,
         typer.Option(
             help="What tells the graphs' properties: rdkit (exact: logp, qed, mw), dft (mu, homo, lumo, gap; "
-            "about 20 s a molecule), or judge, a regressor trained on other molecules."
+            "about 10 s a molecule), or judge, a regressor trained on other molecules."
         ),
     ] = "judge",
     num_graphs: Annotated[
@@ -267,7 +268,7 @@ def evaluate_guidance(
 
     settings = read_settings()
     card = find_card(model, _cards())
-    _require_measurable(properties, measure)
+    _require_measurable(properties, measure, card)
     request = _request(
         model,
         num_graphs=num_graphs,
@@ -289,7 +290,7 @@ def evaluate_guidance(
     except EvaluationError as error:
         raise CommandError(str(error)) from error
     if save:
-        write_card(find_card(model, _cards()).with_guidance_measurement(measurement), settings.checkpoints / model)
+        change_card(settings.checkpoints / model, lambda card: card.with_guidance_measurement(measurement))
     if as_json:
         print(measurement.model_dump_json(indent=2))
         return
@@ -338,7 +339,7 @@ def plot_guidance(
         raise CommandError(f"--out ends in {', '.join(KINDS)}, not {out.name!r}")
     settings = read_settings()
     card = find_card(model, _cards())
-    _require_measurable([name], measure)
+    _require_measurable([name], measure, card)
     requests = {
         target: _request(
             model,
@@ -440,10 +441,14 @@ def _request(model: str, **fields: Any) -> AnyCompletedRequest:
     return complete(kind.model_validate({"model": model, **given}), find_card(model, _cards()))
 
 
-def _require_measurable(properties: "Sequence[str]", measure: Measure) -> None:
+def _require_measurable(properties: "Sequence[str]", measure: Measure, card: ModelCard) -> None:
     from models.evaluation.guidance import MEASURABLE
 
-    known = MEASURABLE[measure]
+    if len(set(properties)) < len(properties):
+        raise CommandError(f"--property {', '.join(properties)}: name each once")
+    known = list(MEASURABLE[measure])
+    if measure == "judge" and (judge := card.judge) is not None:
+        known = [name for name in known if name in {told.name for told in judge.properties}]
     if unknown := [name for name in properties if name not in known]:
         raise CommandError(f"{measure} does not tell {', '.join(unknown)}; it tells {', '.join(known)}")
 
@@ -456,13 +461,13 @@ def _measure(name: Measure, card: ModelCard, checkpoints: Path, *, jobs: int) ->
         case "rdkit":
             return by_rdkit
         case "judge":
-            judges = [described for described in card.regressors if described.role == "judge"]
-            if not judges:
+            judge = card.judge
+            if judge is None:
                 raise CommandError(
                     f"{card.name} has no judge; train one, like `digress train qm9-judge`, or use rdkit or dft"
                 )
             network = load_regressors(card, checkpoints / card.name, "judge")[0]
-            return by_judge(network, [known.name for known in judges[0].properties])
+            return by_judge(network, [known.name for known in judge.properties])
         case _:
             _require("pyscf", "chemistry")
             _require("tblite", "chemistry")
@@ -484,13 +489,13 @@ def _by_dft(smiles: "Sequence[str]", *, jobs: int) -> "list[dict[str, float] | N
 def _targets(texts: list[str] | None) -> dict[str, float]:
     targets = {}
     for text in texts or []:
-        name, equals, value = text.partition("=")
+        name, _, value = (part.strip() for part in text.partition("="))
+        if name in targets:
+            raise CommandError(f"--target gives {name} twice; a graph can have only one")
         try:
-            targets[name.strip()] = float(value)
+            targets[name] = float(value)
         except ValueError:
-            equals = ""
-        if not equals:
-            raise CommandError(f"--target takes property=value, like mu=2.5, not {text!r}")
+            raise CommandError(f"--target takes property=value, like mu=2.5, not {text!r}") from None
     return targets
 
 
@@ -502,9 +507,23 @@ def _sizes(text: str) -> int | dict[str, int]:
 
 
 def _require_writable(path: Path) -> None:
-    """What cannot be written should be known before the work."""
-    with path.open("a"):
-        pass
+    """What cannot be written should be known before the work; nothing is left behind by asking.
+
+    Raises:
+        OSError: if it cannot.
+    """
+    place = path if path.exists() else path.parent
+    code = (
+        errno.EISDIR
+        if path.is_dir()
+        else errno.ENOENT
+        if not place.exists()
+        else errno.EACCES
+        if not os.access(place, os.W_OK)
+        else None
+    )
+    if code is not None:
+        raise OSError(code, os.strerror(code), str(path))
 
 
 def _require(module: str, extra: str) -> None:

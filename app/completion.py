@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from app.errors import InvalidRequest, shorten
 from app.schemas import (
@@ -79,7 +80,7 @@ def _check_targets(request: ConditionalRequest, card: ModelCard) -> None:
         if not lowest <= value <= highest:
             raise InvalidRequest(
                 f"targets.{name}",
-                f"{card.name} was trained on {name} from {lowest:.4g} to {highest:.4g} {unit}".rstrip()
+                f"{card.name} was trained on {name} from {_inward(lowest, up=True)} to {_inward(highest, up=False)} {unit}".rstrip()
                 + f", so it cannot aim at {value:g}",
             )
     limits = card.guidance
@@ -93,3 +94,9 @@ def _check_targets(request: ConditionalRequest, card: ModelCard) -> None:
             f"{card.name} draws at most {card.sampling.max_graphs} graphs at once, "
             f"not {request.num_graphs} times {request.candidates}",
         )
+
+
+def _inward(bound: float, *, up: bool) -> str:
+    """A bound in few digits that is itself within the range."""
+    rounding = ROUND_CEILING if up else ROUND_FLOOR
+    return f"{Decimal(bound).quantize(Decimal('0.001'), rounding).normalize():f}"

@@ -147,6 +147,8 @@ def _detail(mistake: Mapping[str, Any]) -> str:
     given = mistake.get("input")
     if mistake["type"] == "extra_forbidden":
         return "there is no such field; see /docs for those there are"
+    if mistake["type"] == "too_short" and isinstance(given, dict):
+        return "give at least one"
     if mistake["type"] == "missing" or isinstance(given, dict | list):
         return message
     return f"{message}, not {shorten(json.dumps(given, ensure_ascii=False, default=str))}"

@@ -4,7 +4,10 @@ The card is the bridge between the trainer, which writes it, the API, which chec
 worker, which builds the network from it. It is plain data and knows neither torch nor RDKit.
 """
 
+import fcntl
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -283,6 +286,11 @@ class ModelCard(_Section):
         guides = [regressor for regressor in self.regressors if regressor.role == "guide"]
         return {known.name: known for regressor in guides for known in regressor.properties}
 
+    @property
+    def judge(self) -> RegressorCard | None:
+        """The regressor that measures, if there is one."""
+        return next((regressor for regressor in self.regressors if regressor.role == "judge"), None)
+
     def with_regressor(self, regressor: RegressorCard) -> "ModelCard":
         """This card with a regressor added, in place of an earlier one of that name.
 
@@ -351,6 +359,20 @@ def write_card(card: ModelCard, folder: Path) -> None:
     text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
     with written_whole(folder / CARD_FILE) as partial:
         partial.write_text(text + "\n", encoding="utf-8")
+
+
+def change_card(folder: Path, change: Callable[[ModelCard], ModelCard]) -> None:
+    """Read the card of a checkpoint folder, and write what `change` makes of it; changes wait for each other.
+
+    Raises:
+        CardError: if there is no card to change.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        write_card(change(read_card(folder)), folder)
+    finally:
+        os.close(descriptor)
 
 
 def shipped_checkpoints() -> Path:

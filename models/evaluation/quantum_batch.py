@@ -1,6 +1,6 @@
 """Many molecules through density-functional theory: in parallel, each computed once, resumable at any moment.
 
-Results are kept in a file in the user's cache folder that is named after the method: a line of JSON per molecule,
+Results are kept in a file in the user's cache folder that is named after the method and the packages it uses: a line of JSON per molecule,
 written as soon as it is known. Running the same again picks up where it stopped.
 """
 
@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -52,7 +53,8 @@ def _outcome(smiles: str) -> Values | None:
 
 
 def _cache_file() -> Path:
-    code = hashlib.sha256(Path(quantum.__file__).read_bytes()).hexdigest()[:12]
+    versions = " ".join(version(package) for package in ("rdkit", "tblite", "pyscf"))
+    code = hashlib.sha256(Path(quantum.__file__).read_bytes() + versions.encode()).hexdigest()[:12]
     return cache_folder() / f"dft-{code}.jsonl"
 
 

@@ -1,10 +1,12 @@
 """The HTTP contract, against a real Valkey; no worker runs, so jobs stay queued."""
 
 import asyncio
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +14,14 @@ from fastapi.testclient import TestClient
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
+from app.completion import complete
+from app.errors import InvalidRequest
 from app.main import build, create_app
 from app.queue import JobQueue
-from app.schemas import AnyCompletedRequest, CompletedRequest
+from app.schemas import AnyCompletedRequest, CompletedRequest, ConditionalRequest
 from app.settings import Settings
 from app.supervisor import free_port
+from models.card import read_card
 from tests.conftest import make_card, make_regressor_card
 from tests.servers import valkey
 
@@ -381,7 +386,7 @@ def test_each_estimator_has_a_scale_of_its_own(client: TestClient) -> None:
     [
         ({"targets": {"a": 3.5}}, "targets.a", "from -3 to 3"),
         ({"targets": {"mass": 1}}, "targets", "it has a, b"),
-        ({"targets": {}}, "targets", "at least 1"),
+        ({"targets": {}}, "targets", "give at least one"),
         ({"targets": {"a": "1"}}, "targets.a", "valid number"),
         ({"targets": {"a": True}}, "targets.a", "valid number"),
         ({"guidance_scale": -1}, "guidance_scale", "greater than or equal to 0"),
@@ -403,15 +408,28 @@ def test_a_conditional_request_that_cannot_be_met_names_the_field_and_what_would
     assert words in problem["detail"]
 
 
-def test_infinite_targets_are_refused(client: TestClient) -> None:
+@pytest.mark.parametrize("value", ["NaN", "1e999", "-Infinity"])
+def test_targets_that_are_no_number_are_refused(client: TestClient, value: str) -> None:
     answer = client.post(
         "/generate/conditional",
-        content='{"model": "tiny", "targets": {"a": NaN}}',
+        content=f'{{"model": "tiny", "targets": {{"a": {value}}}}}',
         headers={"content-type": "application/json"},
     )
 
-    assert answer.status_code in {400, 422}
+    assert answer.status_code == 422
     assert answer.headers["content-type"] == PROBLEM
+
+
+def test_the_range_that_a_refusal_names_is_one_that_is_accepted(qm9_folder: Path) -> None:
+    card = read_card(qm9_folder)
+
+    for name in card.properties:
+        for far in (-1e6, 1e6):
+            with pytest.raises(InvalidRequest) as caught:
+                complete(ConditionalRequest(model="qm9", targets={name: far}), card)
+            low, high = map(float, re.findall(r"from ([^\s,]+) to ([^\s,]+)", caught.value.detail)[0])
+            for bound in (low, high):
+                complete(ConditionalRequest(model="qm9", targets={name: bound}), card)
 
 
 def test_a_model_without_regressors_cannot_be_steered_and_says_so(redis_url: str) -> None:

@@ -46,12 +46,14 @@ def test_every_command_explains_itself(command: str) -> None:
         (["api"], "DIGRESS_REDIS_URL is not set"),
         (["sample", "qm9", "--target", "mu"], "like mu=2.5, not 'mu'"),
         (["sample", "qm9", "--target", "mu=high"], "like mu=2.5, not 'mu=high'"),
-        (["sample", "qm9", "--target", "mu=-1"], "from 0 to 21.93 D, so it cannot aim at -1"),
+        (["sample", "qm9", "--target", "mu=-1"], "from 0 to 21.932 D, so it cannot aim at -1"),
+        (["sample", "qm9", "--target", "mu=1", "--target", "mu=2"], "--target gives mu twice"),
         (["sample", "qm9", "--target", "mass=1"], "it has mu, homo, lumo, gap, logp, qed, mw"),
         (["sample", "qm9", "--candidates", "4"], "--candidates steers to a --target, and there is none"),
         (["evaluate-guidance", "qm9", "--property", "mu", "--measure", "rdkit"], "it tells logp, qed, mw"),
+        (["evaluate-guidance", "qm9", "--property", "mu", "--property", "mu"], "name each once"),
         (["evaluate-guidance", "zinc", "--property", "mu"], "there is no model 'zinc'"),
-        (["plot-guidance", "qm9", "--property", "mu", "--target", "99"], "from 0 to 21.93 D, so it cannot aim at 99"),
+        (["plot-guidance", "qm9", "--property", "mu", "--target", "99"], "from 0 to 21.932 D, so it cannot aim at 99"),
         (["plot-guidance", "qm9", "--property", "logp", "--target", "1", "--measure", "dft"], "dft does not tell logp"),
         (["plot-guidance", "qm9", "--property", "mu", "--target", "1", "--out", "a.txt"], "--out ends in .svg, .png"),
     ],
@@ -140,6 +142,21 @@ def test_a_model_without_regressors_cannot_be_measured_and_says_so(tmp_path: Pat
         assert done.returncode == 1
         assert "qm9 has no regressor" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_what_the_judge_does_not_tell_is_said_before_any_work(tmp_path: Path, qm9_folder: Path) -> None:
+    shutil.copytree(qm9_folder, tmp_path / "qm9")
+    text = (tmp_path / "qm9" / "card.json").read_text()
+    (tmp_path / "qm9" / "card.json").write_text(text.replace('"name": "homo"', '"name": "other"', 1))
+    out = tmp_path / "plot.svg"
+
+    for command in (["evaluate-guidance"], ["plot-guidance", "--target", "-6", "--out", str(out)]):
+        done = digress(*command, "qm9", "--property", "homo", DIGRESS_CHECKPOINTS=str(tmp_path))
+
+        assert done.returncode == 1
+        assert "judge does not tell homo; it tells mu, lumo" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not out.exists()
 
 
 def test_plot_guidance_writes_a_picture(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 import torch
 
+from models.card import Estimator
 from models.checkpoint import LoadedModel
 from models.conditional import Goal, Steering
 from models.descriptors import describe
@@ -53,6 +54,22 @@ def test_a_guided_graph_is_a_function_of_its_index_not_of_the_number_asked_for(q
     few, many = drawn(qm9_model, 3, goal), drawn(qm9_model, 12, goal)
 
     assert few == {index: many[index] for index in range(3)}
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 7, 50])
+@pytest.mark.parametrize("estimator", ["proposals", "gradient"])
+def test_guidance_acts_with_any_number_of_steps(estimator: Estimator, num_steps: int) -> None:
+    card = make_card().with_regressor(make_regressor_card())
+    model = {"card": card, "denoiser": make_denoiser(card), "regressors": [make_regressor(card)]}
+    told = []
+
+    for value in (-3.0, 3.0):
+        goal = make_goal({"a": value}, estimator=estimator)
+        plan = GenerationPlan(100, 9, 9, 3, "ancestral", "polydec", num_steps, goal)
+        batches = list(generate(model["card"], model["denoiser"], plan, regressors=model["regressors"]))  # type: ignore[arg-type]
+        told.append(float(torch.cat([batch.properties.values["a"] for batch in batches if batch.properties]).mean()))
+
+    assert told[0] < told[1] - 0.05
 
 
 def test_a_light_molecule_is_a_small_one(qm9_model: LoadedModel) -> None:
