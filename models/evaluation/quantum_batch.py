@@ -6,11 +6,14 @@ written as soon as it is known. Running the same again picks up where it stopped
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib.metadata import version
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 
 from models.data.qm9 import cache_folder
 from models.evaluation import quantum
@@ -33,7 +36,7 @@ def compute_all(
     on_progress(len(wanted) - len(missing), len(wanted))
     if missing:
         # Spawned, so that each has a thread pool of its own; one thread each, set where the work is done.
-        pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+        pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_with_parent)
         try:
             futures = {pool.submit(_outcome, text): text for text in missing}
             for done, future in enumerate(as_completed(futures), len(wanted) - len(missing) + 1):
@@ -43,6 +46,13 @@ def compute_all(
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
     return {text: known[text] for text in wanted}
+
+
+def _end_with_parent() -> None:
+    """Let this process end when the one that started it does, even if that one is killed."""
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
 
 
 def _outcome(smiles: str) -> Values | None:

@@ -1,8 +1,6 @@
 """The many-molecule run: killed, gone on with, and each molecule computed once."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,6 +10,7 @@ import pytest
 
 from models.evaluation import quantum_batch
 from models.evaluation.quantum_batch import compute_all
+from tests.servers import children_of, is_running, wait_until
 
 SCRIPT = """
 import sys
@@ -39,8 +38,11 @@ def test_a_killed_run_keeps_what_it_knew_and_the_next_goes_on_from_there(cache: 
     deadline = time.monotonic() + 120
     while not lines(cache) and time.monotonic() < deadline:
         time.sleep(0.02)
-    os.killpg(run.pid, signal.SIGKILL)
+    children = children_of(run.pid)
+    run.kill()
     run.wait()
+    wait_until(lambda: not any(map(is_running, children)), seconds=60)
+    assert len(children) == 2  # one computes, one keeps the books of multiprocessing
     known = lines(cache)
     (file,) = cache.rglob("dft-*.jsonl")
     with file.open("a") as partial:
