@@ -224,7 +224,6 @@ class GuidanceMeasurement(_Section):
     unguided_standard_error: dict[str, float]
     unguided_measured: float
     ratio: Annotated[float, Field(description="Mean of `mae` over mean of `unguided_mae`.")]
-    graphs_per_second: float
 
 
 class ModelCard(_Section):

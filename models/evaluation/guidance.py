@@ -13,7 +13,6 @@ Reference: Vignac et al. 2023, DiGress, arXiv:2209.14734, section 7.3 (the proto
 """
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
@@ -63,9 +62,7 @@ def evaluate_guidance(
     if plan.goal is None:
         raise EvaluationError("a plan without a goal has nothing to come near to")
     targets = draw_targets(protocol.properties, plan.num_graphs, seed=plan.seed)
-    started = time.perf_counter()
     guided = _draw(model, replace(plan, goal=replace(plan.goal, targets=targets)), on_progress)
-    seconds = time.perf_counter() - started
     unguided = _draw(model, replace(plan, goal=None), lambda progress: None)
 
     found = _distances(guided, targets, protocol)
@@ -95,7 +92,6 @@ def evaluate_guidance(
         unguided_standard_error=_rounded({name: _standard_error(values) for name, values in blind.items()}),
         unguided_measured=round(_count(blind) / plan.num_graphs, 4),
         ratio=round(fmean(mae.values()) / fmean(blind_mae.values()), 4),
-        graphs_per_second=round(plan.num_graphs / seconds, 2),
     )
 
 
