@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -47,6 +48,14 @@ StepsOption = Annotated[
     int | None, typer.Option("--num-steps", help="Denoising steps; the card's default if left out.", min=1)
 ]
 SamplerOption = Annotated[str | None, typer.Option(help="Sampler by name; the card's default if left out.")]
+
+
+class Wish(StrEnum):
+    """What `digress sample --filter` takes: the fields of a request's `filter`."""
+
+    VALID = "valid"
+    UNIQUE = "unique"
+    CONNECTED = "connected"
 
 
 class CommandError(Exception):
@@ -139,6 +148,10 @@ def sample(
         int | None,
         typer.Option(help="Graphs drawn for each one kept: the one predicted nearest to the targets.", min=1),
     ] = None,
+    wanted: Annotated[
+        list[Wish] | None,
+        typer.Option("--filter", help="Draw again what is not so, up to ten times; repeatable."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="File for the graphs; standard output if left out.")] = None,
 ) -> None:
     """Draw graphs here, without Redis: JSON lines, one graph a line, the same as POST /generate gives.
@@ -148,8 +161,11 @@ def sample(
     """
     import torch
 
+    from models.generation import Generation, draw_round
     from worker.encoding import encode
-    from worker.engine import Engine, choose_device
+    from worker.plans import plan
+    from worker.selection import MAX_ROUNDS, Selection
+    from worker.store import ModelStore, choose_device
 
     settings = read_settings()
     targets = _targets(target)
@@ -164,20 +180,29 @@ def sample(
         num_steps=num_steps,
         sampler=sampler,
         targets=targets or None,
+        filter=dict.fromkeys(wanted or [], True),
         **steering,
     )
     if out is not None:
         _require_writable(out)
     torch.set_flush_denormal(True)
-    engine = Engine(settings.checkpoints, choose_device(settings.device))
-    card = engine.model(request.model).card
-    with _progress_bar("sampling", request.num_graphs) as on_progress:
-        drawn = dict(pair for batch in engine.generate(request, on_progress) for pair in encode(batch, card))
-    lines = "".join(drawn[index].model_dump_json() + "\n" for index in range(request.num_graphs))
+    loaded = ModelStore(settings.checkpoints, choose_device(settings.device)).model(request.model)
+    card = loaded.card
+    generation, selection = Generation(loaded, plan(request, card)), Selection(request.filter)
+    left = list(range(request.num_graphs))
+    for number in range(MAX_ROUNDS + 1):
+        with _progress_bar("sampling" if number == 0 else f"again, {number}", request.num_graphs) as on_progress:
+            batches = draw_round(generation, on_progress, chosen=left, round_number=number)
+            left = selection.sift(dict(pair for batch in batches for pair in encode(batch, card)))
+        if not left:
+            break
+    lines = "".join(selection.kept[index].model_dump_json() + "\n" for index in sorted(selection.kept))
     if out is None:
         sys.stdout.write(lines)
     else:
         out.write_text(lines, encoding="utf-8")
+    if left:
+        _console.print(f"digress: {len(left)} graphs short: no draw of them passed the filter", style="yellow")
 
 
 @app.command()
@@ -202,17 +227,18 @@ def evaluate(
     from models.evaluation.molecules import EvaluationError
     from models.evaluation.report import DEFAULT_SEED
     from models.evaluation.report import evaluate as measure
-    from worker.engine import Engine, choose_device, plan
+    from worker.plans import plan
+    from worker.store import ModelStore, choose_device
 
     settings = read_settings()
     request = _request(
         model, num_graphs=num_graphs, seed=DEFAULT_SEED if seed is None else seed, num_steps=num_steps, sampler=sampler
     )
     torch.set_flush_denormal(True)
-    loaded = Engine(settings.checkpoints, choose_device(settings.device)).model(request.model)
+    loaded = ModelStore(settings.checkpoints, choose_device(settings.device)).model(request.model)
     try:
         with _progress_bar("sampling", request.num_graphs) as on_progress:
-            measurement = measure(loaded.card, loaded.denoiser, plan(request, loaded.card), on_progress)
+            measurement = measure(loaded, plan(request, loaded.card), on_progress)
     except EvaluationError as error:
         raise CommandError(str(error)) from error
     if save:
@@ -264,7 +290,8 @@ def evaluate_guidance(
     from models.evaluation.guidance import DEFAULT_SEED, Protocol
     from models.evaluation.guidance import evaluate_guidance as run
     from models.evaluation.molecules import EvaluationError
-    from worker.engine import Engine, choose_device, plan
+    from worker.plans import plan
+    from worker.store import ModelStore, choose_device
 
     settings = read_settings()
     card = find_card(model, _cards())
@@ -282,7 +309,7 @@ def evaluate_guidance(
         candidates=candidates,
     )
     torch.set_flush_denormal(True)
-    loaded = Engine(settings.checkpoints, choose_device(settings.device)).model(request.model)
+    loaded = ModelStore(settings.checkpoints, choose_device(settings.device)).model(request.model)
     try:
         with _progress_bar("sampling", request.num_graphs) as on_progress:
             protocol = Protocol(properties, measure, _measure(measure, card, settings.checkpoints, jobs=jobs))
@@ -333,7 +360,8 @@ def plot_guidance(
     from models.evaluation.guidance import DEFAULT_SEED, steered_values
     from models.evaluation.molecules import EvaluationError
     from models.evaluation.plot import KINDS, plot_targets
-    from worker.engine import Engine, choose_device, plan
+    from worker.plans import plan
+    from worker.store import ModelStore, choose_device
 
     if out.suffix not in KINDS:
         raise CommandError(f"--out ends in {', '.join(KINDS)}, not {out.name!r}")
@@ -354,7 +382,7 @@ def plot_guidance(
     _require_writable(out)
     torch.set_flush_denormal(True)
     measure_with = _measure(measure, card, settings.checkpoints, jobs=jobs)
-    loaded = Engine(settings.checkpoints, choose_device(settings.device)).model(card.name)
+    loaded = ModelStore(settings.checkpoints, choose_device(settings.device)).model(card.name)
     steered = {}
     for target, request in requests.items():
         try:

@@ -54,6 +54,10 @@ def complete(request: GenerateRequest, card: ModelCard) -> AnyCompletedRequest:
         raise InvalidRequest(
             "num_nodes", f"{card.name} was trained on graphs of 1 to {card.max_nodes} nodes, so it cannot give {most}"
         )
+    if card.domain != "molecule" and (request.filter.valid or request.filter.unique):
+        raise InvalidRequest(
+            "filter", f"{card.name} draws no molecules, so only 'connected' can be asked of its graphs"
+        )
     chosen = {
         "seed": secrets.randbelow(MAX_SEED + 1) if request.seed is None else request.seed,
         "sampler": request.sampler or card.sampling.sampler,

@@ -8,19 +8,26 @@ record, a hash that both sides write and that outlives RQ's bookkeeping, with a 
     digress:job:{id}:events   status | progress | succeeded | failed | canceled
 
 RQ messages are JSON, and name the one function that workers run.
+
+A job that is canceled while it is queued ends at once. One that runs is ended by its worker, which hears of it from
+Redis at once, and reads it in the record the next time that it writes there, should the word be lost.
 """
 
 import json
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from rq import Queue, Retry
+from rq.command import send_stop_job_command
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
 from app.errors import NotFound, shorten
@@ -45,6 +52,19 @@ _LONGEST_BLOCK_SECONDS = 0.5
 # A job that never ends is forgotten all the same.
 _LONGEST_LIFE_SECONDS = 30 * 86_400
 _FINAL_EVENTS = {status.value for status in JobStatus if status.is_final}
+# Keys: record, events. Arguments: now, when it is forgotten, the seconds until then. Answers what the status is now.
+_CANCEL = """
+local status = redis.call('HGET', KEYS[1], 'status')
+if status == 'queued' then
+    redis.call('HSET', KEYS[1], 'status', 'canceled', 'finished_at', ARGV[1], 'expires_at', ARGV[2])
+    redis.call('XADD', KEYS[2], '*', 'event', 'canceled', 'data', '{}')
+    redis.call('EXPIRE', KEYS[1], ARGV[3])
+    redis.call('EXPIRE', KEYS[2], ARGV[3])
+    return 'canceled'
+end
+if status == 'running' then redis.call('HSET', KEYS[1], 'cancel_requested', '1') end
+return status
+"""
 
 
 @dataclass(frozen=True)
@@ -69,6 +89,7 @@ class JobQueue:
         self._redis, self._async_redis = redis, async_redis
         self._timeout, self._ttl = job_timeout_seconds, job_ttl_seconds
         self._queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+        self._cancel = redis.register_script(_CANCEL)
 
     def submit(self, request: AnyCompletedRequest) -> str:
         """Queue a job and return its id."""
@@ -100,6 +121,26 @@ class JobQueue:
         )
         return job_id
 
+    def cancel(self, job_id: str) -> None:
+        """End a job before its time; one that has ended stays as it is. A running one ends within a step or two.
+
+        Raises:
+            NotFound: if there is none, or it has expired.
+        """
+        now = datetime.now(UTC)
+        times: list[str | int] = [now.isoformat(), (now + timedelta(seconds=self._ttl)).isoformat(), self._ttl]
+        match self._cancel([record_key(job_id), events_key(job_id)], times):
+            case None:
+                raise self._no_such_job(job_id)
+            case b"canceled":
+                # If no worker has taken it, nobody else will clean up; one that has finds that the job is over.
+                if self._redis.lrem(self._queue.key, 1, job_id):
+                    self._redis.delete(RqJob.key_for(job_id))
+            case b"running":
+                # The worker may be dead, or done a moment ago: then there is nobody to tell.
+                with suppress(NoSuchJobError, InvalidJobOperation):
+                    send_stop_job_command(self._redis, job_id, serializer=JSONSerializer)
+
     async def find(self, job_id: str, *, with_graphs: bool = True) -> FoundJob:
         """The job as it is now.
 
@@ -112,7 +153,7 @@ class JobQueue:
                 pipeline.get(graphs_key(job_id))
             record, *graphs = await pipeline.execute()
         if not record:
-            raise NotFound(f"there is no job {shorten(job_id)!r}; a job is kept for {self._ttl} seconds after it ended")
+            raise self._no_such_job(job_id)
         fields = {name.decode(): value.decode() for name, value in record.items()}
         return FoundJob(_job(job_id, fields), graphs[0] if graphs else None)
 
@@ -133,6 +174,9 @@ class JobQueue:
         """Workers that have been heard of in the last few seconds."""
         seconds, _ = await self._async_redis.time()
         return int(await self._async_redis.zcount(WORKERS_KEY, seconds - WORKER_SILENCE_SECONDS, "+inf"))
+
+    def _no_such_job(self, job_id: str) -> NotFound:
+        return NotFound(f"there is no job {shorten(job_id)!r}; a job is kept for {self._ttl} seconds after it ended")
 
     async def close(self) -> None:
         """Let the connections go."""

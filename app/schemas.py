@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictInt, StrictStr, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag, model_validator
 from pydantic.config import JsonDict
 
 from models.card import Estimator, Sampler
@@ -69,6 +69,16 @@ class SizeRange(BaseModel):
         return self
 
 
+class GraphFilter(BaseModel):
+    """What graphs must be to be returned; others are drawn again, several times if need be."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    valid: Annotated[StrictBool, Field(description="Molecules that RDKit can sanitise.")] = False
+    unique: Annotated[StrictBool, Field(description="No valid molecule twice in one job.")] = False
+    connected: Annotated[StrictBool, Field(description="Graphs in one piece.")] = False
+
+
 def _number_or_range(value: object) -> str | None:
     if isinstance(value, dict | SizeRange):
         return "[range]"
@@ -107,6 +117,9 @@ class GenerateRequest(BaseModel):
     num_steps: Annotated[
         StrictInt | None, Field(ge=1, description="Denoising steps: fewer is faster, more is better.")
     ] = None
+    filter: Annotated[
+        GraphFilter, Field(description="What the graphs must be; those that are not are drawn again, up to ten times.")
+    ] = GraphFilter()
 
 
 class CompletedRequest(GenerateRequest):
@@ -199,6 +212,7 @@ class JobSummary(BaseModel):
     """Counts over a job's graphs; those about molecules are null for other graphs."""
 
     num_graphs: int
+    short: Annotated[int, Field(description="Graphs that are missing, since no draw of them passed the filter.")] = 0
     valid: int | None = None
     valid_and_connected: int | None = None
     unique: Annotated[int | None, Field(description="Distinct molecules among the valid ones.")] = None

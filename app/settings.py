@@ -37,10 +37,19 @@ class Settings(BaseSettings):
         ),
     ] = "auto"
     max_body_bytes: Annotated[int, Field(ge=1, description="Largest request body.")] = 65_536
-    job_timeout_seconds: Annotated[int, Field(ge=1, description="Longest time one job may compute.")] = 3_600
+    job_timeout_seconds: Annotated[
+        int, Field(ge=1, description="Longest time one job may compute: its share of the worker's.")
+    ] = 3_600
     lease_seconds: Annotated[
         int, Field(ge=3, description="How long a worker may be silent before its job is given to another one.")
     ] = 30
+    max_jobs: Annotated[int, Field(ge=1, le=1_000, description="Jobs that one worker computes at the same time.")] = 128
+    drain_seconds: Annotated[
+        float,
+        Field(
+            ge=0, description="How long a worker that is told to stop goes on with its jobs before it hands them back."
+        ),
+    ] = 8.0
     job_ttl_seconds: Annotated[
         int, Field(ge=1, description="How long a job and its graphs can be read after it ended.")
     ] = 86_400

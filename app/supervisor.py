@@ -24,7 +24,8 @@ from typing import BinaryIO
 from app.settings import Settings
 
 START_SECONDS = 60
-STOP_SECONDS = 10
+# What a part needs to end, once it has no more jobs.
+STOP_SECONDS = 4
 
 
 class StartError(RuntimeError):
@@ -50,11 +51,12 @@ def serve(settings: Settings, say: Callable[[str], None]) -> int:
             if ended is not None:
                 say(f"{ended} ended with status {children[ended].returncode}; stopping the rest")
                 return 1
-            say(f"stopping; a job under way has {STOP_SECONDS} s to end")
+            say(f"stopping; jobs under way have {settings.drain_seconds:g} s to end")
             return 0
         finally:
-            _end([child for name, child in children.items() if name != "redis"])
-            _end([child for name, child in children.items() if name == "redis"])
+            patience = settings.drain_seconds + STOP_SECONDS
+            _end([child for name, child in children.items() if name != "redis"], patience)
+            _end([child for name, child in children.items() if name == "redis"], patience)
 
 
 def _start_all(
@@ -144,10 +146,10 @@ def redis_command(binary: str, port: int, folder: str) -> list[str]:
     return [binary, *(part for name, value in options.items() for part in (f"--{name}", value))]
 
 
-def _end(children: list[subprocess.Popen[bytes]]) -> None:
+def _end(children: list[subprocess.Popen[bytes]], patience: float) -> None:
     for child in children:
         child.terminate()  # does nothing to one that has ended
-    deadline = time.monotonic() + STOP_SECONDS
+    deadline = time.monotonic() + patience
     for child in children:
         try:
             child.wait(max(deadline - time.monotonic(), 0))

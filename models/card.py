@@ -20,7 +20,7 @@ MASK_TYPE = "mask"
 
 Schedule = Literal["cosine", "linear"]
 Prior = Literal["uniform", "marginal", "absorbing"]
-Sampler = Literal["ancestral"]
+Sampler = Literal["ancestral", "renoise", "mixed"]
 Grid = Literal["uniform", "polydec"]
 Estimator = Literal["proposals", "gradient"]
 Measure = Literal["judge", "rdkit", "dft"]
@@ -96,6 +96,7 @@ class SamplingConfig(_Section):
     sampler: Sampler = "ancestral"
     grid: Grid = "polydec"
     num_steps: Annotated[int, Field(ge=1)] = 50
+    eta: Annotated[Probability, Field(description="Share of 'renoise' in the sampler 'mixed'.")] = 0.2
     max_graphs: Annotated[int, Field(ge=1, description="Most graphs in one request.")] = 10_000
 
 

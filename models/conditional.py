@@ -5,20 +5,20 @@ guidance    at every step, by `models.diffusion.guidance`
 candidates  the drawn graph to be expected nearest to the targets is kept, a sound molecule before any other
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.card import Estimator, ModelCard
+from models.card import Estimator, GuidanceConfig, ModelCard
+from models.checkpoint import LoadedModel
 from models.diffusion.guidance import Guidance, Targets
 from models.diffusion.sampler import draw_prior
 from models.graphs import GraphBatch
 from models.molecules import canonical_smiles, to_molecule
 from models.networks.denoiser import Denoiser
-from models.networks.regressor import Regressor
 from models.properties import PropertyDistribution
 
 _PRIOR_DRAWS = 16
@@ -45,29 +45,32 @@ class PredictedProperties:
 class Steering:
     """A goal, and the regressors of a model that lead to it."""
 
-    def __init__(self, card: ModelCard, regressors: Sequence[Regressor], goal: Goal, *, num_graphs: int) -> None:
-        self.card, self.regressors, self.goal = card, regressors, goal
+    def __init__(self, model: LoadedModel, goal: Goal, *, num_graphs: int, grid: Sequence[int]) -> None:
+        card = model.card
+        self.card, self.regressors, self.goal = card, model.regressors, goal
+        self._config = _guidance_on(grid, card, goal.estimator)
         guides = [described for described in card.regressors if described.role == "guide"]
         self._names = [[known.name for known in described.properties] for described in guides]
         self._targets = []
-        for regressor, names in zip(regressors, self._names, strict=True):
+        for regressor, names in zip(model.regressors, self._names, strict=True):
             wanted = [name for name in names if name in goal.targets]
             if wanted:
                 columns = [torch.tensor(goal.targets[name], dtype=torch.float32).expand(num_graphs) for name in wanted]
                 values = torch.stack(columns, dim=1).to(regressor.mean.device)
                 self._targets.append(Targets(regressor, [names.index(name) for name in wanted], values))
 
-    def guidance(self, indices: Int[Tensor, " b"], grid: Sequence[int]) -> Guidance:
-        """The guidance of the plan's graphs number `indices` on a grid of times."""
-        config = self.card.guidance.model_copy(update={"estimator": self.goal.estimator})
-        shares = [t / self.card.diffusion.num_timesteps for t in grid[1:-1]]
-        if not any(config.stop <= share <= config.start for share in shares):
-            # A step across the whole window: better to act at its ends than not at all.
-            config = config.model_copy(update={"start": 1.0, "stop": 0.0})
+    @property
+    def kind(self) -> Hashable:
+        """Graphs with goals of one kind can be steered in one batch."""
+        config = self._config
+        return config.estimator, config.num_proposals, config.start, config.stop, frozenset(self.goal.targets)
+
+    def guidance(self, indices: Int[Tensor, " b"]) -> Guidance:
+        """The guidance of the plan's graphs number `indices`."""
         return Guidance(
             [targets[indices] for targets in self._targets],
             torch.full((len(indices),), self.goal.scale, device=indices.device),
-            config,
+            self._config,
             num_timesteps=self.card.diffusion.num_timesteps,
         )
 
@@ -116,3 +119,13 @@ class Steering:
             smiles = canonical_smiles(to_molecule(types, bonds))
             flaws.append(2.0 if smiles is None else float("." in smiles))
         return flaws
+
+
+def _guidance_on(grid: Sequence[int], card: ModelCard, estimator: Estimator) -> GuidanceConfig:
+    """The card's guidance by an estimator, fit for a grid of times."""
+    config = card.guidance.model_copy(update={"estimator": estimator})
+    shares = [t / card.diffusion.num_timesteps for t in grid[1:-1]]
+    if any(config.stop <= share <= config.start for share in shares):
+        return config
+    # A step across the whole window: better to act at its ends than not at all.
+    return config.model_copy(update={"start": 1.0, "stop": 0.0})

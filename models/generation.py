@@ -1,30 +1,42 @@
-"""From a request's terms to graphs: sizes and seeds per graph, batches of similar size, progress.
+"""From a request's terms to graphs: seeds and sizes per graph, and cohorts of graphs that go the way together.
 
 Graph i of a request with seed S has its own seed, and its size is drawn from that seed; so the first ten graphs of
 a request for a hundred are those of a request for ten, whatever the batches.
+
+A cohort is a few graphs of one request and one width that have come equally far. `advance` takes any number of
+cohorts one step further in one call of the network, whatever requests they belong to and wherever each of them is on
+its way, as long as they share a `group`. `generate` is the simplest driver; the worker's engine is another.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from models.card import Grid, ModelCard, Sampler
+from models.checkpoint import LoadedModel
 from models.conditional import Goal, PredictedProperties, Steering
 from models.diffusion.corruption import draw_graphs
-from models.diffusion.randomness import CANDIDATE_STREAM, SIZE_STREAM, draw, graph_seeds, offspring_seeds, uniforms
-from models.diffusion.sampler import SAMPLERS, sample, time_grid
+from models.diffusion.guidance import Guidance
+from models.diffusion.randomness import (
+    CANDIDATE_STREAM,
+    ROUND_STREAM,
+    SIZE_STREAM,
+    draw,
+    graph_seeds,
+    offspring_seeds,
+    uniforms,
+)
+from models.diffusion.sampler import draw_prior, reverse_step, time_grid
 from models.graphs import GraphBatch
-from models.networks.denoiser import Denoiser
-from models.networks.regressor import Regressor
 from models.precision import autocast
 
 # Σ n² of the graphs in one batch. QM9's network on one core makes 1,300 graph-steps a second in batches of 32 graphs,
 # 2,500 in batches of 256, 2,700 in batches of 512 and no more beyond; this is 404 of its largest.
 BATCH_COST = 32_768
-_SIZE_STEP = 8
+_SIZE_STEP = 16
 
 
 @dataclass(frozen=True)
@@ -88,79 +100,160 @@ def padded_size(num_nodes: int, card: ModelCard) -> int:
     return min(-(-num_nodes // _SIZE_STEP) * _SIZE_STEP, max(card.max_nodes, num_nodes))
 
 
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Graphs of one generation on their way; `step` of the generation's steps are done.
+
+    `indices` are the graphs' numbers in the plan; `seeds` and `graphs` have `candidates` entries for each of them.
+    """
+
+    generation: "Generation"
+    indices: Int[Tensor, " b"]
+    seeds: Int[Tensor, " m"]
+    graphs: GraphBatch
+    guidance: Guidance | None
+    step: int = 0
+
+    @property
+    def group(self) -> Hashable:
+        """Cohorts of one group can advance in one call of the network."""
+        return self.generation.kind, self.graphs.max_nodes
+
+    @property
+    def cost(self) -> int:
+        """What these graphs add to the cost of a step: Σ n², as often as the step reads them."""
+        return self.generation.reads * len(self.graphs) * self.graphs.max_nodes**2
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether these graphs are clean."""
+        return self.step == self.generation.plan.num_steps
+
+
+class Generation:
+    """What a plan asks of a model: which graphs, from which noise, by which steps."""
+
+    def __init__(self, model: LoadedModel, plan: GenerationPlan) -> None:
+        self.model, self.plan = model, plan
+        self.device = model.denoiser.node_noise.prior.device
+        self.grid = time_grid(plan.grid, plan.num_steps, model.denoiser.num_timesteps)
+        self.seeds = graph_seeds(plan.seed, torch.arange(plan.num_graphs, device=self.device))
+        self._steering = Steering(model, plan.goal, num_graphs=plan.num_graphs, grid=self.grid) if plan.goal else None
+        self.sizes = self._draw_sizes()
+        self.widths = [padded_size(size, model.card) for size in self.sizes.tolist()]
+
+    @property
+    def kind(self) -> Hashable:
+        """Generations of one kind have the same network, sampler and kind of guidance."""
+        return id(self.model), self.plan.sampler, self._steering and self._steering.kind
+
+    @property
+    def reads(self) -> int:
+        """How often a step puts a graph through a network, at the most."""
+        match self.plan.goal and self.plan.goal.estimator:
+            case "proposals":
+                return 1 + self.model.card.guidance.num_proposals
+            case "gradient":
+                return 3  # there and back costs three times as much as there
+            case _:
+                return 1
+
+    def portions(self, cost: int, chosen: Sequence[int] | None = None) -> Iterator[list[int]]:
+        """The plan's graphs, or those chosen, by number, in portions of one width that cost at most `cost`, or are a single graph."""
+        by_width: dict[int, list[int]] = {}
+        for index in range(self.plan.num_graphs) if chosen is None else chosen:
+            by_width.setdefault(self.widths[index], []).append(index)
+        for _, indices in sorted(by_width.items()):
+            step = max(1, cost // self.cost(indices[:1]))
+            yield from (indices[start : start + step] for start in range(0, len(indices), step))
+
+    def group(self, indices: Sequence[int]) -> Hashable:
+        """The group of the cohort that graphs of one width will be."""
+        return self.kind, self.widths[indices[0]]
+
+    def cost(self, indices: Sequence[int]) -> int:
+        """The cost of the cohort that graphs of one width will be."""
+        return self.reads * len(indices) * self.plan.candidates * self.widths[indices[0]] ** 2
+
+    def start(self, indices: Sequence[int], *, round_number: int = 0) -> Cohort:
+        """Graphs of the plan, of one width, as noise; other noise in every round."""
+        chosen = torch.tensor(indices, device=self.device)
+        members = chosen.repeat_interleave(self.plan.candidates)
+        own_seeds = offspring_seeds(self.seeds[chosen], round_number + 1, stream=ROUND_STREAM)[:, -1]
+        seeds = offspring_seeds(own_seeds, self.plan.candidates, stream=CANDIDATE_STREAM).flatten()
+        noise = draw_prior(self.model.denoiser, self.sizes[members], seeds, max_nodes=self.widths[indices[0]])
+        return Cohort(self, chosen, seeds, noise, self._steering.guidance(members) if self._steering else None)
+
+    @torch.no_grad()
+    def finish(self, cohort: Cohort) -> GeneratedBatch:
+        """The graphs of a finished cohort, the best of each one's candidates, with their properties."""
+        graphs, properties = cohort.graphs, None
+        if self._steering:
+            with autocast(self.device):
+                members = cohort.indices.repeat_interleave(self.plan.candidates)
+                graphs = graphs[self._steering.nearest(graphs, members)]
+                properties = self._steering.tell(graphs)
+        # The first candidate has the graph's own seed.
+        return GeneratedBatch(cohort.indices, cohort.seeds[:: self.plan.candidates], graphs, properties)
+
+    @torch.no_grad()
+    def _draw_sizes(self) -> Int[Tensor, " b"]:
+        weights = size_weights(self.model.card, self.plan)
+        if self._steering is None:
+            return draw_sizes(weights, self.seeds)
+        with autocast(self.device):
+            return draw_sizes(weights, self.seeds, self._steering.size_likelihood(self.model.denoiser, list(weights)))
+
+
+@torch.no_grad()
+def advance(cohorts: Sequence[Cohort]) -> list[Cohort]:
+    """Each cohort one step further, by one call of the network for all of them; they are of one group."""
+    first = cohorts[0]
+    denoiser, plan = first.generation.model.denoiser, first.generation.plan
+    counts = [len(cohort.graphs) for cohort in cohorts]
+    times = [(cohort.generation.grid[cohort.step], cohort.generation.grid[cohort.step + 1]) for cohort in cohorts]
+    t, s = (
+        torch.tensor(column, device=first.seeds.device).repeat_interleave(
+            torch.tensor(counts, device=first.seeds.device)
+        )
+        for column in zip(*times, strict=True)
+    )
+    graphs, seeds = GraphBatch.concatenate([c.graphs for c in cohorts]), torch.cat([c.seeds for c in cohorts])
+    reverse, drawn_by = reverse_step(plan.sampler, eta=first.generation.model.card.sampling.eta), draw_graphs
+    if guidances := [cohort.guidance for cohort in cohorts if cohort.guidance]:
+        guidance = Guidance.concatenate(guidances)
+        reverse, drawn_by = guidance.reverse(reverse), guidance.draw
+    with autocast(first.generation.device):
+        probs = reverse(denoiser, graphs, s=s, t=t)
+        drawn = drawn_by(probs, seeds, num_nodes=graphs.num_nodes, step=s)
+    return [
+        replace(cohort, graphs=part, step=cohort.step + 1)
+        for cohort, part in zip(cohorts, drawn.split(counts), strict=True)
+    ]
+
+
 def generate(
-    card: ModelCard,
-    denoiser: Denoiser,
-    plan: GenerationPlan,
+    model: LoadedModel, plan: GenerationPlan, on_progress: Callable[[Progress], None] = lambda progress: None
+) -> Iterator[GeneratedBatch]:
+    """All graphs of a plan, batch by batch; `on_progress` is called after every step and may raise to stop."""
+    return draw_round(Generation(model, plan), on_progress)
+
+
+def draw_round(
+    generation: Generation,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     *,
-    regressors: Sequence[Regressor] = (),
+    chosen: Sequence[int] | None = None,
+    round_number: int = 0,
 ) -> Iterator[GeneratedBatch]:
-    """All graphs of a plan, batch by batch; `on_progress` is called after every step and may raise to stop.
-
-    A plan with a goal needs the model's `regressors`, all its guides in the card's order.
-    """
-    device = denoiser.node_noise.prior.device
-    steering = Steering(card, regressors, plan.goal, num_graphs=plan.num_graphs) if plan.goal else None
-    seeds = graph_seeds(plan.seed, torch.arange(plan.num_graphs, device=device))
-    sizes = _sizes(card, denoiser, plan, seeds, steering)
-    grid = time_grid(plan.grid, plan.num_steps, denoiser.num_timesteps)
-
-    graphs_done = 0
-    for width, indices in _batches(sizes.tolist(), card, candidates=plan.candidates):
-        chosen = torch.tensor(indices, device=device)
-        tracker = _Tracker(on_progress, plan, graphs_done=graphs_done, batch_size=len(indices))
-        members = chosen.repeat_interleave(plan.candidates)
-        guidance = steering.guidance(members, grid) if steering else None
-        reverse = SAMPLERS[plan.sampler]
-        with autocast(device), torch.no_grad():
-            graphs = sample(
-                denoiser,
-                sizes[members],
-                offspring_seeds(seeds[chosen], plan.candidates, stream=CANDIDATE_STREAM).flatten(),
-                reverse=guidance.reverse(reverse) if guidance else reverse,
-                draw=guidance.draw if guidance else draw_graphs,
-                grid=grid,
-                max_nodes=width,
-                on_step=tracker,
-            )
-            if steering:
-                graphs = graphs[steering.nearest(graphs, members)]
-            properties = steering.tell(graphs) if steering else None
+    """The graphs of a generation, or those chosen, with the noise of a round."""
+    graphs_done, num_steps = 0, generation.plan.num_steps
+    total = generation.plan.num_graphs if chosen is None else len(chosen)
+    for indices in generation.portions(BATCH_COST, chosen):
+        cohort = generation.start(indices, round_number=round_number)
+        while not cohort.is_finished:
+            (cohort,) = advance([cohort])
+            done = graphs_done + len(indices) * cohort.step / num_steps
+            on_progress(Progress(done / total, graphs_done))
         graphs_done += len(indices)
-        yield GeneratedBatch(chosen, seeds[chosen], graphs, properties)
-
-
-def _sizes(
-    card: ModelCard, denoiser: Denoiser, plan: GenerationPlan, seeds: Tensor, steering: Steering | None
-) -> Int[Tensor, " b"]:
-    weights = size_weights(card, plan)
-    if steering is None:
-        return draw_sizes(weights, seeds)
-    with autocast(seeds.device), torch.no_grad():
-        return draw_sizes(weights, seeds, steering.size_likelihood(denoiser, list(weights)))
-
-
-class _Tracker:
-    """Turns the steps of one batch into progress of the whole."""
-
-    def __init__(
-        self, on_progress: Callable[[Progress], None], plan: GenerationPlan, *, graphs_done: int, batch_size: int
-    ) -> None:
-        self._on_progress, self._plan = on_progress, plan
-        self._graphs_done, self._batch_size, self._steps = graphs_done, batch_size, 0
-
-    def __call__(self, noisy: GraphBatch) -> None:
-        self._steps += 1
-        done = self._graphs_done + self._batch_size * self._steps / self._plan.num_steps
-        self._on_progress(Progress(done / self._plan.num_graphs, self._graphs_done))
-
-
-def _batches(sizes: list[int], card: ModelCard, *, candidates: int) -> Iterator[tuple[int, list[int]]]:
-    """Indices grouped by padded size, each group cut to the batch budget; the candidates of a graph stay together."""
-    groups: dict[int, list[int]] = {}
-    for index, size in enumerate(sizes):
-        groups.setdefault(padded_size(size, card), []).append(index)
-    for width, indices in sorted(groups.items()):
-        step = max(1, BATCH_COST // (candidates * width**2))
-        yield from ((width, indices[start : start + step]) for start in range(0, len(indices), step))
+        yield generation.finish(cohort)

@@ -69,6 +69,20 @@ class GraphBatch:
         """The same in 64-bit integers, as networks take them."""
         return GraphBatch(self.nodes.long(), self.edges.long(), self.num_nodes.long())
 
+    @staticmethod
+    def concatenate(batches: Sequence[GraphBatch]) -> GraphBatch:
+        """All graphs of batches of one width, in order."""
+        return GraphBatch(
+            torch.cat([batch.nodes for batch in batches]),
+            torch.cat([batch.edges for batch in batches]),
+            torch.cat([batch.num_nodes for batch in batches]),
+        )
+
+    def split(self, counts: Sequence[int]) -> list[GraphBatch]:
+        """The graphs in parts of so many each."""
+        parts = (torch.split(part, list(counts)) for part in (self.nodes, self.edges, self.num_nodes))
+        return [GraphBatch(*columns) for columns in zip(*parts, strict=True)]
+
     def to(self, device: torch.device | str) -> GraphBatch:
         """The same graphs on another device."""
         return GraphBatch(self.nodes.to(device), self.edges.to(device), self.num_nodes.to(device))

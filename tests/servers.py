@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,10 +39,11 @@ def running(
 
 
 @contextmanager
-def valkey(folder: Path) -> Iterator[str]:
-    """The URL of a fresh Valkey."""
-    port = free_port()
-    with running(redis_command(find_redis_server(), port, str(folder)), {}, folder / "valkey.log"):
+def valkey(folder: Path, *, port: int | None = None, options: Sequence[str] = ()) -> Iterator[str]:
+    """The URL of a fresh Valkey, or of one that has the port and the files of an earlier one."""
+    port = port or free_port()
+    command = [*redis_command(find_redis_server(), port, str(folder)), *options]
+    with running(command, {}, folder / "valkey.log"):
         client = redis.Redis(port=port)
         wait_until(lambda: answers(client), seconds=10)
         client.close()
@@ -91,7 +92,7 @@ def is_running(pid: int) -> bool:
 def answers(client: redis.Redis) -> bool:
     try:
         return bool(client.ping())
-    except redis.exceptions.ConnectionError:
+    except (redis.exceptions.ConnectionError, redis.exceptions.BusyLoadingError):
         return False
 
 

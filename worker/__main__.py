@@ -11,9 +11,10 @@ from redis.retry import Retry
 
 from app.settings import SettingsError, read_settings
 from models.card import CardError
-from worker.engine import Engine, choose_device
+from worker.engine import Engine
 from worker.jobs import GenerationJob
 from worker.rq_worker import GenerationWorker
+from worker.store import ModelStore, choose_device
 
 _log = structlog.get_logger(__name__)
 
@@ -28,14 +29,22 @@ def main() -> int:
     settings = read_settings()
     url = settings.require_redis_url()
     torch.set_flush_denormal(True)
-    engine = Engine(settings.checkpoints, choose_device(settings.device))
-    _warm_up(engine)
+    store = ModelStore(settings.checkpoints, choose_device(settings.device))
+    _warm_up(store)
     patient = Retry(ExponentialWithJitterBackoff(cap=2, base=0.1), 60)
     redis = Redis.from_url(url, retry=patient, health_check_interval=30)
-    function = GenerationJob(engine, redis, ttl_seconds=settings.job_ttl_seconds)
     _say_if_silent(url)
     try:
-        was_asked_to_stop = GenerationWorker(function, redis, lease_seconds=settings.lease_seconds).run()
+        with Engine(store) as engine:
+            function = GenerationJob(engine, redis, ttl_seconds=settings.job_ttl_seconds)
+            worker = GenerationWorker(
+                function,
+                redis,
+                lease_seconds=settings.lease_seconds,
+                max_jobs=settings.max_jobs,
+                drain_seconds=settings.drain_seconds,
+            )
+            was_asked_to_stop = worker.run()
     except RedisError as error:
         _log.error("redis does not answer; giving up", error=str(error))
         return 1
@@ -52,11 +61,11 @@ def _say_if_silent(url: str) -> None:
         _log.warning("redis does not answer; trying again for a while", error=str(error))
 
 
-def _warm_up(engine: Engine) -> None:
+def _warm_up(store: ModelStore) -> None:
     """Load every model before the first job asks for it; one that is broken spoils its own jobs only."""
-    for name in engine.names:
+    for name in store.names:
         try:
-            engine.model(name)
+            store.model(name)
         except CardError as error:
             _log.error("model cannot be used", model=name, error=str(error))
 

@@ -16,6 +16,12 @@ _DECIMALS = 4
 def encode(batch: GeneratedBatch, card: ModelCard) -> Iterator[tuple[int, Graph]]:
     """(index in the request, graph) for every graph of the batch."""
     labelled = batch.graphs.labelled(card.node_types, card.edge_types)
+    # Each tensor leaves its device once.
+    told = (
+        {"properties": _rounded(batch.properties.values), "property_errors": _rounded(batch.properties.errors)}
+        if batch.properties
+        else {}
+    )
     columns = zip(batch.indices.tolist(), batch.seeds.tolist(), labelled, strict=True)
     for row, (index, seed, (types, pairs)) in enumerate(columns):
         about: dict[str, Any] = {"model": card.name, "seed": seed}
@@ -24,17 +30,13 @@ def encode(batch: GeneratedBatch, card: ModelCard) -> Iterator[tuple[int, Graph]
             smiles = canonical_smiles(to_molecule(types, pairs))
             about |= {"smiles": smiles, "valid": smiles is not None}
             described = [node | _atom(node["type"]) for node in described]
-        if batch.properties is not None:
-            about |= {
-                "properties": _rounded(batch.properties.values, row),
-                "property_errors": _rounded(batch.properties.errors, row),
-            }
+        about |= {kind: {name: column[row] for name, column in by_name.items()} for kind, by_name in told.items()}
         links = [{"source": i, "target": j, "type": label} for i, j, label in pairs]
         yield index, Graph(graph=about, nodes=described, edges=links)
 
 
-def _rounded(columns: Mapping[str, Tensor], row: int) -> dict[str, float]:
-    return {name: round(float(column[row]), _DECIMALS) for name, column in columns.items()}
+def _rounded(columns: Mapping[str, Tensor]) -> dict[str, list[float]]:
+    return {name: [round(value, _DECIMALS) for value in column.tolist()] for name, column in columns.items()}
 
 
 def _atom(label: str) -> dict[str, str | int]:

@@ -1,97 +1,267 @@
-"""The engine: loaded models, and the drawing of a job's graphs.
+"""The engine: graphs of many jobs advance together, one step of each in one call of the network.
 
-A model is loaded once per process, before the first job or, if it came later, when a job asks for it.
+A thread of its own takes, again and again, the next step that `worker.schedule` makes up, and hands finished graphs
+to their jobs. Graphs join and leave at any step. Time limits and cancellations act between two steps.
+
+    submit → Drawing → next_batch, next_batch, …        in the job's own thread
 """
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 
-import torch
+import structlog
 
-from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, SizeRange
-from app.settings import SettingsError
-from models.card import ModelCard, checkpoint_names
-from models.checkpoint import LoadedModel, load_model
-from models.conditional import Goal
-from models.generation import GeneratedBatch, GenerationPlan, Progress, generate
+from app.schemas import AnyCompletedRequest
+from models.generation import Cohort, GeneratedBatch, Generation, advance
+from worker.plans import plan
+from worker.schedule import Budget, Schedule, Work
+from worker.store import ModelStore
+
+# No more jobs are wanted while what is left of those there are would fill so many steps: some thousand seconds' worth
+# on one core, and other workers may be idle.
+_MOST_STEPS_LEFT = 256
+_log = structlog.get_logger(__name__)
 
 
-class UnknownModel(LookupError):
-    """A job for a model that this worker does not have."""
+class TooLong(TimeoutError):
+    """A job that was computed for longer than it may be."""
+
+
+class EngineStopped(RuntimeError):
+    """The engine has ended with this job unfinished; another one can do it."""
+
+
+class Drawing:
+    """One job in the engine, as its own thread sees it."""
+
+    def __init__(self, engine: "Engine", request: AnyCompletedRequest, *, limit_seconds: float | None) -> None:
+        self.request, self.limit_seconds = request, limit_seconds
+        self.seconds = 0.0
+        """Time of the engine that was spent on it: its share of every step."""
+        self.reason: BaseException | None = None
+        self.generation: Generation | None = None
+        self.account = 0.0
+        self._engine = engine
+        self._outcome: SimpleQueue[GeneratedBatch | BaseException] = SimpleQueue()
+        self._steps_done, self._num_ordered = 0, request.num_graphs
+
+    @property
+    def fraction(self) -> float:
+        """How far the graphs are that were ordered last."""
+        return self._steps_done / (self._num_ordered * self.request.num_steps)
+
+    def next_batch(self, timeout: float) -> GeneratedBatch | None:
+        """Graphs that have been finished since; None if there are none for `timeout` seconds.
+
+        Raises:
+            TooLong: if its time is up.
+            EngineStopped: if the engine has ended.
+            Exception: what the drawing was called off with, or what went wrong in it.
+        """
+        try:
+            outcome = self._outcome.get(timeout=timeout)
+        except Empty:
+            return None
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def batches(self) -> Iterator[GeneratedBatch]:
+        """All graphs, as they are finished; raises what `next_batch` raises."""
+        left = self.request.num_graphs
+        while left:
+            if batch := self.next_batch(timeout=1.0):
+                left -= len(batch.indices)
+                yield batch
+
+    def draw_again(self, indices: Sequence[int], *, round_number: int) -> None:
+        """Draw these graphs once more, from the noise of another round; all that was ordered before must have arrived."""
+        self._steps_done, self._num_ordered = 0, len(indices)
+        self._engine.order(_Order(self, indices, round_number))
+
+    def call_off(self, reason: BaseException) -> None:
+        """Let the engine drop what is left before its next step; `next_batch` then raises `reason`."""
+        self.reason = self.reason or reason
+        self._engine.wake()
+
+    # What follows is the engine's.
+
+    def spend(self, seconds: float, graph_steps: int) -> None:
+        """So much time, and so many steps of a graph, more."""
+        self.seconds += seconds
+        self._steps_done += graph_steps
+        if self.limit_seconds is not None and self.seconds > self.limit_seconds:
+            self.reason = self.reason or TooLong("the job's time is up")
+
+    def deliver(self, outcome: GeneratedBatch | BaseException) -> None:
+        """Hand over finished graphs, or why there are no more to come."""
+        self._outcome.put(outcome)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """Graphs of a drawing to draw: those chosen, or all."""
+
+    drawing: Drawing
+    chosen: Sequence[int] | None
+    round_number: int
 
 
 class Engine:
-    """Draws graphs with the checkpoints of one folder, on one device."""
+    """Draws graphs for many jobs at once with the models of one store."""
 
-    def __init__(self, checkpoints: Path, device: torch.device) -> None:
-        self._folder = checkpoints
-        self._device = device
-        self._models: dict[str, LoadedModel] = {}
+    def __init__(self, store: ModelStore, budget: Budget | None = None) -> None:
+        self.store = store
+        self._schedule = Schedule(budget or Budget())
+        self._drawings: dict[Work, Drawing] = {}
+        self._orders: list[_Order] = []
+        self._changed = threading.Condition()
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def __enter__(self) -> "Engine":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_stopping = True
+        self.wake()
+        self._thread.join()
 
     @property
-    def names(self) -> list[str]:
-        """Models there are to load."""
-        return checkpoint_names(self._folder)
+    def is_running(self) -> bool:
+        """False once it has ended, be it by a fault."""
+        return self._thread.is_alive()
 
-    def model(self, name: str) -> LoadedModel:
-        """A model, loaded if it was not yet.
+    @property
+    def has_room(self) -> bool:
+        """Whether it can take another job; a small one does not wait for the large ones that are there."""
+        return self._schedule.cost < _MOST_STEPS_LEFT * self._schedule.budget.largest
+
+    def submit(self, request: AnyCompletedRequest, *, limit_seconds: float | None = None) -> Drawing:
+        """Begin to draw the graphs of a request; they arrive at the drawing.
 
         Raises:
             UnknownModel: if there is no such checkpoint.
             CardError: if the checkpoint is broken.
+            EngineStopped: if the engine has ended.
         """
-        if name not in self._models:
-            if name not in self.names:
-                raise UnknownModel(f"this worker has no model {name!r}")
-            self._models[name] = load_model(self._folder / name, self._device)
-        return self._models[name]
+        self.store.model(request.model)
+        drawing = Drawing(self, request, limit_seconds=limit_seconds)
+        self.order(_Order(drawing, None, round_number=0))
+        return drawing
 
-    def generate(
-        self, request: AnyCompletedRequest, on_progress: Callable[[Progress], None]
-    ) -> Iterator[GeneratedBatch]:
-        """The graphs of a request, batch by batch; `on_progress` may raise to stop."""
-        model = self.model(request.model)
-        chosen = plan(request, model.card)
-        return generate(model.card, model.denoiser, chosen, on_progress, regressors=model.regressors)
+    def order(self, order: _Order) -> None:
+        """Take an order from a drawing.
 
+        Raises:
+            EngineStopped: if the engine has ended.
+        """
+        with self._changed:
+            if self._is_stopping:
+                raise EngineStopped("the engine has ended")
+            self._orders.append(order)
+            self._changed.notify()
 
-def plan(request: AnyCompletedRequest, card: ModelCard) -> GenerationPlan:
-    """What a request asks of the sampler."""
-    match request.num_nodes:
-        case None:
-            smallest, largest = 1, card.max_nodes
-        case SizeRange(min=smallest, max=largest):
-            pass
-        case int(size):
-            smallest = largest = size
-    return GenerationPlan(
-        num_graphs=request.num_graphs,
-        min_nodes=smallest,
-        max_nodes=largest,
-        seed=request.seed,
-        sampler=request.sampler,
-        grid=card.sampling.grid,
-        num_steps=request.num_steps,
-        goal=_goal(request) if isinstance(request, CompletedConditionalRequest) else None,
-    )
+    def wake(self) -> None:
+        """Look about: something has changed."""
+        with self._changed:
+            self._changed.notify()
 
+    def _run(self) -> None:
+        try:
+            while not self._is_stopping:
+                self._turn()
+        except Exception:
+            _log.exception("the engine has ended by a fault")
+        finally:
+            with self._changed:
+                self._is_stopping = True
+                drawings = [*(order.drawing for order in self._orders), *self._drawings.values()]
+            for drawing in drawings:
+                drawing.deliver(EngineStopped("the engine has ended"))
 
-def _goal(request: CompletedConditionalRequest) -> Goal:
-    return Goal(request.targets, request.estimator, request.guidance_scale, request.candidates)
+    def _turn(self) -> None:
+        with self._changed:
+            while not (self._orders or self._drawings or self._is_stopping):
+                self._changed.wait()
+            orders, self._orders = self._orders, []
+        for order in orders:
+            self._admit(order)
+        for work, drawing in list(self._drawings.items()):
+            if drawing.reason is not None:
+                self._end(work, drawing.reason)
+        if self._drawings and not self._is_stopping:
+            self._step()
 
+    def _admit(self, order: _Order) -> None:
+        drawing = order.drawing
+        try:
+            if drawing.reason is not None:
+                raise drawing.reason
+            if drawing.generation is None:
+                model = self.store.model(drawing.request.model)
+                drawing.generation = Generation(model, plan(drawing.request, model.card))
+            budget = self._schedule.budget
+            work = Work(drawing.generation, budget, chosen=order.chosen, round_number=order.round_number)
+        except Exception as error:  # whatever it is, it is this job's and no other's
+            drawing.deliver(error)
+            return
+        work.account = drawing.account
+        self._drawings[work] = drawing
+        self._schedule.add(work)
 
-def choose_device(name: str) -> torch.device:
-    """The device of a setting; "auto" is the GPU if there is one.
+    def _step(self) -> None:
+        ready: list[tuple[Work, list[Cohort]]] = []
+        for work, picks in self._schedule.next_step():
+            try:
+                ready.append((work, [work.begin(pick) for pick in picks]))
+            except Exception as error:
+                _log.exception("graphs could not be begun")
+                self._end(work, error)
+        if ready:
+            self._advance(ready)
 
-    Raises:
-        SettingsError: if this machine has no such device.
-    """
-    num_gpus = torch.cuda.device_count()
-    if name == "auto":
-        name = "cuda" if num_gpus else "cpu"
-    device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= num_gpus:
-        raise SettingsError(
-            f"DIGRESS_DEVICE is {name!r}, but torch {torch.__version__} sees {num_gpus} GPUs here; use cpu or auto"
-        )
-    return device
+    def _advance(self, ready: list[tuple[Work, list[Cohort]]]) -> None:
+        """One step; if it fails, each job's graphs alone, so that only the job whose fault it is ends by it."""
+        started = time.perf_counter()
+        try:
+            advanced = iter(advance([cohort for _, cohorts in ready for cohort in cohorts]))
+        except Exception as error:
+            _log.exception("a step failed", num_jobs=len(ready))
+            if len(ready) == 1:
+                self._end(ready[0][0], error)
+            else:
+                for one in ready:
+                    self._advance([one])
+            return
+        seconds = time.perf_counter() - started
+        total = sum(cohort.cost for _, cohorts in ready for cohort in cohorts)
+        for work, cohorts in ready:
+            share = sum(cohort.cost for cohort in cohorts) / total
+            self._drawings[work].spend(seconds * share, sum(len(cohort.indices) for cohort in cohorts))
+        for work, cohorts in ready:
+            after = [next(advanced) for _ in cohorts]
+            try:
+                self._settle(work, after)
+            except Exception as error:
+                _log.exception("graphs could not be finished")
+                self._end(work, error)
+
+    def _settle(self, work: Work, cohorts: list[Cohort]) -> None:
+        work.put_back(cohorts)
+        for cohort in cohorts:
+            if cohort.is_finished:
+                self._drawings[work].deliver(work.generation.finish(cohort))
+        if work.is_over:
+            self._end(work)
+
+    def _end(self, work: Work, error: BaseException | None = None) -> None:
+        self._schedule.remove(work)
+        drawing = self._drawings.pop(work)
+        drawing.account = work.account
+        if error is not None:
+            drawing.deliver(error)

@@ -11,35 +11,61 @@ import structlog
 from pydantic import TypeAdapter
 from redis import Redis
 from redis.exceptions import RedisError
-from rq.timeouts import JobTimeoutException
 
 from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, Graph, JobSummary, Problem
 from models.card import CardError, ModelCard
 from worker.encoding import encode
-from worker.engine import Engine, UnknownModel
-from worker.records import JobOver, JobRecord
+from worker.engine import Drawing, Engine, EngineStopped, TooLong
+from worker.records import PROGRESS_PER_SECOND, Canceled, JobOver, JobRecord
+from worker.selection import MAX_ROUNDS, Selection
+from worker.store import UnknownModel
 
 _REQUEST: TypeAdapter[AnyCompletedRequest] = TypeAdapter(AnyCompletedRequest)
 _log = structlog.get_logger(__name__)
 
 
+class NotThisWorkers(Exception):
+    """A job that this worker leaves to another one; its record says nothing of that."""
+
+
 class GenerationJob:
-    """What RQ calls for `app.schemas.JOB_FUNCTION`."""
+    """What RQ calls for `app.schemas.JOB_FUNCTION`, in a thread for each job."""
 
     def __init__(self, engine: Engine, redis: Redis, *, ttl_seconds: int) -> None:
-        self._engine, self._redis, self._ttl = engine, redis, ttl_seconds
+        self.engine = engine
+        self._redis, self._ttl = redis, ttl_seconds
+        self._drawings: dict[str, Drawing] = {}
 
-    def __call__(self, job_id: str, payload: dict[str, Any]) -> None:
-        """Draw the graphs of a `CompletedRequest`, and record how it went.
+    def __call__(self, job_id: str, payload: dict[str, Any], *, run: str, limit_seconds: float | None = None) -> None:
+        """Draw the graphs of a `CompletedRequest`, and record how it went; `run` tells apart the times a job is tried.
 
         Raises:
+            NotThisWorkers: if the run is called off for that reason.
+            EngineStopped: if the engine has ended; another worker can do the job.
             RedisError: if the outcome cannot be recorded; RQ then tries the job again, and its seed gives the same graphs.
         """
         log = _log.bind(job_id=job_id)
         try:
-            self._run(self.record(job_id), payload, log)
+            self._run(job_id, payload, log, run=run, limit_seconds=limit_seconds)
         except JobOver:
             log.warning("the job is over already")
+
+    def call_off(self, run: str, reason: Exception) -> None:
+        """End a run before its next step; one that is not being drawn is left alone."""
+        if drawing := self._drawings.get(run):
+            drawing.call_off(reason)
+
+    def hand_back(self, job_id: str) -> bool:
+        """Record that the job is queued again; False if it is over, since it was canceled."""
+        record = self.record(job_id)
+        try:
+            record.requeue()
+        except Canceled:
+            record.cancel([], JobSummary(num_graphs=0, seconds=0))
+            return False
+        except JobOver:
+            return False
+        return True
 
     def give_up(self, job_id: str) -> None:
         """RQ will not try the job again: every worker that took it died, or could not record how it went."""
@@ -52,15 +78,30 @@ class GenerationJob:
         """The record of a job."""
         return JobRecord(self._redis, job_id, ttl_seconds=self._ttl)
 
-    def _run(self, record: JobRecord, payload: dict[str, Any], log: structlog.BoundLogger) -> None:
-        record.start()
+    def _run(
+        self,
+        job_id: str,
+        payload: dict[str, Any],
+        log: structlog.BoundLogger,
+        *,
+        run: str,
+        limit_seconds: float | None,
+    ) -> None:
+        record = self.record(job_id)
         try:
+            record.start()
             request = _REQUEST.validate_python(payload)
-            graphs, summary = self._draw(request, record)
-            record.succeed(graphs, summary)
-        except (RedisError, JobOver):
+            drawing = self._drawings[run] = self.engine.submit(request, limit_seconds=limit_seconds)
+            try:
+                self._draw(drawing, record, log)
+            finally:
+                del self._drawings[run]
+                drawing.call_off(NotThisWorkers("nobody waits for it"))  # does nothing to one that is done
+        except (RedisError, JobOver, NotThisWorkers, EngineStopped):
             raise
-        except JobTimeoutException:
+        except Canceled:
+            record.cancel([], JobSummary(num_graphs=0, seconds=0))
+        except TooLong:
             log.warning("job took too long")
             record.fail(
                 _problem(
@@ -79,15 +120,39 @@ class GenerationJob:
                     "the worker failed in a way it did not foresee; the fault is logged",
                 )
             )
-        else:
-            log.info("job succeeded", model=request.model, num_graphs=len(graphs), seconds=summary.seconds)
 
-    def _draw(self, request: AnyCompletedRequest, record: JobRecord) -> tuple[list[Graph], JobSummary]:
+    def _draw(self, drawing: Drawing, record: JobRecord, log: structlog.BoundLogger) -> None:
         started = time.perf_counter()
-        card = self._engine.model(request.model).card
-        drawn = dict(pair for batch in self._engine.generate(request, record.progress) for pair in encode(batch, card))
-        graphs = [drawn[index] for index in range(request.num_graphs)]
-        return graphs, summarise(graphs, request, card, seconds=time.perf_counter() - started)
+        request = drawing.request
+        card = self.engine.store.model(request.model).card
+        selection = Selection(request.filter)
+        try:
+            self._collect(drawing, record, selection)
+            end, short = record.succeed, request.num_graphs - len(selection.kept)
+        except Canceled:
+            end, short = record.cancel, 0
+        graphs = [selection.kept[index] for index in sorted(selection.kept)]
+        summary = summarise(graphs, request, card, seconds=time.perf_counter() - started)
+        end(graphs, summary.model_copy(update={"short": short}))
+        log.info("job ended", how=end.__name__, model=card.name, num_graphs=len(graphs), seconds=summary.seconds)
+
+    def _collect(self, drawing: Drawing, record: JobRecord, selection: Selection) -> None:
+        """Draw and sift, round after round; if canceled, what has been finished of a round is sifted all the same."""
+        card = self.engine.store.model(drawing.request.model).card
+        left = list(range(drawing.request.num_graphs))
+        for round_number in range(MAX_ROUNDS + 1):
+            if round_number > 0:
+                drawing.draw_again(left, round_number=round_number)
+            drawn: dict[int, Graph] = {}
+            try:
+                while len(drawn) < len(left):
+                    if batch := drawing.next_batch(timeout=1 / PROGRESS_PER_SECOND):
+                        drawn |= encode(batch, card)
+                    record.progress(selection.progress(drawing.fraction, round_number, num_drawn=len(drawn)))
+            finally:
+                left = selection.sift(drawn)
+            if not left:
+                return
 
 
 def summarise(graphs: Sequence[Graph], request: AnyCompletedRequest, card: ModelCard, *, seconds: float) -> JobSummary:

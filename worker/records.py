@@ -1,41 +1,73 @@
 """The worker's side of the job record: what it tells the API, and when.
 
-Status changes are written at once, progress at most `PROGRESS_PER_SECOND` times a second. Every write is one
-transaction: a job is never seen as succeeded without its graphs, and one that has ended never changes again, whatever
-a worker that was thought dead still has to say.
+Status changes are written at once, progress at most `PROGRESS_PER_SECOND` times a second. Every write is one script
+in Redis, which does all or nothing: a job is never seen as succeeded without its graphs, and one that has ended never
+changes again, whatever a worker that was thought dead still has to say.
 """
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis import Redis
-from redis.client import Pipeline
 
 from app.schemas import Graph, JobStatus, JobSummary, Problem, events_key, graphs_key, record_key
 from models.generation import Progress
 
 PROGRESS_PER_SECOND = 4
 _MAX_EVENTS = 1_000
+_IS_OVER, _SHALL_END = 0, 2
+_FINAL = [status.value for status in JobStatus if status.is_final]
+# Keys: record, events, graphs. Arguments: event, its data, seconds that all is kept from now on (0: as before),
+# the graphs ("": none), then fields of the record and their values. Answers 0 if the job is over, 2 if it shall end.
+_WRITE = f"""
+local status = redis.call('HGET', KEYS[1], 'status')
+if not status then return 0 end
+for _, final in ipairs({{{str(_FINAL)[1:-1]}}}) do
+    if status == final then return 0 end
+end
+redis.call('HSET', KEYS[1], unpack(ARGV, 5))
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', {_MAX_EVENTS}, '*', 'event', ARGV[1], 'data', ARGV[2])
+if ARGV[3] ~= '0' then
+    redis.call('EXPIRE', KEYS[1], ARGV[3])
+    redis.call('EXPIRE', KEYS[2], ARGV[3])
+    if ARGV[4] ~= '' then redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[3]) end
+end
+return 1 + redis.call('HEXISTS', KEYS[1], 'cancel_requested')
+"""
 
 
 class JobOver(Exception):
     """The job has ended, or expired, without this worker's doing."""
 
 
+class Canceled(Exception):
+    """A job whose owner wants no more of it."""
+
+
 class JobRecord:
-    """One job's record. Every method that writes raises `JobOver`, and writes nothing, if the job is over."""
+    """One job's record.
+
+    Every method that writes raises `JobOver`, and writes nothing, if the job is over. Those that say how it goes on,
+    `start`, `progress` and `requeue`, raise `Canceled` if it shall not.
+    """
 
     def __init__(self, redis: Redis, job_id: str, *, ttl_seconds: int) -> None:
-        self._redis, self._id, self._ttl = redis, job_id, ttl_seconds
+        self._id, self._ttl = job_id, ttl_seconds
+        self._script = redis.register_script(_WRITE)
         self._last_progress = 0.0
+
+    def requeue(self) -> None:
+        """The job goes back to the queue, for another worker, which begins anew."""
+        fields = {"status": JobStatus.QUEUED.value, "fraction": 0.0, "graphs_done": 0}
+        self._go_on(fields, "status", {"status": JobStatus.QUEUED.value})
 
     def start(self) -> None:
         """The job is being computed."""
         fields = {"status": JobStatus.RUNNING.value, "started_at": _now().isoformat()}
-        self._write(fields, "status", {"status": JobStatus.RUNNING.value})
+        self._go_on(fields, "status", {"status": JobStatus.RUNNING.value})
 
     def progress(self, progress: Progress) -> None:
         """So much is done; most calls return without a word to Redis."""
@@ -44,50 +76,45 @@ class JobRecord:
             return
         self._last_progress = now
         fields = {"fraction": round(progress.fraction, 4), "graphs_done": progress.graphs_done}
-        self._write(fields, "progress", fields)
+        self._go_on(fields, "progress", fields)
 
     def succeed(self, graphs: Sequence[Graph], summary: JobSummary) -> None:
         """All graphs are there."""
-        result = json.dumps([graph.model_dump(mode="json") for graph in graphs], separators=(",", ":"))
-        fields = {"fraction": 1.0, "graphs_done": len(graphs), "summary": summary.model_dump_json()}
-        self._end(JobStatus.SUCCEEDED, fields, summary.model_dump(mode="json"), result)
+        self._end_with_graphs(JobStatus.SUCCEEDED, graphs, summary, fraction=1.0)
+
+    def cancel(self, graphs: Sequence[Graph], summary: JobSummary) -> None:
+        """Nobody wants the rest; these were finished before that."""
+        self._end_with_graphs(JobStatus.CANCELED, graphs, summary)
 
     def fail(self, problem: Problem) -> None:
         """There will be no graphs, for the reason given."""
         self._end(JobStatus.FAILED, {"error": problem.model_dump_json()}, problem.model_dump(mode="json"))
 
-    def _end(self, status: JobStatus, fields: dict[str, Any], data: dict[str, Any], result: str | None = None) -> None:
+    def _end_with_graphs(
+        self, status: JobStatus, graphs: Sequence[Graph], summary: JobSummary, **fields: float
+    ) -> None:
+        result = json.dumps([graph.model_dump(mode="json") for graph in graphs], separators=(",", ":"))
+        about = {"graphs_done": len(graphs), "summary": summary.model_dump_json(), **fields}
+        self._end(status, about, summary.model_dump(mode="json"), result)
+
+    def _end(self, status: JobStatus, fields: dict[str, Any], data: dict[str, Any], result: str = "") -> None:
         now = _now()
         times = {"finished_at": now.isoformat(), "expires_at": (now + timedelta(seconds=self._ttl)).isoformat()}
+        self._write({"status": status.value, **times, **fields}, status.value, data, ttl=self._ttl, result=result)
 
-        def remember(pipeline: Pipeline) -> None:
-            if result is not None:
-                pipeline.set(graphs_key(self._id), result, ex=self._ttl)
-            pipeline.expire(record_key(self._id), self._ttl)
-            pipeline.expire(events_key(self._id), self._ttl)
-
-        self._write({"status": status.value, **times, **fields}, status.value, data, remember)
+    def _go_on(self, fields: dict[str, Any], event: str, data: dict[str, Any]) -> None:
+        if self._write(fields, event, data) == _SHALL_END:
+            raise Canceled
 
     def _write(
-        self,
-        fields: dict[Any, Any],
-        event: str,
-        data: dict[str, Any],
-        and_then: Callable[[Pipeline], None] = lambda _: None,
-    ) -> None:
-        entry: dict[Any, Any] = {"event": event, "data": json.dumps(data)}
-
-        def write(pipeline: Pipeline) -> None:
-            # The record is watched: should another worker change it meanwhile, redis-py begins again from here.
-            status = pipeline.hget(record_key(self._id), "status")
-            if not isinstance(status, bytes) or JobStatus(status.decode()).is_final:
-                raise JobOver
-            pipeline.multi()
-            pipeline.hset(record_key(self._id), mapping=fields)
-            pipeline.xadd(events_key(self._id), entry, maxlen=_MAX_EVENTS, approximate=True)
-            and_then(pipeline)
-
-        self._redis.transaction(write, record_key(self._id))
+        self, fields: dict[str, Any], event: str, data: dict[str, Any], *, ttl: int = 0, result: str = ""
+    ) -> int:
+        keys = [record_key(self._id), events_key(self._id), graphs_key(self._id)]
+        flat = [part for field in fields.items() for part in field]
+        answer = int(self._script(keys, [event, json.dumps(data), ttl, result, *flat]))
+        if answer == _IS_OVER:
+            raise JobOver
+        return answer
 
 
 def _now() -> datetime:

@@ -1,8 +1,9 @@
-"""GET /jobs/{id}: what has become of a job."""
+"""GET and DELETE /jobs/{id}: what has become of a job, and no more of it."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Response, status
+from starlette.concurrency import run_in_threadpool
 
 from app.deps import QueueDep
 from app.errors import problems
@@ -18,3 +19,19 @@ async def get_job(
     """The job as it is now, with its graphs once it has succeeded."""
     found = await queue.find(job_id, with_graphs=graphs)
     return Response(found.to_json(), media_type="application/json")
+
+
+@router.delete(
+    "/jobs/{job_id}",
+    response_model=Job,
+    responses={
+        202: {"model": Job, "description": "Running still; it ends within a step or two."},
+        **problems(404, 503),
+    },
+)
+async def cancel_job(job_id: str, queue: QueueDep) -> Response:
+    """Cancel a job. It keeps the graphs that it had finished; one that has ended stays as it is."""
+    await run_in_threadpool(queue.cancel, job_id)
+    found = await queue.find(job_id)
+    code = status.HTTP_200_OK if found.job.status.is_final else status.HTTP_202_ACCEPTED
+    return Response(found.to_json(), code, media_type="application/json")

@@ -109,6 +109,15 @@ class Guidance:
     config: GuidanceConfig
     num_timesteps: int
 
+    @staticmethod
+    def concatenate(parts: Sequence["Guidance"]) -> "Guidance":
+        """The guidance of all graphs, in order; the parts differ in values and scales only."""
+        values = (
+            torch.cat([targets.values for targets in same]) for same in zip(*(p.targets for p in parts), strict=True)
+        )
+        targets = [replace(first, values=joined) for first, joined in zip(parts[0].targets, values, strict=True)]
+        return replace(parts[0], targets=targets, scale=torch.cat([part.scale for part in parts]))
+
     def reverse(self, reverse: ReverseStep) -> ReverseStep:
         """A sampler's step, tilted if the estimator is "gradient"."""
         return _Tilted(reverse, self) if self.config.estimator == "gradient" else reverse
@@ -133,14 +142,16 @@ class _Tilted:
         self, denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
     ) -> GraphDistribution:
         probs = self.reverse(denoiser, z_t, s=s, t=t)
-        acts = self.guidance.acts(t)
-        if not acts.any():
+        guided = self.guidance.acts(t).nonzero()[:, 0]
+        if len(guided) == 0:
             return probs
-        scale = self.guidance.scale * acts
+        scale, tilted = self.guidance.scale[guided], probs[guided]
         for targets in self.guidance.targets:
-            by_nodes, by_edges = targets.error_gradient(z_t, t)
-            probs = GraphDistribution(_tilt(probs.nodes, by_nodes, scale), _tilt(probs.edges, by_edges, scale))
-        return probs
+            by_nodes, by_edges = targets[guided].error_gradient(z_t[guided], t[guided])
+            tilted = GraphDistribution(_tilt(tilted.nodes, by_nodes, scale), _tilt(tilted.edges, by_edges, scale))
+        return GraphDistribution(
+            probs.nodes.index_copy(0, guided, tilted.nodes), probs.edges.index_copy(0, guided, tilted.edges)
+        )
 
 
 @dataclass(frozen=True)

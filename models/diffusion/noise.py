@@ -57,8 +57,12 @@ class CategoricalNoise(nn.Module):
 
     def corrupt(self, x: Int[Tensor, "b ..."], t: Int[Tensor, " b"]) -> Float[Tensor, "b ... k"]:
         """q(z_t | x): the distribution that a noisy category is drawn from."""
-        keep = _spread(self.alpha_bar[t].float(), x.ndim + 1)
-        return keep * torch.nn.functional.one_hot(x, len(self.prior)) + (1 - keep) * self.prior.float()
+        return self.corrupt_probs(torch.nn.functional.one_hot(x, len(self.prior)).float(), t)
+
+    def corrupt_probs(self, x_probs: Float[Tensor, "b ... k"], t: Int[Tensor, " b"]) -> Float[Tensor, "b ... k"]:
+        """Σ_x p(x) q(z_t | x): the same where the clean category is only known as a distribution."""
+        keep = _spread(self.alpha_bar[t].float(), x_probs.ndim)
+        return keep * x_probs + (1 - keep) * self.prior.float()
 
     def posterior(
         self,

@@ -7,17 +7,25 @@ Grids, as shares u = k/K of the way to T:
     uniform   t = T u
     polydec   t = T u²: more and smaller steps near the clean graph
 
-`ancestral` is the posterior of `models.diffusion.noise` with the network's p̂; on the uniform grid with K = T it
-is DiGress's sampler. (A card's `min_timestep` above 1 changes what the network is asked: `models.networks.denoiser`.)
+Samplers, which all need one prediction p̂(x | z_t) of the network for a step:
+
+    ancestral   Σ_x p̂(x | z_t) q(z_s | z_t, x), the posterior of `models.diffusion.noise`
+    renoise     Σ_x p̂(x | z_t) q(z_s | x): draws a clean graph and adds noise again, so that z_t is forgotten, and with
+                it the mistakes in it; sounder graphs, less like the data
+    mixed       η · renoise + (1 - η) · ancestral, at every node and pair
+
+`ancestral` on the uniform grid with K = T is DiGress's sampler. (A card's `min_timestep` above 1 changes what the
+network is asked: `models.networks.denoiser`.)
 
 References:
     Vignac et al. 2023, DiGress, arXiv:2209.14734, algorithm 2
     Qin et al. 2024, DeFoG, arXiv:2410.04263 (time distortions, polydec)
+    Boget 2025, Simple and critical iterative denoising, arXiv:2503.21592 (renoise)
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -105,15 +113,42 @@ def ancestral(
     denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
 ) -> GraphDistribution:
     """p(z_s | z_t) with the network's prediction of the clean graph; each graph has its own s < t."""
-    clean = denoiser(z_t, t).softmax()
-    node_noise, edge_noise = denoiser.node_noise, denoiser.edge_noise
-    return GraphDistribution(
-        node_noise.posterior(_with_mask_state(clean.nodes, len(node_noise.prior)), z_t.nodes, s=s, t=t),
-        edge_noise.posterior(_with_mask_state(clean.edges, len(edge_noise.prior)), z_t.edges, s=s, t=t),
-    )
+    return _posterior(denoiser, _clean(denoiser, z_t, t), z_t, s=s, t=t)
 
 
-SAMPLERS: Mapping[Sampler, ReverseStep] = MappingProxyType({"ancestral": ancestral})
+def renoise(
+    denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
+) -> GraphDistribution:
+    """Σ_x p̂(x | z_t) q(z_s | x); each graph has its own s < t."""
+    return _renoised(denoiser, _clean(denoiser, z_t, t), s=s)
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Between `ancestral` (η = 0) and `renoise` (η = 1)."""
+
+    eta: float
+
+    def __call__(
+        self, denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
+    ) -> GraphDistribution:
+        clean = _clean(denoiser, z_t, t)
+        kept, redrawn = _posterior(denoiser, clean, z_t, s=s, t=t), _renoised(denoiser, clean, s=s)
+        return GraphDistribution(
+            kept.nodes.lerp(redrawn.nodes, self.eta),
+            kept.edges.lerp(redrawn.edges, self.eta),
+        )
+
+
+def reverse_step(sampler: Sampler, *, eta: float) -> ReverseStep:
+    """The sampler of a name; `eta` is for "mixed"."""
+    match sampler:
+        case "ancestral":
+            return ancestral
+        case "renoise":
+            return renoise
+        case "mixed":
+            return Mixed(eta)
 
 
 @torch.no_grad()
@@ -140,6 +175,34 @@ def sample(
     return z
 
 
-def _with_mask_state(probs: Tensor, num_states: int) -> Tensor:
-    """No clean graph is masked: the absorbing prior's extra state has probability 0."""
+def _clean(denoiser: DenoisingModel, z_t: GraphBatch, t: Int[Tensor, " b"]) -> GraphDistribution:
+    """p̂(x | z_t), over the states of the noise: no clean graph is masked, so the absorbing prior's extra state has probability 0."""
+    probs = denoiser(z_t, t).softmax()
+    return GraphDistribution(
+        _with_states(probs.nodes, len(denoiser.node_noise.prior)),
+        _with_states(probs.edges, len(denoiser.edge_noise.prior)),
+    )
+
+
+def _posterior(
+    denoiser: DenoisingModel,
+    clean: GraphDistribution,
+    z_t: GraphBatch,
+    *,
+    s: Int[Tensor, " b"],
+    t: Int[Tensor, " b"],
+) -> GraphDistribution:
+    return GraphDistribution(
+        denoiser.node_noise.posterior(clean.nodes, z_t.nodes, s=s, t=t),
+        denoiser.edge_noise.posterior(clean.edges, z_t.edges, s=s, t=t),
+    )
+
+
+def _renoised(denoiser: DenoisingModel, clean: GraphDistribution, *, s: Int[Tensor, " b"]) -> GraphDistribution:
+    return GraphDistribution(
+        denoiser.node_noise.corrupt_probs(clean.nodes, s), denoiser.edge_noise.corrupt_probs(clean.edges, s)
+    )
+
+
+def _with_states(probs: Tensor, num_states: int) -> Tensor:
     return F.pad(probs, (0, num_states - probs.shape[-1]))

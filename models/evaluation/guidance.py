@@ -147,7 +147,7 @@ def by_judge(judge: Regressor, names: Sequence[str]) -> MeasureFunction:
 
 def _draw(model: LoadedModel, plan: GenerationPlan, on_progress: Callable[[Progress], None]) -> list[str | None]:
     drawn: dict[int, str | None] = {}
-    for batch in generate(model.card, model.denoiser, plan, on_progress, regressors=model.regressors):
+    for batch in generate(model, plan, on_progress):
         drawn |= zip(batch.indices.tolist(), smiles_of(model.card, batch.graphs), strict=True)
     return [drawn[index] for index in range(plan.num_graphs)]
 

@@ -3,18 +3,17 @@
 import time
 from collections.abc import Callable
 
-from models.card import Measurement, ModelCard
+from models.card import Measurement
+from models.checkpoint import LoadedModel
 from models.data import qm9
 from models.evaluation.molecules import EvaluationError, evaluate_molecules, smiles_of
 from models.generation import GenerationPlan, Progress, generate
-from models.networks.denoiser import Denoiser
 
 DEFAULT_SEED = 20_000
 
 
 def evaluate(
-    card: ModelCard,
-    denoiser: Denoiser,
+    model: LoadedModel,
     plan: GenerationPlan,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Measurement:
@@ -24,12 +23,13 @@ def evaluate(
         EvaluationError: if the model's training set is not one that molecules can be compared with,
             or fewer than two samples are valid molecules.
     """
+    card = model.card
     if card.domain != "molecule" or card.training is None or card.training.dataset != "qm9":
         raise EvaluationError(
             f"{card.name!r} was not trained on qm9, the one data set there are reference molecules for"
         )
     started = time.perf_counter()
-    samples = [text for batch in generate(card, denoiser, plan, on_progress) for text in smiles_of(card, batch.graphs)]
+    samples = [text for batch in generate(model, plan, on_progress) for text in smiles_of(card, batch.graphs)]
     seconds = time.perf_counter() - started
     metrics = evaluate_molecules(
         samples, training=set(qm9.canonical_molecules("train")), reference=qm9.canonical_molecules("test")

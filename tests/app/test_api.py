@@ -68,6 +68,7 @@ def test_a_request_is_accepted_with_its_defaults_filled_in(client: TestClient) -
         "num_nodes": None,
         "sampler": "ancestral",
         "num_steps": 10,
+        "filter": {"valid": False, "unique": False, "connected": False},
     }
     assert job["progress"] == {"fraction": 0, "graphs_done": 0, "num_graphs": 1}
     assert client.get(answer.headers["Location"]).json()["id"] == job["id"]
@@ -81,6 +82,26 @@ def test_a_fixed_seed_is_kept_and_two_unseeded_requests_differ(client: TestClien
 
     assert seeds[0] == 7
     assert seeds[1] != seeds[2]
+
+
+def test_a_queued_job_is_canceled_at_once_and_stays_so(client: TestClient) -> None:
+    location = client.post("/generate", json={"model": "tiny"}).headers["Location"]
+
+    answers = [client.delete(location), client.delete(location)]
+
+    for answer in answers:
+        job = answer.json()
+        assert answer.status_code == 200
+        assert job["status"] == "canceled"
+        assert job["started_at"] is job["graphs"] is None
+        assert job["finished_at"] < job["expires_at"]
+
+
+def test_a_job_that_is_not_there_cannot_be_canceled(client: TestClient) -> None:
+    answer = client.delete("/jobs/nonesuch")
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == PROBLEM
 
 
 def test_waiting_in_vain_is_answered_in_time_with_202(client: TestClient) -> None:
@@ -117,9 +138,11 @@ def test_waiting_in_vain_is_answered_in_time_with_202(client: TestClient) -> Non
         ({"model": "tiny", "num_nodes": {"min": "1", "max": 5}}, "num_nodes.min", "valid integer"),
         ({"model": "tiny", "seed": -1}, "seed", "greater than or equal to 0"),
         ({"model": "tiny", "seed": 2**53}, "seed", "less than or equal to"),
-        ({"model": "tiny", "sampler": "magic"}, "sampler", "'ancestral', not \"magic\""),
+        ({"model": "tiny", "sampler": "magic"}, "sampler", "'renoise' or 'mixed', not \"magic\""),
         ({"model": "tiny", "num_steps": 0}, "num_steps", "greater than or equal to 1"),
         ({"model": "tiny", "num_steps": 51}, "num_steps", "50 timesteps"),
+        ({"model": "tiny", "filter": {"valid": 1}}, "filter.valid", "valid boolean, not 1"),
+        ({"model": "tiny", "filter": {"sound": True}}, "filter.sound", "no such field"),
         ({"model": "tiny", "num_graph": 4}, "num_graph", "no such field"),
     ],
 )
@@ -367,6 +390,7 @@ def test_a_conditional_request_is_accepted_with_its_defaults_filled_in(client: T
         "seed": 7,
         "sampler": "ancestral",
         "num_steps": 10,
+        "filter": {"valid": False, "unique": False, "connected": False},
         "targets": {"a": 1.0, "b": -0.5},
         "guidance_scale": 20.0,
         "estimator": "proposals",

@@ -35,7 +35,7 @@ def test_every_command_explains_itself(command: str) -> None:
         (["sample", "qm9", "--num-nodes", "many"], "like 5-9, not 'many'"),
         (["sample", "qm9", "--num-nodes", "7-5"], "min = 7 must not exceed max = 5"),
         (["sample", "qm9", "--num-steps", "501"], "500 timesteps"),
-        (["sample", "qm9", "--sampler", "magic"], "'ancestral', not \"magic\""),
+        (["sample", "qm9", "--sampler", "magic"], "'renoise' or 'mixed', not \"magic\""),
         (["train", "zinc"], "there is no preset 'zinc'; available: qm9"),
         (["train", "qm9", "--set", "training.batch_sise=4"], "training.batch_sise"),
         (["train", "qm9", "--set", "batch"], "write key=value"),
@@ -98,6 +98,16 @@ def test_samples_go_to_a_file_and_its_size_is_as_asked(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stdout) == (0, "")
     assert [len(json.loads(line)["nodes"]) for line in out.read_text().splitlines()] == [6, 6, 6]
+
+
+def test_sample_draws_again_what_the_filter_turns_down() -> None:
+    wishes = ["--filter", "valid", "--filter", "unique"]
+    done = digress("sample", "qm9", "-n", "40", "--num-nodes", "2", "--num-steps", "5", "--seed", "1", *wishes)
+
+    found = [json.loads(line)["graph"]["smiles"] for line in done.stdout.splitlines()]
+    assert len(found) == len(set(found)) < 40  # there are not as many molecules of two atoms
+    assert None not in found
+    assert f"{40 - len(found)} graphs short" in done.stderr
 
 
 def test_evaluation_is_one_json_object() -> None:

@@ -77,6 +77,24 @@ def test_the_same_seed_gives_the_same_graphs_alone_and_in_a_crowd(client: httpx2
     assert answers[0]["graphs"] != job["graphs"][:1]
 
 
+def test_a_filter_draws_again_until_it_is_satisfied(client: httpx2.Client) -> None:
+    body = {"model": "qm9", "num_graphs": 60, "num_nodes": {"min": 3, "max": 4}, "seed": 3, "num_steps": 10}
+    wishes = {"valid": True, "unique": True, "connected": True}
+
+    plain, filtered, again = (
+        client.post("/generate", json=body | more, headers=WAIT).json()
+        for more in ({}, {"filter": wishes}, {"filter": wishes})
+    )
+
+    found = [graph["graph"]["smiles"] for graph in filtered["graphs"]]
+    assert plain["summary"]["unique"] < 60
+    assert len(found) == len(set(found)) == 60 - filtered["summary"]["short"]
+    assert len(found) > plain["summary"]["unique"]
+    assert None not in found
+    assert not any("." in smiles for smiles in found)
+    assert again["graphs"] == filtered["graphs"]
+
+
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_the_command_line_draws_the_same_graphs_without_redis_on_any_number_of_threads(job: Any, threads: str) -> None:
     done = subprocess.run(

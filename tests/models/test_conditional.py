@@ -10,7 +10,7 @@ from models.checkpoint import LoadedModel
 from models.conditional import Goal, Steering
 from models.descriptors import describe
 from models.evaluation.molecules import smiles_of
-from models.generation import GeneratedBatch, GenerationPlan, generate
+from models.generation import GenerationPlan, generate
 from models.graphs import GraphBatch
 from models.properties import PropertyDistribution
 from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
@@ -23,7 +23,7 @@ def make_goal(targets: Mapping[str, float | Sequence[float]], **changes: object)
 def drawn(model: LoadedModel, num_graphs: int, goal: Goal | None, *, seed: int = 3) -> dict[int, str | None]:
     plan = GenerationPlan(num_graphs, 1, model.card.max_nodes, seed, "ancestral", "polydec", 25, goal)
     found: dict[int, str | None] = {}
-    for batch in generate(model.card, model.denoiser, plan, regressors=model.regressors):
+    for batch in generate(model, plan):
         found |= zip(batch.indices.tolist(), smiles_of(model.card, batch.graphs), strict=True)
     return found
 
@@ -60,13 +60,13 @@ def test_a_guided_graph_is_a_function_of_its_index_not_of_the_number_asked_for(q
 @pytest.mark.parametrize("estimator", ["proposals", "gradient"])
 def test_guidance_acts_with_any_number_of_steps(estimator: Estimator, num_steps: int) -> None:
     card = make_card().with_regressor(make_regressor_card())
-    model = {"card": card, "denoiser": make_denoiser(card), "regressors": [make_regressor(card)]}
+    model = LoadedModel(card, make_denoiser(card), [make_regressor(card)])
     told = []
 
     for value in (-3.0, 3.0):
         goal = make_goal({"a": value}, estimator=estimator)
         plan = GenerationPlan(100, 9, 9, 3, "ancestral", "polydec", num_steps, goal)
-        batches = list(generate(model["card"], model["denoiser"], plan, regressors=model["regressors"]))  # type: ignore[arg-type]
+        batches = list(generate(model, plan))
         told.append(float(torch.cat([batch.properties.values["a"] for batch in batches if batch.properties]).mean()))
 
     assert told[0] < told[1] - 0.05
@@ -84,26 +84,27 @@ def test_the_candidate_to_be_expected_nearest_is_kept() -> None:
     regressor, denoiser = make_regressor(card), make_denoiser(card)
     goal = make_goal({"a": 2.0}, candidates=4, scale=0.0)
 
-    def batches(goal: Goal) -> list[GeneratedBatch]:
+    def distances(goal: Goal) -> torch.Tensor:
+        """Of the graphs from the target, in the order of the plan."""
         plan = GenerationPlan(20, 9, 9, 5, "ancestral", "polydec", 5, goal)
-        return list(generate(card, denoiser, plan, regressors=[regressor]))
+        found = torch.zeros(20)
+        for batch in generate(LoadedModel(card, denoiser, [regressor]), plan):
+            with torch.autocast("cpu", torch.bfloat16):
+                told: PropertyDistribution = regressor(batch.graphs, torch.zeros_like(batch.indices))[[0]]
+            found[batch.indices] = told.expected_error(torch.full((len(batch.indices), 1), 2.0))[:, 0]
+        return found
 
-    def distances(batch: GeneratedBatch) -> torch.Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
-            told: PropertyDistribution = regressor(batch.graphs, torch.zeros(20, dtype=torch.long))[[0]]
-        return told.expected_error(torch.full((20, 1), 2.0))[:, 0]
-
-    (one,), (four,) = batches(make_goal({"a": 2.0}, scale=0.0)), batches(goal)
+    one, four = distances(make_goal({"a": 2.0}, scale=0.0)), distances(goal)
 
     # The first candidate is the graph that would be drawn without others.
-    assert (distances(four) <= distances(one) + 1e-2).all()
-    assert distances(four).mean() < distances(one).mean()
+    assert (four <= one + 1e-2).all()
+    assert four.mean() < one.mean()
 
 
 def test_a_sound_molecule_is_kept_before_a_broken_one_that_is_nearer() -> None:
     card = make_card().with_regressor(make_regressor_card())
-    regressor = make_regressor(card)
-    steering = Steering(card, [regressor], make_goal({"a": 2.0}, candidates=2), num_graphs=1)
+    model = LoadedModel(card, make_denoiser(card), [make_regressor(card)])
+    steering = Steering(model, make_goal({"a": 2.0}, candidates=2), num_graphs=1, grid=[50, 25, 0])
     chain = torch.diag(torch.ones(4, dtype=torch.long), 1)
     doubled = torch.zeros(5, 5, dtype=torch.long)
     doubled[0, 1:] = 2  # four double bonds at a carbon

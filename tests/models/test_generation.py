@@ -2,10 +2,13 @@ import pytest
 import torch
 
 import models.generation
+from models.checkpoint import LoadedModel
 from models.diffusion.randomness import graph_seeds
 from models.generation import GenerationPlan, Progress, draw_sizes, generate, padded_size, size_weights
 from models.graphs import GraphBatch
 from tests.conftest import make_card, make_denoiser
+
+MODEL = LoadedModel(make_card(), make_denoiser(make_card()), [])
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def make_plan(num_graphs: int, *, min_nodes: int = 1, max_nodes: int = 9, seed: 
 def drawn(plan: GenerationPlan) -> list[tuple[list[int], list[list[int]]]]:
     """Nodes and edges of each graph in the order of the request, without padding."""
     found = {}
-    for batch in generate(make_card(), make_denoiser(make_card()), plan):
+    for batch in generate(MODEL, plan):
         for row, index in enumerate(batch.indices.tolist()):
             found[index] = unpadded(batch.graphs, row)
     return [found[index] for index in range(plan.num_graphs)]
@@ -61,14 +64,14 @@ def test_sizes_stay_in_the_range_asked_for() -> None:
 def test_the_padded_size_holds_the_graph_and_does_not_exceed_the_largest() -> None:
     card = make_card()
 
-    assert [padded_size(size, card) for size in range(1, 10)] == [8] * 8 + [9]
+    assert [padded_size(size, card) for size in range(1, 10)] == [9] * 9
 
 
 @pytest.mark.usefixtures("_small_batches")
 def test_progress_rises_to_one() -> None:
     seen: list[Progress] = []
 
-    for _ in generate(make_card(), make_denoiser(make_card()), make_plan(400), seen.append):
+    for _ in generate(MODEL, make_plan(400), seen.append):
         pass
 
     fractions = [progress.fraction for progress in seen]

@@ -29,6 +29,7 @@ from worker.engine import Engine
 from worker.jobs import GenerationJob
 from worker.records import JobOver, JobRecord
 from worker.rq_worker import GenerationWorker
+from worker.store import ModelStore
 
 
 @pytest.fixture
@@ -51,9 +52,9 @@ def checkpoints(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def worker(redis: Redis, checkpoints: Path) -> Iterator[GenerationWorker]:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
-    function = GenerationJob(Engine(checkpoints, torch.device("cpu")), redis, ttl_seconds=60)
-    yield GenerationWorker(function, redis, lease_seconds=30)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with Engine(ModelStore(checkpoints, torch.device("cpu"))) as engine:
+        yield GenerationWorker(GenerationJob(engine, redis, ttl_seconds=60), redis, lease_seconds=30)
     for number, handler in handlers.items():
         signal.signal(number, handler)
 

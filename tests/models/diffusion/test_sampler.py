@@ -6,7 +6,7 @@ from torch import Tensor
 
 from models.card import DiffusionConfig, ModelCard
 from models.diffusion.randomness import graph_seeds
-from models.diffusion.sampler import sample, time_grid
+from models.diffusion.sampler import Mixed, ReverseStep, ancestral, renoise, sample, time_grid
 from models.graphs import GraphBatch, GraphLogits
 from models.networks.denoiser import Denoiser
 from models.precision import autocast
@@ -108,6 +108,55 @@ def test_with_a_perfect_denoiser_samples_are_the_data_each_as_often_as_the_other
     assert (same.sum(1) == 1).double().mean() > 0.99
     chi_square = ((same.sum(0) - 20.0) ** 2 / 20).sum()
     assert chi_square < 50  # 19 degrees of freedom: exceeded with probability 1e-4
+
+
+def make_step(prior: str) -> tuple[Denoiser, GraphBatch, dict[str, Tensor]]:
+    card = make_card(diffusion=DiffusionConfig.model_validate({"prior": prior, "num_timesteps": 50}))
+    times = {"s": torch.tensor([12, 0]), "t": torch.tensor([20, 30])}
+    return make_denoiser(card), random_graphs([9, 6]), times
+
+
+@pytest.mark.parametrize("prior", ["uniform", "marginal", "absorbing"])
+def test_renoising_is_the_written_out_sum(prior: str) -> None:
+    denoiser, noisy, times = make_step(prior)
+
+    with torch.no_grad():
+        found = renoise(denoiser, noisy, **times)
+        clean = denoiser(noisy, times["t"]).softmax()
+
+    for probs, told, noise in (
+        (found.nodes, clean.nodes, denoiser.node_noise),
+        (found.edges, clean.edges, denoiser.edge_noise),
+    ):
+        transition = noise.transition(torch.zeros_like(times["s"]), times["s"]).float()[:, : told.shape[-1]]
+        torch.testing.assert_close(probs, torch.einsum("b...x,bxz->b...z", told, transition))
+
+
+def test_mixed_is_its_two_ends_and_what_lies_between() -> None:
+    denoiser, noisy, times = make_step("marginal")
+
+    with torch.no_grad():
+        kept, redrawn, none, all_of_it, some = (
+            step(denoiser, noisy, **times) for step in (ancestral, renoise, Mixed(0.0), Mixed(1.0), Mixed(0.3))
+        )
+
+    assert (kept.edges - redrawn.edges).abs().max() > 0.1
+    torch.testing.assert_close(none.edges, kept.edges)
+    torch.testing.assert_close(all_of_it.edges, redrawn.edges)
+    torch.testing.assert_close(some.nodes, 0.7 * kept.nodes + 0.3 * redrawn.nodes)
+    torch.testing.assert_close(some.edges, 0.7 * kept.edges + 0.3 * redrawn.edges)
+
+
+@pytest.mark.parametrize("reverse", [renoise, Mixed(0.2)])
+def test_every_sampler_leads_back_from_an_oracle_to_its_graph(reverse: ReverseStep) -> None:
+    answer = random_graphs([3, 9, 6])
+    oracle = Oracle(make_card(), answer)
+
+    found = sample(
+        oracle, answer.num_nodes, graph_seeds(1, torch.arange(3)), reverse=reverse, grid=[50, 20, 5, 0], max_nodes=9
+    )
+
+    assert torch.equal(found.edges, answer.edges)
 
 
 def test_every_step_of_a_trajectory_is_a_graph() -> None:

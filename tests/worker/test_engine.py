@@ -1,0 +1,233 @@
+"""The engine as jobs see it: the same graphs in any company, and nobody else's trouble."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, CompletedRequest
+from models.card import CardError
+from models.checkpoint import save_checkpoint, save_regressor
+from models.generation import GeneratedBatch, Generation, draw_round, generate
+from models.precision import has_native_bfloat16
+from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
+from tests.servers import wait_until
+from worker import engine as engine_module
+from worker.engine import Drawing, Engine, EngineStopped, TooLong
+from worker.plans import plan
+from worker.schedule import Budget, Schedule
+from worker.store import ModelStore, UnknownModel
+
+SMALL = Budget(largest=900, overhead=200)
+Graphs = dict[int, tuple[list[int], list[list[int]]]]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ModelStore:
+    for name, seed in (("tiny", 0), ("other", 5)):
+        card = make_card().model_copy(update={"name": name})
+        card = save_checkpoint(card, make_denoiser(card, seed), tmp_path / name)
+        save_regressor(card, make_regressor_card(), make_regressor(card), tmp_path / name)
+    return ModelStore(tmp_path, torch.device("cpu"))
+
+
+@pytest.fixture
+def engine(store: ModelStore) -> Iterator[Engine]:
+    with Engine(store, SMALL) as engine:
+        yield engine
+
+
+def make_request(num_graphs: int = 5, **changes: Any) -> CompletedRequest:
+    fields = {"model": "tiny", "num_graphs": num_graphs, "seed": 7, "sampler": "ancestral", "num_steps": 10}
+    return CompletedRequest.model_validate(fields | changes)
+
+
+def make_guided(num_graphs: int = 5, **changes: Any) -> CompletedConditionalRequest:
+    fields = make_request(num_graphs).model_dump() | {"targets": {"a": 1.0}, "guidance_scale": 5.0}
+    return CompletedConditionalRequest.model_validate(fields | {"estimator": "proposals", "candidates": 2} | changes)
+
+
+def collected(batches: Iterator[GeneratedBatch]) -> Graphs:
+    found: Graphs = {}
+    for batch in batches:
+        for row, (index, size) in enumerate(zip(batch.indices.tolist(), batch.graphs.num_nodes.tolist(), strict=True)):
+            nodes, edges = batch.graphs.nodes[row, :size], batch.graphs.edges[row, :size, :size]
+            found[index] = (nodes.tolist(), edges.tolist())
+    return found
+
+
+def drawn_alone(store: ModelStore, request: AnyCompletedRequest) -> Graphs:
+    model = store.model(request.model)
+    return collected(generate(model, plan(request, model.card)))
+
+
+@pytest.mark.skipif(
+    not has_native_bfloat16(torch.device("cpu")), reason="the promise to the bit is for bfloat16 arithmetic"
+)
+def test_a_jobs_graphs_are_the_same_alone_and_in_any_company(store: ModelStore, engine: Engine) -> None:
+    requests: list[AnyCompletedRequest] = [
+        make_request(40),
+        make_request(1, seed=8),
+        make_request(7, sampler="renoise"),
+        make_request(3, num_steps=3),
+        make_request(12, model="other"),
+        make_guided(6),
+        make_guided(2, targets={"a": -2.0}, candidates=1),
+        make_guided(2, targets={"b": 0.0, "a": 0.5}, estimator="gradient"),
+        make_guided(3, targets={"b": 1.0, "a": -0.5}, estimator="gradient", num_steps=30),
+        make_request(4, sampler="mixed"),
+        make_guided(4, num_steps=1),
+    ]
+
+    drawings = [engine.submit(request) for request in requests]
+
+    for request, drawing in zip(requests, drawings, strict=True):
+        assert collected(drawing.batches()) == drawn_alone(store, request)
+
+
+def test_graphs_drawn_again_are_others_and_the_same_in_any_company(store: ModelStore, engine: Engine) -> None:
+    request = make_request(30)
+    drawing, _ = engine.submit(request), engine.submit(make_request(50, seed=9))
+    first = collected(drawing.batches())
+
+    drawing.draw_again([3, 17, 29], round_number=2)
+    again: Graphs = {}
+    while len(again) < 3:
+        if batch := drawing.next_batch(timeout=5):
+            again |= collected(iter([batch]))
+
+    model = store.model("tiny")
+    generation = Generation(model, plan(request, model.card))
+    assert again == collected(draw_round(generation, chosen=[3, 17, 29], round_number=2))
+    assert all(again[index] != first[index] for index in again)
+    assert drawing.fraction == 1
+
+
+def test_progress_rises_with_the_steps(engine: Engine) -> None:
+    drawing = engine.submit(make_request(60))
+
+    seen = [drawing.fraction for _ in drawing.batches()]
+
+    assert len(seen) > 5
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
+
+
+def test_an_unknown_or_broken_model_is_said_at_once(store: ModelStore, engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "other" / "weights.safetensors").write_bytes(b"?")
+
+    with pytest.raises(UnknownModel, match="nonesuch"):
+        engine.submit(make_request(model="nonesuch"))
+    with pytest.raises(CardError, match="sha256"):
+        engine.submit(make_request(model="other"))
+
+
+def ended(drawing: Drawing) -> BaseException:
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        for _ in drawing.batches():
+            pass
+    return caught.value
+
+
+def test_a_job_that_is_called_off_ends_and_the_others_go_on(store: ModelStore, engine: Engine) -> None:
+    unwanted, wanted = engine.submit(make_request(5_000)), engine.submit(make_request(20))
+    wait_until(lambda: unwanted.fraction > 0, seconds=20)
+
+    unwanted.call_off(RuntimeError("enough"))
+
+    assert str(ended(unwanted)) == "enough"
+    assert len(collected(wanted.batches())) == 20
+
+
+def test_a_job_ends_when_its_time_is_up_and_others_do_not_count(engine: Engine) -> None:
+    drawing, beside = engine.submit(make_request(5_000), limit_seconds=0.3), engine.submit(make_request(5_000))
+    started = time.monotonic()
+
+    assert isinstance(ended(drawing), TooLong)
+    assert time.monotonic() - started > 0.45  # half of it for the other
+    assert drawing.fraction < 1
+    beside.call_off(RuntimeError("enough"))
+
+
+def test_an_error_at_the_beginning_or_the_end_of_graphs_is_that_jobs_own(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_for_three(generation: Generation, *arguments: Any, **options: Any) -> Any:
+        if generation.plan.num_graphs == 3:
+            raise RuntimeError("out of order")
+        return original(generation, *arguments, **options)
+
+    for method in ("start", "finish"):
+        original = getattr(Generation, method)
+        with monkeypatch.context() as patch:
+            patch.setattr(Generation, method, fail_for_three)
+            bad, good = engine.submit(make_request(3)), engine.submit(make_request(5))
+
+            assert str(ended(bad)) == "out of order"
+            assert len(collected(good.batches())) == 5
+    assert engine.is_running
+
+
+def test_an_engine_with_a_fault_says_so_to_all(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    with Engine(store, SMALL) as engine:
+        monkeypatch.setattr(Schedule, "next_step", fail)
+        drawing = engine.submit(make_request())
+
+        assert isinstance(ended(drawing), EngineStopped)
+        wait_until(lambda: not engine.is_running, seconds=10)
+        with pytest.raises(EngineStopped):
+            engine.submit(make_request())
+
+
+def test_there_is_no_room_for_more_than_the_engine_can_do_soon(engine: Engine) -> None:
+    assert engine.has_room
+
+    drawings = [engine.submit(make_request(10_000)) for _ in range(2)]
+
+    wait_until(lambda: not engine.has_room, seconds=10)
+    for drawing in drawings:
+        drawing.call_off(RuntimeError("enough"))
+    wait_until(lambda: engine.has_room, seconds=10)
+
+
+def test_an_error_in_a_step_ends_the_jobs_in_it_and_no_other(
+    store: ModelStore, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = store.model("other")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(broken.denoiser, "forward", fail)
+    bad, good = engine.submit(make_request(model="other")), engine.submit(make_request())
+
+    assert str(ended(bad)) == "out of order"
+    assert len(collected(good.batches())) == 5
+    assert len(collected(engine.submit(make_request()).batches())) == 5
+
+
+def test_a_plan_that_cannot_begin_is_that_jobs_error(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("no such plan")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine_module, "plan", refuse)
+        assert str(ended(engine.submit(make_request()))) == "no such plan"
+
+    assert len(collected(engine.submit(make_request()).batches())) == 5
+
+
+def test_an_engine_that_stops_says_so_to_its_jobs(store: ModelStore) -> None:
+    with Engine(store, SMALL) as engine:
+        drawing = engine.submit(make_request(5_000))
+        wait_until(lambda: drawing.fraction > 0, seconds=20)
+
+    assert isinstance(ended(drawing), EngineStopped)
+    assert "engine" not in [thread.name for thread in threading.enumerate()]

@@ -1,0 +1,322 @@
+"""Workers and servers that die, hang and come back: every job ends once, with the graphs that its seed determines.
+
+Real processes, a real Valkey. What a job's graphs must be is drawn here, without any queue.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import pytest
+import torch
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+
+from app.queue import JobQueue
+from app.schemas import CompletedRequest, JobStatus
+from models.checkpoint import save_checkpoint
+from models.generation import generate
+from tests.conftest import make_card, make_denoiser
+from tests.servers import running, valkey, wait_until
+from worker.encoding import encode
+from worker.plans import plan
+from worker.store import ModelStore
+
+LEASE_SECONDS = 3
+PERSISTENT = ["--appendonly", "yes", "--appendfsync", "always"]
+SHORT, LONG, ENDLESS = 5, 800, 4_000  # graphs
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path) -> Path:
+    save_checkpoint(make_card(), make_denoiser(make_card()), tmp_path / "checkpoints" / "tiny")
+    return tmp_path / "checkpoints"
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    with valkey(tmp_path) as url:
+        yield url
+
+
+class Service:
+    """The queue as the API has it, and workers."""
+
+    def __init__(self, url: str, checkpoints: Path) -> None:
+        self.url, self._checkpoints = url, checkpoints
+        self.redis = Redis.from_url(url)
+        self._num_workers = 0
+        self._expected: dict[int, Any] = {}
+        self._queues: dict[int, JobQueue] = {}
+
+    def queue(self, timeout_seconds: int = 300) -> JobQueue:
+        times = {"job_timeout_seconds": timeout_seconds, "job_ttl_seconds": 600}
+        return JobQueue(self.redis, AsyncRedis.from_url(self.url), **times)
+
+    def submit(self, num_graphs: int, *, timeout_seconds: int = 300) -> str:
+        request = CompletedRequest(model="tiny", num_graphs=num_graphs, seed=7, sampler="ancestral", num_steps=50)
+        return self.queue(timeout_seconds).submit(request)
+
+    def worker(self, **settings: str) -> AbstractContextManager[Popen[bytes]]:
+        self._num_workers += 1
+        environment = {
+            "DIGRESS_REDIS_URL": self.url,
+            "DIGRESS_CHECKPOINTS": str(self._checkpoints),
+            "DIGRESS_LEASE_SECONDS": str(LEASE_SECONDS),
+        }
+        log = self._checkpoints.parent / f"worker-{self._num_workers}.log"
+        return running([sys.executable, "-m", "worker"], environment | settings, log)
+
+    def status(self, job_id: str) -> JobStatus:
+        return JobStatus(str(self.redis.hget(f"digress:job:{job_id}", "status"), "ascii"))  # type: ignore[arg-type]
+
+    def fraction(self, job_id: str) -> float:
+        return float(self.redis.hget(f"digress:job:{job_id}", "fraction") or 0)
+
+    def graphs(self, job_id: str) -> Any:
+        return json.loads(self.redis.get(f"digress:job:{job_id}:graphs") or "null")
+
+    def events(self, job_id: str) -> list[str]:
+        entries: Any = self.redis.xrange(f"digress:job:{job_id}:events")
+        return [fields[b"event"].decode() for _, fields in entries]
+
+    def log(self, worker: int) -> str:
+        return (self._checkpoints.parent / f"worker-{worker}.log").read_text()
+
+    def wait_for_start(self, job_id: str) -> None:
+        wait_until(lambda: self.fraction(job_id) > 0, seconds=60)
+
+    def wait_for_end(self, *job_ids: str, seconds: float = 90) -> None:
+        wait_until(lambda: all(self.status(job_id).is_final for job_id in job_ids), seconds=seconds)
+
+    def assert_drawn_once(self, job_id: str, num_graphs: int) -> None:
+        assert self.status(job_id) == JobStatus.SUCCEEDED
+        assert self.events(job_id).count("succeeded") == 1
+        assert self.graphs(job_id) == self.expected(num_graphs)
+
+    def expected(self, num_graphs: int) -> Any:
+        if num_graphs not in self._expected:
+            model = ModelStore(self._checkpoints, torch.device("cpu")).model("tiny")
+            request = CompletedRequest(model="tiny", num_graphs=num_graphs, seed=7, sampler="ancestral", num_steps=50)
+            batches = generate(model, plan(request, model.card))
+            drawn = dict(pair for batch in batches for pair in encode(batch, model.card))
+            self._expected[num_graphs] = [drawn[index].model_dump(mode="json") for index in range(num_graphs)]
+        return self._expected[num_graphs]
+
+    def wait_until_idle(self) -> None:
+        """RQ's books are closed soon after the record."""
+        keys = ("rq:queue:digress", "rq:queue:digress:intermediate")
+        wait_until(lambda: self.redis.zcard("rq:wip:digress") == 0, seconds=10)
+        assert [self.redis.llen(key) for key in keys] == [0, 0]
+
+
+@pytest.fixture
+def service(url: str, checkpoints: Path) -> Service:
+    return Service(url, checkpoints)
+
+
+def test_told_to_stop_a_worker_hands_back_what_it_cannot_end_in_time(service: Service) -> None:
+    with service.worker(DIGRESS_DRAIN_SECONDS="1") as first:
+        long = [service.submit(LONG) for _ in range(3)]
+        service.wait_for_start(long[0])
+        short = service.submit(SHORT)
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(20) == 0
+
+    assert [service.status(job_id) for job_id in long] == [JobStatus.QUEUED] * 3
+    retries = [service.redis.hget(f"rq:job:{job_id}", "retries_left") for job_id in long]
+    assert retries == [b"2"] * 3
+    with service.worker():
+        service.wait_for_end(*long, short)
+        service.wait_until_idle()
+    for job_id in long:
+        service.assert_drawn_once(job_id, LONG)
+    service.assert_drawn_once(short, SHORT)
+
+
+def test_a_worker_that_hung_past_its_lease_does_not_disturb_the_one_that_took_over(service: Service) -> None:
+    with service.worker() as zombie:
+        job_id = service.submit(LONG)
+        service.wait_for_start(job_id)
+        zombie.send_signal(signal.SIGSTOP)
+        with service.worker():
+            time.sleep(LEASE_SECONDS + 1)
+            service.wait_for_end(job_id)
+            before = service.redis.hgetall(f"digress:job:{job_id}")
+            zombie.send_signal(signal.SIGCONT)
+            again = service.submit(SHORT)
+            service.wait_for_end(again)
+            time.sleep(2)
+            service.wait_until_idle()
+            assert "the job is over already" in service.log(1)
+
+    service.assert_drawn_once(job_id, LONG)
+    assert service.redis.hgetall(f"digress:job:{job_id}") == before
+
+
+def test_a_worker_that_wakes_while_another_has_its_job_lets_go(service: Service) -> None:
+    with service.worker() as zombie:
+        job_id = service.submit(3 * LONG)
+        service.wait_for_start(job_id)
+        zombie.send_signal(signal.SIGSTOP)
+        with service.worker():
+            wait_until(lambda: service.events(job_id).count("status") == 3, seconds=60)
+            zombie.send_signal(signal.SIGCONT)
+            wait_until(lambda: "a lease is lost" in service.log(1), seconds=10)
+            assert not service.status(job_id).is_final
+            service.wait_for_end(job_id)
+            service.wait_until_idle()
+
+    service.assert_drawn_once(job_id, 3 * LONG)
+
+
+def test_a_lone_worker_that_was_held_up_past_its_lease_goes_on_with_its_job(service: Service) -> None:
+    with service.worker() as worker:
+        job_id = service.submit(LONG)
+        service.wait_for_start(job_id)
+        worker.send_signal(signal.SIGSTOP)
+        time.sleep(LEASE_SECONDS + 2)
+        worker.send_signal(signal.SIGCONT)
+        service.wait_for_end(job_id)
+        service.wait_until_idle()
+
+    service.assert_drawn_once(job_id, LONG)
+    assert service.events(job_id).count("status") == 2  # queued and running, once each
+
+
+def test_redis_restarted_in_the_middle_of_a_job(tmp_path: Path, checkpoints: Path) -> None:
+    with valkey(tmp_path, options=PERSISTENT) as url:
+        service = Service(url, checkpoints)
+        worker = service.worker()
+        worker.__enter__()
+        running_job = service.submit(LONG)
+        service.wait_for_start(running_job)
+        queued = [service.submit(SHORT) for _ in range(3)]
+    try:
+        port = int(url.rsplit(":", 1)[1].removesuffix("/0"))
+        time.sleep(2)
+        with valkey(tmp_path, port=port, options=PERSISTENT):
+            service.wait_for_end(running_job, *queued)
+            service.assert_drawn_once(running_job, LONG)
+            for job_id in queued:
+                service.assert_drawn_once(job_id, SHORT)
+            service.wait_until_idle()
+    finally:
+        worker.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("seconds", [6, pytest.param(20, marks=pytest.mark.slow)])
+def test_redis_out_of_reach_for_a_while(tmp_path: Path, checkpoints: Path, seconds: int) -> None:
+    with valkey(tmp_path) as url:
+        service = Service(url, checkpoints)
+        with service.worker():
+            jobs = {service.submit(size): size for size in [LONG, *[SHORT] * 20]}
+            service.wait_for_start(next(iter(jobs)))
+            pid = int(service.redis.info("server")["process_id"])
+            stop_for(pid, seconds)
+            service.wait_for_end(*jobs)
+            for job_id, size in jobs.items():
+                service.assert_drawn_once(job_id, size)
+                assert service.events(job_id).count("status") == 2
+            service.wait_until_idle()
+
+
+def stop_for(pid: int, seconds: float) -> None:
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(seconds)
+    os.kill(pid, signal.SIGCONT)
+
+
+def test_a_job_canceled_while_it_is_queued_never_starts(service: Service) -> None:
+    unwanted, wanted = service.submit(SHORT), service.submit(SHORT)
+
+    service.queue().cancel(unwanted)
+    with service.worker():
+        service.wait_for_end(wanted)
+        service.wait_until_idle()
+
+    service.assert_drawn_once(wanted, SHORT)
+    assert service.status(unwanted) == JobStatus.CANCELED
+    assert service.events(unwanted) == ["status", "canceled"]
+
+
+def test_a_job_canceled_while_it_is_queued_leaves_nothing_behind(service: Service) -> None:
+    job_id = service.submit(SHORT)
+
+    service.queue().cancel(job_id)
+
+    assert service.redis.keys("rq:job:*") == []
+    assert 0 < service.redis.ttl(f"digress:job:{job_id}") <= 600
+
+
+def test_a_job_canceled_as_it_is_handed_back_is_canceled(service: Service) -> None:
+    with service.worker(DIGRESS_DRAIN_SECONDS="0") as worker:
+        job_id = service.submit(ENDLESS)
+        service.wait_for_start(job_id)
+        service.redis.hset(f"digress:job:{job_id}", "cancel_requested", "1")
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(10) == 0
+
+    assert service.status(job_id) == JobStatus.CANCELED
+    service.wait_until_idle()
+
+
+def test_a_job_that_no_worker_ever_begins_is_given_up(service: Service) -> None:
+    job_id = service.submit(SHORT)
+    service.redis.hset(f"rq:job:{job_id}", "retries_left", 0)
+    service.redis.lmove("rq:queue:digress", "rq:queue:digress:intermediate", "LEFT", "RIGHT")
+    service.redis.set(f"rq:queue:digress:intermediate:first_seen:{job_id}", 0)
+
+    with service.worker():
+        service.wait_for_end(job_id, seconds=30)
+
+    assert service.status(job_id) == JobStatus.FAILED
+
+
+def test_a_job_canceled_while_it_runs_ends_at_once_and_keeps_what_it_had(service: Service) -> None:
+    with service.worker():
+        unwanted = service.submit(ENDLESS)
+        wait_until(lambda: b"graphs_done" in service.redis.hgetall(f"digress:job:{unwanted}"), seconds=60)
+        wait_until(lambda: int(service.redis.hget(f"digress:job:{unwanted}", "graphs_done")) > 0, seconds=60)  # type: ignore[arg-type]
+
+        service.queue().cancel(unwanted)
+        service.wait_for_end(unwanted, seconds=2)
+
+        wanted = service.submit(SHORT)
+        service.wait_for_end(wanted)
+        service.wait_until_idle()
+    kept = service.graphs(unwanted)
+    assert service.status(unwanted) == JobStatus.CANCELED
+    assert 0 < len(kept) < ENDLESS
+    known = [json.dumps(graph) for graph in service.expected(ENDLESS)]
+    assert {json.dumps(graph) for graph in kept} <= set(known)
+    service.assert_drawn_once(wanted, SHORT)
+
+
+def test_a_job_past_its_deadline_fails_and_says_so(service: Service) -> None:
+    with service.worker():
+        job_id = service.submit(ENDLESS, timeout_seconds=1)
+        service.wait_for_end(job_id)
+        service.wait_until_idle()
+
+    assert service.status(job_id) == JobStatus.FAILED
+    assert b"took longer" in service.redis.hget(f"digress:job:{job_id}", "error")  # type: ignore[operator]
+
+
+def test_three_hundred_jobs_through_two_workers_have_one_result_each(service: Service) -> None:
+    jobs = [service.submit(SHORT) for _ in range(300)]
+
+    with service.worker(), service.worker():
+        service.wait_for_end(*jobs)
+        service.wait_until_idle()
+
+    for job_id in jobs:
+        service.assert_drawn_once(job_id, SHORT)
+        assert service.events(job_id).count("status") == 2  # queued and running, once each

@@ -1,0 +1,63 @@
+from typing import Any
+
+import pytest
+
+from app.schemas import Graph, GraphFilter
+from worker.selection import Selection, is_connected
+
+
+def make_graph(smiles: str | None, *, edges: list[tuple[int, int]] | None = None, num_nodes: int = 3) -> Graph:
+    links: list[dict[str, Any]] = [{"source": i, "target": j, "type": "single"} for i, j in edges or [(0, 1), (1, 2)]]
+    nodes: list[dict[str, Any]] = [{"id": i, "type": "C"} for i in range(num_nodes)]
+    return Graph(graph={"smiles": smiles, "valid": smiles is not None}, nodes=nodes, edges=links)
+
+
+@pytest.mark.parametrize(
+    ("num_nodes", "edges", "connected"),
+    [
+        (1, [], True),
+        (2, [], False),
+        (3, [(0, 1), (1, 2)], True),
+        (4, [(0, 2), (1, 3)], False),
+        (4, [(3, 1), (1, 0), (0, 2)], True),
+    ],
+)
+def test_a_graph_is_connected_if_every_node_can_be_reached(
+    num_nodes: int, edges: list[tuple[int, int]], connected: bool
+) -> None:
+    graph = make_graph("C", num_nodes=num_nodes).model_copy(
+        update={"edges": [{"source": i, "target": j, "type": "single"} for i, j in edges]}
+    )
+
+    assert is_connected(graph) == connected
+
+
+def test_without_a_wish_everything_is_kept() -> None:
+    selection = Selection(GraphFilter())
+
+    assert selection.sift({0: make_graph(None), 1: make_graph("C"), 2: make_graph("C")}) == []
+    assert sorted(selection.kept) == [0, 1, 2]
+
+
+def test_broken_molecules_and_fragments_are_turned_down() -> None:
+    pieces = make_graph("C.CC", edges=[(0, 1)])
+
+    assert Selection(GraphFilter(valid=True)).sift({0: make_graph(None), 1: pieces, 2: make_graph("C")}) == [0]
+    assert Selection(GraphFilter(connected=True)).sift({0: make_graph(None), 1: pieces, 2: make_graph("C")}) == [1]
+
+
+def test_of_equal_molecules_one_is_kept_whichever_was_finished_first() -> None:
+    one, other = Selection(GraphFilter(unique=True)), Selection(GraphFilter(unique=True))
+    drawn = {0: make_graph("C"), 1: make_graph("CC"), 2: make_graph("C"), 3: make_graph(None), 4: make_graph(None)}
+
+    assert one.sift(drawn) == other.sift(dict(reversed(drawn.items()))) == [2]
+    assert one.kept == other.kept
+
+
+def test_what_was_kept_in_an_earlier_round_stays() -> None:
+    selection = Selection(GraphFilter(unique=True))
+    selection.sift({0: make_graph("C"), 1: make_graph("C"), 2: make_graph("CC")})
+
+    assert selection.sift({1: make_graph("CC")}) == [1]
+    assert selection.sift({1: make_graph("CCC")}) == []
+    assert [selection.kept[i].graph["smiles"] for i in range(3)] == ["C", "CCC", "CC"]
