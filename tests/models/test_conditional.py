@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 import torch
 
-from models.card import Estimator
+from models.card import Estimator, Sampler
 from models.checkpoint import LoadedModel
 from models.conditional import Goal, Steering
 from models.descriptors import describe
@@ -56,16 +56,21 @@ def test_a_guided_graph_is_a_function_of_its_index_not_of_the_number_asked_for(q
     assert few == {index: many[index] for index in range(3)}
 
 
-@pytest.mark.parametrize("num_steps", [1, 2, 7, 50])
+@pytest.mark.parametrize(
+    ("sampler", "num_steps"),
+    [("ancestral", 1), ("ancestral", 2), ("ancestral", 7), ("ancestral", 50), ("renoise", 10), ("mixed", 10)],
+)
 @pytest.mark.parametrize("estimator", ["proposals", "gradient"])
-def test_guidance_acts_with_any_number_of_steps(estimator: Estimator, num_steps: int) -> None:
+def test_guidance_acts_with_every_sampler_and_any_number_of_steps(
+    estimator: Estimator, sampler: Sampler, num_steps: int
+) -> None:
     card = make_card().with_regressor(make_regressor_card())
     model = LoadedModel(card, make_denoiser(card), [make_regressor(card)])
     told = []
 
     for value in (-3.0, 3.0):
         goal = make_goal({"a": value}, estimator=estimator)
-        plan = GenerationPlan(100, 9, 9, 3, "ancestral", "polydec", num_steps, goal)
+        plan = GenerationPlan(100, 9, 9, 3, sampler, "polydec", num_steps, goal)
         batches = list(generate(model, plan))
         told.append(float(torch.cat([batch.properties.values["a"] for batch in batches if batch.properties]).mean()))
 

@@ -80,6 +80,8 @@ def test_a_jobs_graphs_are_the_same_alone_and_in_any_company(store: ModelStore, 
         make_guided(2, targets={"b": 0.0, "a": 0.5}, estimator="gradient"),
         make_guided(3, targets={"b": 1.0, "a": -0.5}, estimator="gradient", num_steps=30),
         make_request(4, sampler="mixed"),
+        make_guided(3, sampler="renoise"),
+        make_guided(3, sampler="mixed", estimator="gradient"),
         make_guided(4, num_steps=1),
     ]
 
