@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -24,7 +25,7 @@ from app.completion import complete, find_card
 from app.errors import ServiceError, field_problem
 from app.schemas import MAX_GRAPHS, AnyCompletedRequest, ConditionalRequest, GenerateRequest
 from app.settings import SettingsError, read_settings
-from models.card import CardError, Estimator, Measure, ModelCard, change_card, read_cards
+from models.card import CardError, Estimator, Grid, Measure, ModelCard, change_card, read_cards
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -214,6 +215,10 @@ def evaluate(
     seed: SeedOption = None,
     num_steps: StepsOption = None,
     sampler: SamplerOption = None,
+    eta: Annotated[
+        float | None, typer.Option(help="Share of renoise in the sampler mixed; the card's if left out.", min=0, max=1)
+    ] = None,
+    grid: Annotated[Grid | None, typer.Option(help="Where the steps lie; the card's if left out.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
     save: Annotated[bool, typer.Option("--save", help="Also put the measurement into the checkpoint's card.")] = False,
 ) -> None:
@@ -234,11 +239,15 @@ def evaluate(
     request = _request(
         model, num_graphs=num_graphs, seed=DEFAULT_SEED if seed is None else seed, num_steps=num_steps, sampler=sampler
     )
+    if eta is not None and request.sampler != "mixed":
+        raise CommandError(f"--eta is for --sampler mixed, not {request.sampler}")
     torch.set_flush_denormal(True)
     loaded = ModelStore(settings.checkpoints, choose_device(settings.device)).model(request.model)
+    terms = plan(request, loaded.card)
+    terms = replace(terms, grid=grid or terms.grid, eta=terms.eta if eta is None else eta)
     try:
         with _progress_bar("sampling", request.num_graphs) as on_progress:
-            measurement = measure(loaded, plan(request, loaded.card), on_progress)
+            measurement = measure(loaded, terms, on_progress)
     except EvaluationError as error:
         raise CommandError(str(error)) from error
     if save:

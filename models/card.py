@@ -192,6 +192,7 @@ class Measurement(_Section):
 
     num_graphs: int
     sampler: Sampler
+    eta: Annotated[float | None, Field(description="Share of 'renoise' in 'mixed'; null for other samplers.")] = None
     grid: Grid
     num_steps: int
     seed: int
@@ -302,7 +303,7 @@ class ModelCard(_Section):
 
     def with_measurement(self, measurement: Measurement) -> "ModelCard":
         """This card with a measurement added, in place of an earlier one by the same settings."""
-        settings = {"num_graphs", "sampler", "grid", "num_steps"}
+        settings = {"num_graphs", "sampler", "eta", "grid", "num_steps"}
         key = measurement.model_dump(include=settings)
         others = [other for other in self.metrics if other.model_dump(include=settings) != key]
         return self.model_copy(update={"metrics": [*others, measurement]})

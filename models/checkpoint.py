@@ -17,6 +17,7 @@ from models.card import CardError, ModelCard, RegressorCard, RegressorRole, Weig
 from models.files import written_whole
 from models.networks.denoiser import Denoiser
 from models.networks.regressor import Regressor
+from models.precision import keep_rounded
 
 WEIGHTS_FILE = "weights.safetensors"
 
@@ -63,7 +64,7 @@ def load_regressors(
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A checkpoint, ready to sample: its guides are in the card's order."""
+    """A checkpoint, ready to sample under `models.precision.autocast`: its guides are in the card's order."""
 
     card: ModelCard
     denoiser: Denoiser
@@ -77,7 +78,11 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> LoadedModel:
         CardError: if the folder has no sound card, or weights are missing, changed or of another network.
     """
     card, denoiser = load_checkpoint(folder, device)
-    return LoadedModel(card, denoiser, load_regressors(card, folder, "guide", device))
+    regressors = load_regressors(card, folder, "guide", device)
+    under_autocast = [denoiser.network, denoiser.node_head, denoiser.edge_head, *(one.network for one in regressors)]
+    for network in under_autocast:
+        keep_rounded(network, torch.device(device))
+    return LoadedModel(card, denoiser, regressors)
 
 
 _Network = TypeVar("_Network", bound=nn.Module)

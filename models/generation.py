@@ -51,6 +51,8 @@ class GenerationPlan:
     grid: Grid
     num_steps: int
     goal: Goal | None = None
+    eta: float = 0.0
+    """Share of "renoise" in the sampler "mixed"."""
 
     @property
     def candidates(self) -> int:
@@ -145,7 +147,7 @@ class Generation:
     @property
     def kind(self) -> Hashable:
         """Generations of one kind have the same network, sampler and kind of guidance."""
-        return id(self.model), self.plan.sampler, self._steering and self._steering.kind
+        return id(self.model), self.plan.sampler, self.plan.eta, self._steering and self._steering.kind
 
     @property
     def reads(self) -> int:
@@ -219,7 +221,7 @@ def advance(cohorts: Sequence[Cohort]) -> list[Cohort]:
         for column in zip(*times, strict=True)
     )
     graphs, seeds = GraphBatch.concatenate([c.graphs for c in cohorts]), torch.cat([c.seeds for c in cohorts])
-    reverse, drawn_by = reverse_step(plan.sampler, eta=first.generation.model.card.sampling.eta), draw_graphs
+    reverse, drawn_by = reverse_step(plan.sampler, eta=plan.eta), draw_graphs
     if guidances := [cohort.guidance for cohort in cohorts if cohort.guidance]:
         guidance = Guidance.concatenate(guidances)
         reverse, drawn_by = guidance.reverse(reverse), guidance.draw

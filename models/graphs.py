@@ -22,6 +22,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from models.arithmetic import softmax
+
 
 @dataclass(frozen=True)
 class GraphBatch:
@@ -109,4 +111,4 @@ class GraphLogits:
 
     def softmax(self) -> GraphDistribution:
         """The distribution p̂(x | z_t) these logits stand for."""
-        return GraphDistribution(self.nodes.softmax(-1), self.edges.softmax(-1))
+        return GraphDistribution(softmax(self.nodes), softmax(self.edges))

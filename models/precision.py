@@ -7,6 +7,7 @@ products, and on CPUs bit-identical whatever the batch. Single precision elsewhe
 from contextlib import AbstractContextManager
 
 import torch
+from torch import nn
 
 
 def has_native_bfloat16(device: torch.device) -> bool:
@@ -22,3 +23,14 @@ def has_native_bfloat16(device: torch.device) -> bool:
 def autocast(device: torch.device) -> AbstractContextManager[None]:
     """Run a network in the device's best precision."""
     return torch.autocast(device.type, torch.bfloat16, enabled=has_native_bfloat16(device))
+
+
+def keep_rounded(network: nn.Module, device: torch.device) -> None:
+    """Round the weights of a network's linear maps once, as `autocast` would in every call.
+
+    What comes out is the same to the bit; it can then be called under `autocast` only, and not be trained.
+    """
+    if has_native_bfloat16(device):
+        for module in network.modules():
+            if isinstance(module, nn.Linear):
+                module.to(torch.bfloat16)

@@ -23,6 +23,7 @@ def plan(request: AnyCompletedRequest, card: ModelCard) -> GenerationPlan:
         sampler=request.sampler,
         grid=card.sampling.grid,
         num_steps=request.num_steps,
+        eta=card.sampling.eta,
         goal=_goal(request) if isinstance(request, CompletedConditionalRequest) else None,
     )
 

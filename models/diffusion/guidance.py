@@ -28,6 +28,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from models.arithmetic import softmax
 from models.card import GuidanceConfig
 from models.diffusion.corruption import draw_graphs
 from models.diffusion.randomness import CHOICE_STREAM, PROPOSAL_STREAM, draw, offspring_seeds, uniforms
@@ -209,6 +210,6 @@ def _tilt(
     probs: Float[Tensor, "b ... k"], gradient: Float[Tensor, "b ... k"], scale: Float[Tensor, " b"]
 ) -> Float[Tensor, "b ... k"]:
     """The distribution times exp(-scale · gradient), normalised."""
-    tilted = (probs.log() - scale.view(-1, *[1] * (probs.ndim - 1)) * gradient).softmax(-1)
+    tilted = softmax(probs.log() - scale.view(-1, *[1] * (probs.ndim - 1)) * gradient)
     # A gradient beyond all numbers says nothing; the sampler has the last word.
     return torch.where(tilted.isfinite().all(-1, keepdim=True), tilted, probs)

@@ -37,10 +37,12 @@ def evaluate(
     return Measurement(
         num_graphs=plan.num_graphs,
         sampler=plan.sampler,
+        eta=plan.eta if plan.sampler == "mixed" else None,
         grid=plan.grid,
         num_steps=plan.num_steps,
         seed=plan.seed,
         command=f"digress evaluate {card.name} -n {plan.num_graphs} --sampler {plan.sampler}"
-        f" --num-steps {plan.num_steps} --seed {plan.seed} --json",
+        + (f" --eta {plan.eta:g}" if plan.sampler == "mixed" else "")
+        + f" --grid {plan.grid} --num-steps {plan.num_steps} --seed {plan.seed} --json",
         values={**metrics.as_dict(), "graphs_per_second": round(plan.num_graphs / seconds, 1)},
     )

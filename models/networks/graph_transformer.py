@@ -24,6 +24,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from models.arithmetic import softmax
 from models.card import NetworkConfig
 from models.networks.layout import EdgeLayout
 from models.networks.pooling import STATISTICS, masked_statistics
@@ -110,8 +111,8 @@ class GraphTransformerLayer(nn.Module):
         attended = attended + self.edges_to_node(layout.sum_at_nodes(e, edge_mask) * _rsqrt_count(node_mask))
         related = self.scores_to_edge(layout.from_square(scores)) + layout.sum_of_ends(self.node_to_edge(x))
 
-        nodes = nodes + self.node_out(attended * (1 + node_scale) + node_shift)
-        edges = edges + self.edge_out(related * (1 + edge_scale) + edge_shift)
+        nodes = nodes + self.node_out(torch.addcmul(node_shift, attended, 1 + node_scale))
+        edges = edges + self.edge_out(torch.addcmul(edge_shift, related, 1 + edge_scale))
         if self.graph_update is not None:
             graph = self.graph_update(graph, x, e, y, node_mask=node_mask, edge_mask=edge_mask)
         return nodes + self.node_mlp(nodes), edges + self.edge_mlp(edges), graph
@@ -119,9 +120,10 @@ class GraphTransformerLayer(nn.Module):
     def _attend_per_head(self, x: Tensor, film: Tensor, node_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Attention output (b, n, dx) and scores (b, n, n, h)."""
         query, key, value = self.query_key_value(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        scale, shift = film.permute(0, 3, 1, 2).chunk(2, dim=1)
-        scores = query @ key.mT / math.sqrt(query.shape[-1]) * (1 + scale) + shift
-        weights = scores.masked_fill(~node_mask[:, None, None, :], -math.inf).softmax(-1)
+        # Contiguous, since everything that follows reads it head by head.
+        scale, shift = film.permute(0, 3, 1, 2).contiguous().chunk(2, dim=1)
+        scores = torch.addcmul(shift, query @ key.mT, (1 + scale) / math.sqrt(query.shape[-1]))
+        weights = softmax(scores.float().masked_fill_(~node_mask[:, None, None, :], -math.inf))
         return (weights @ value).transpose(1, 2).flatten(2), scores.permute(0, 2, 3, 1)
 
     def _attend_per_channel(self, x: Tensor, film: Tensor, node_mask: Tensor) -> tuple[Tensor, Tensor]:

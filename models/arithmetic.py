@@ -1,0 +1,14 @@
+"""Arithmetic that torch has, in a form that is faster for what this project asks of it."""
+
+from torch import Tensor
+
+
+def softmax(logits: Tensor) -> Tensor:
+    """Softmax over the last axis, for short rows: on CPUs torch's own takes about 100 ns a row, however short it is.
+
+    A row needs one finite logit at least; -inf gives 0.
+    """
+    if logits.device.type != "cpu":
+        return logits.softmax(-1)
+    weights = (logits - logits.amax(-1, keepdim=True)).exp()
+    return weights / weights.sum(-1, keepdim=True)
