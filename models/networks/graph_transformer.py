@@ -123,7 +123,7 @@ class GraphTransformerLayer(nn.Module):
         # Contiguous, since everything that follows reads it head by head.
         scale, shift = film.permute(0, 3, 1, 2).contiguous().chunk(2, dim=1)
         scores = torch.addcmul(shift, query @ key.mT, (1 + scale) / math.sqrt(query.shape[-1]))
-        weights = softmax(scores.float().masked_fill_(~node_mask[:, None, None, :], -math.inf))
+        weights = softmax(scores.float().masked_fill(~node_mask[:, None, None, :], -math.inf))
         return (weights @ value).transpose(1, 2).flatten(2), scores.permute(0, 2, 3, 1)
 
     def _attend_per_channel(self, x: Tensor, film: Tensor, node_mask: Tensor) -> tuple[Tensor, Tensor]:
