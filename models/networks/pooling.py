@@ -16,8 +16,6 @@ _SMALLEST_VARIANCE = 1e-6
 def masked_statistics(elements: Float[Tensor, "b m d"], mask: Bool[Tensor, "b m"]) -> Float[Tensor, "b _"]:
     """Mean, minimum, maximum, standard deviation; zeros for a graph that has no such element."""
     count = mask.sum(1, keepdim=True)
-    # What is not real reads as the first element that is.
-    first = mask.int().argmax(1)
     with torch.autocast(elements.device.type, enabled=False):
         elements = elements.float()
         weights = (mask / count.clamp(min=1))[:, None]
@@ -26,6 +24,8 @@ def masked_statistics(elements: Float[Tensor, "b m d"], mask: Bool[Tensor, "b m"
         deviation = (variance.clamp(min=0) + _SMALLEST_VARIANCE).sqrt()
         if elements.shape[1] == 0:
             return torch.cat([mean, mean, mean, deviation], dim=-1)
+        # What is not real reads as the first element that is.
+        first = mask.int().argmax(1)
         stand_in = elements[torch.arange(len(elements), device=first.device), first][:, None]
         real = torch.where(mask[..., None], elements, stand_in)
         lowest, highest = (extreme(real, 1).masked_fill(count == 0, 0) for extreme in (torch.amin, torch.amax))
