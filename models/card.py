@@ -301,6 +301,16 @@ class ModelCard(_Section):
         measured = [m for m in self.guidance_metrics if regressor.role == "judge" and m.measure != "judge"]
         return self.model_copy(update={"regressors": [*others, regressor], "guidance_metrics": measured})
 
+    def reads(self, estimator: Estimator | None) -> int:
+        """How often a step puts a graph through a network, at the most; `estimator` is that of the guidance, if there is any."""
+        match estimator:
+            case "proposals":
+                return 1 + self.guidance.num_proposals
+            case "gradient":
+                return 3  # there and back costs three times as much as there
+            case None:
+                return 1
+
     def with_measurement(self, measurement: Measurement) -> "ModelCard":
         """This card with a measurement added, in place of an earlier one by the same settings."""
         settings = {"num_graphs", "sampler", "eta", "grid", "num_steps"}

@@ -98,10 +98,8 @@ class Steering:
             errors |= dict(zip(names, told.mean_absolute_deviation.unbind(1), strict=True))
         return PredictedProperties(values, errors)
 
-    def nearest(self, graphs: GraphBatch, indices: Int[Tensor, " b"]) -> Int[Tensor, " kept"]:
-        """Of every `candidates` graphs in a row, the one to keep; `indices` are their numbers in the plan."""
-        if self.goal.candidates == 1:
-            return torch.arange(len(graphs), device=graphs.num_nodes.device)
+    def distance(self, graphs: GraphBatch, indices: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
+        """How far finished graphs are to be expected from the targets; `indices` are their numbers in the plan."""
         now = torch.zeros_like(graphs.num_nodes)
         distance = torch.zeros(len(graphs), device=now.device)
         for targets in self._targets:
@@ -109,8 +107,7 @@ class Steering:
         if self.card.domain == "molecule":
             # In steps that no distance reaches: a sound molecule far off is of more use than a broken one near by.
             distance = distance + 1e6 * torch.tensor(self._flaws(graphs), device=now.device)
-        best = distance.view(-1, self.goal.candidates).argmin(1)
-        return torch.arange(len(best), device=best.device) * self.goal.candidates + best
+        return distance
 
     def _flaws(self, graphs: GraphBatch) -> list[float]:
         """0 for a connected molecule, 1 for one in pieces, 2 for none."""

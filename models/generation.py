@@ -3,13 +3,17 @@
 Graph i of a request with seed S has its own seed, and its size is drawn from that seed; so the first ten graphs of
 a request for a hundred are those of a request for ten, whatever the batches.
 
-A cohort is a few graphs of one request and one width that have come equally far. `advance` takes any number of
+A plan may want the best of several candidates for every graph. What is drawn is a candidate: number
+i · candidates + c is candidate c of graph i.
+
+A cohort is a few candidates of one request and one width that have come equally far. `advance` takes any number of
 cohorts one step further in one call of the network, whatever requests they belong to and wherever each of them is on
 its way, as long as they share a `group`. `generate` is the simplest driver; the worker's engine is another.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import torch
 from jaxtyping import Float, Int
@@ -31,10 +35,11 @@ from models.diffusion.randomness import (
 )
 from models.diffusion.sampler import draw_prior, reverse_step, time_grid
 from models.graphs import GraphBatch
+from models.lanes import Lanes
 from models.precision import autocast
 
-# Σ n² of the graphs in one batch. QM9's network on one core makes 1,300 graph-steps a second in batches of 32 graphs,
-# 2,500 in batches of 256, 2,700 in batches of 512 and no more beyond; this is 404 of its largest.
+# Σ n² of the graphs in one batch on one core, which gains little from more: 404 of QM9's largest. QM9's network makes
+# 100 graph-steps a second in batches of one graph, 2,700 in batches of 128, 3,400 in batches of 404.
 BATCH_COST = 32_768
 _SIZE_STEP = 16
 
@@ -104,14 +109,11 @@ def padded_size(num_nodes: int, card: ModelCard) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
-    """Graphs of one generation on their way; `step` of the generation's steps are done.
-
-    `indices` are the graphs' numbers in the plan; `seeds` and `graphs` have `candidates` entries for each of them.
-    """
+    """Candidates of one generation on their way, by number; `step` of the generation's steps are done."""
 
     generation: "Generation"
-    indices: Int[Tensor, " b"]
-    seeds: Int[Tensor, " m"]
+    candidates: Int[Tensor, " b"]
+    seeds: Int[Tensor, " b"]
     graphs: GraphBatch
     guidance: Guidance | None
     step: int = 0
@@ -132,6 +134,28 @@ class Cohort:
         return self.step == self.generation.plan.num_steps
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """Finished candidates, and how far each is from the plan's goal."""
+
+    candidates: Int[Tensor, " b"]
+    seeds: Int[Tensor, " b"]
+    graphs: GraphBatch
+    distance: Float[Tensor, " b"]
+
+    def __getitem__(self, rows: Tensor) -> "_Drawn":
+        return _Drawn(self.candidates[rows], self.seeds[rows], self.graphs[rows], self.distance[rows])
+
+    def beside(self, other: "_Drawn") -> "_Drawn":
+        """These and others of the same width."""
+        return _Drawn(
+            torch.cat([self.candidates, other.candidates]),
+            torch.cat([self.seeds, other.seeds]),
+            GraphBatch.concatenate([self.graphs, other.graphs]),
+            torch.cat([self.distance, other.distance]),
+        )
+
+
 class Generation:
     """What a plan asks of a model: which graphs, from which noise, by which steps."""
 
@@ -143,6 +167,8 @@ class Generation:
         self._steering = Steering(model, plan.goal, num_graphs=plan.num_graphs, grid=self.grid) if plan.goal else None
         self.sizes = self._draw_sizes()
         self.widths = [padded_size(size, model.card) for size in self.sizes.tolist()]
+        # By width: those whose fellow candidates are still on their way.
+        self._early: dict[int, _Drawn] = {}
 
     @property
     def kind(self) -> Hashable:
@@ -152,51 +178,75 @@ class Generation:
     @property
     def reads(self) -> int:
         """How often a step puts a graph through a network, at the most."""
-        match self.plan.goal and self.plan.goal.estimator:
-            case "proposals":
-                return 1 + self.model.card.guidance.num_proposals
-            case "gradient":
-                return 3  # there and back costs three times as much as there
-            case _:
-                return 1
+        return self.model.card.reads(self.plan.goal.estimator if self.plan.goal else None)
+
+    @property
+    def largest_cost(self) -> int:
+        """What the largest graph adds to a step: the least that a step of this generation must be able to hold."""
+        return self.reads * max(self.widths) ** 2
 
     def portions(self, cost: int, chosen: Sequence[int] | None = None) -> Iterator[list[int]]:
-        """The plan's graphs, or those chosen, by number, in portions of one width that cost at most `cost`, or are a single graph."""
+        """All candidates of the plan's graphs, or of those chosen, in portions of one width that cost at most `cost`, or are a single one."""
+        count = self.plan.candidates
         by_width: dict[int, list[int]] = {}
         for index in range(self.plan.num_graphs) if chosen is None else chosen:
-            by_width.setdefault(self.widths[index], []).append(index)
-        for _, indices in sorted(by_width.items()):
-            step = max(1, cost // self.cost(indices[:1]))
-            yield from (indices[start : start + step] for start in range(0, len(indices), step))
+            by_width.setdefault(self.widths[index], []).extend(range(index * count, (index + 1) * count))
+        for _, candidates in sorted(by_width.items()):
+            step = max(1, cost // self.cost(candidates[:1]))
+            yield from (candidates[start : start + step] for start in range(0, len(candidates), step))
 
-    def group(self, indices: Sequence[int]) -> Hashable:
-        """The group of the cohort that graphs of one width will be."""
-        return self.kind, self.widths[indices[0]]
+    def group(self, candidates: Sequence[int]) -> Hashable:
+        """The group of the cohort that candidates of one width will be."""
+        return self.kind, self._width(candidates)
 
-    def cost(self, indices: Sequence[int]) -> int:
-        """The cost of the cohort that graphs of one width will be."""
-        return self.reads * len(indices) * self.plan.candidates * self.widths[indices[0]] ** 2
+    def cost(self, candidates: Sequence[int]) -> int:
+        """The cost of the cohort that candidates of one width will be."""
+        return self.reads * len(candidates) * self._width(candidates) ** 2
 
-    def start(self, indices: Sequence[int], *, round_number: int = 0) -> Cohort:
-        """Graphs of the plan, of one width, as noise; other noise in every round."""
-        chosen = torch.tensor(indices, device=self.device)
-        members = chosen.repeat_interleave(self.plan.candidates)
-        own_seeds = offspring_seeds(self.seeds[chosen], round_number + 1, stream=ROUND_STREAM)[:, -1]
-        seeds = offspring_seeds(own_seeds, self.plan.candidates, stream=CANDIDATE_STREAM).flatten()
-        noise = draw_prior(self.model.denoiser, self.sizes[members], seeds, max_nodes=self.widths[indices[0]])
-        return Cohort(self, chosen, seeds, noise, self._steering.guidance(members) if self._steering else None)
+    def start(self, candidates: Sequence[int], *, round_number: int = 0) -> Cohort:
+        """Candidates of one width, as noise; other noise in every round."""
+        chosen = torch.tensor(candidates, device=self.device)
+        indices, ordinals = chosen // self.plan.candidates, chosen % self.plan.candidates
+        own_seeds = offspring_seeds(self.seeds[indices], round_number + 1, stream=ROUND_STREAM)[:, -1]
+        seeds = offspring_seeds(own_seeds, self.plan.candidates, stream=CANDIDATE_STREAM)
+        seeds = seeds.gather(1, ordinals[:, None])[:, 0]
+        noise = draw_prior(self.model.denoiser, self.sizes[indices], seeds, max_nodes=self._width(candidates))
+        return Cohort(self, chosen, seeds, noise, self._steering.guidance(indices) if self._steering else None)
 
     @torch.no_grad()
-    def finish(self, cohort: Cohort) -> GeneratedBatch:
-        """The graphs of a finished cohort, the best of each one's candidates, with their properties."""
-        graphs, properties = cohort.graphs, None
-        if self._steering:
-            with autocast(self.device):
-                members = cohort.indices.repeat_interleave(self.plan.candidates)
-                graphs = graphs[self._steering.nearest(graphs, members)]
-                properties = self._steering.tell(graphs)
-        # The first candidate has the graph's own seed.
-        return GeneratedBatch(cohort.indices, cohort.seeds[:: self.plan.candidates], graphs, properties)
+    def finish(self, cohort: Cohort) -> GeneratedBatch | None:
+        """The graphs that are decided by a finished cohort, with their properties; None if more candidates of them are to come."""
+        if self._steering is None:
+            return GeneratedBatch(cohort.candidates, cohort.seeds, cohort.graphs)
+        with autocast(self.device):
+            kept = self._decide(cohort, self._steering)
+            if len(kept.candidates) == 0:
+                return None
+            properties = self._steering.tell(kept.graphs)
+        return GeneratedBatch(kept.candidates // self.plan.candidates, kept.seeds, kept.graphs, properties)
+
+    def _decide(self, cohort: Cohort, steering: Steering) -> _Drawn:
+        """The best of those graphs whose candidates have all been drawn; each has the seed of its first candidate."""
+        count = self.plan.candidates
+        distance = torch.zeros(len(cohort.graphs), device=self.device)
+        if count > 1:
+            distance = steering.distance(cohort.graphs, cohort.candidates // count)
+        drawn = _Drawn(cohort.candidates, cohort.seeds, cohort.graphs, distance)
+        width = cohort.graphs.max_nodes
+        if early := self._early.pop(width, None):
+            drawn = early.beside(drawn)
+        drawn = drawn[drawn.candidates.argsort()]
+        graph = drawn.candidates // count
+        is_whole = graph.bincount()[graph] == count
+        if not is_whole.all():
+            self._early[width] = drawn[~is_whole]
+        whole = drawn[is_whole]
+        first = torch.arange(0, len(whole.candidates), count, device=self.device)
+        best = first + whole.distance.view(-1, count).argmin(1)
+        return replace(whole[best], seeds=whole.seeds[first])
+
+    def _width(self, candidates: Sequence[int]) -> int:
+        return self.widths[candidates[0] // self.plan.candidates]
 
     @torch.no_grad()
     def _draw_sizes(self) -> Int[Tensor, " b"]:
@@ -249,13 +299,17 @@ def draw_round(
     round_number: int = 0,
 ) -> Iterator[GeneratedBatch]:
     """The graphs of a generation, or those chosen, with the noise of a round."""
-    graphs_done, num_steps = 0, generation.plan.num_steps
-    total = generation.plan.num_graphs if chosen is None else len(chosen)
-    for indices in generation.portions(BATCH_COST, chosen):
-        cohort = generation.start(indices, round_number=round_number)
-        while not cohort.is_finished:
-            (cohort,) = advance([cohort])
-            done = graphs_done + len(indices) * cohort.step / num_steps
-            on_progress(Progress(done / total, graphs_done))
-        graphs_done += len(indices)
-        yield generation.finish(cohort)
+    graphs_done, steps_done, plan = 0, 0, generation.plan
+    total = (plan.num_graphs if chosen is None else len(chosen)) * plan.candidates * plan.num_steps
+    with Lanes(generation.device) as lanes:
+        portions = generation.portions(BATCH_COST, chosen)
+        while begun := list(islice(portions, lanes.count)):
+            parts = [[generation.start(portion, round_number=round_number)] for portion in begun]
+            for _ in range(plan.num_steps):
+                parts = lanes.map(advance, parts)
+                steps_done += sum(map(len, begun))
+                on_progress(Progress(steps_done / total, graphs_done))
+            for (cohort,) in parts:
+                if batch := generation.finish(cohort):
+                    graphs_done += len(batch.indices)
+                    yield batch

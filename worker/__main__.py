@@ -30,12 +30,12 @@ def main() -> int:
     url = settings.require_redis_url()
     torch.set_flush_denormal(True)
     store = ModelStore(settings.checkpoints, choose_device(settings.device))
-    _warm_up(store)
     patient = Retry(ExponentialWithJitterBackoff(cap=2, base=0.1), 60)
     redis = Redis.from_url(url, retry=patient, health_check_interval=30)
     _say_if_silent(url)
     try:
         with Engine(store) as engine:
+            _warm_up(engine)
             function = GenerationJob(engine, redis, ttl_seconds=settings.job_ttl_seconds)
             worker = GenerationWorker(
                 function,
@@ -61,11 +61,11 @@ def _say_if_silent(url: str) -> None:
         _log.warning("redis does not answer; trying again for a while", error=str(error))
 
 
-def _warm_up(store: ModelStore) -> None:
-    """Load every model before the first job asks for it; one that is broken spoils its own jobs only."""
-    for name in store.names:
+def _warm_up(engine: Engine) -> None:
+    """Load and try every model before the first job asks for it; one that is broken spoils its own jobs only."""
+    for name in engine.store.names:
         try:
-            store.model(name)
+            engine.prepare(name)
         except CardError as error:
             _log.error("model cannot be used", model=name, error=str(error))
 

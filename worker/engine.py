@@ -8,26 +8,34 @@ to their jobs. Graphs join and leave at any step. Time limits and cancellations 
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from queue import Empty, SimpleQueue
 
 import structlog
+import torch
 
 from app.schemas import AnyCompletedRequest
 from models.generation import Cohort, GeneratedBatch, Generation, advance
+from models.lanes import Lanes
+from worker.budget import Budget, measure
 from worker.plans import plan
-from worker.schedule import Budget, Schedule, Work
+from worker.schedule import Schedule, Work
 from worker.store import ModelStore
 
-# No more jobs are wanted while what is left of those there are would fill so many steps: some thousand seconds' worth
-# on one core, and other workers may be idle.
-_MOST_STEPS_LEFT = 256
+# No more jobs are wanted while the graphs of those there are fill so many batches, each of which has all its steps to
+# go: that is some thousand seconds' work, and other workers may be idle.
+_MOST_BATCHES = 256
 _log = structlog.get_logger(__name__)
 
 
 class TooLong(TimeoutError):
     """A job that was computed for longer than it may be."""
+
+
+class TooLarge(ValueError):
+    """A job with a graph that does not fit into memory."""
 
 
 class EngineStopped(RuntimeError):
@@ -51,13 +59,17 @@ class Drawing:
     @property
     def fraction(self) -> float:
         """How far the graphs are that were ordered last."""
-        return self._steps_done / (self._num_ordered * self.request.num_steps)
+        if self.generation is None:
+            return 0.0
+        plan = self.generation.plan
+        return self._steps_done / (self._num_ordered * plan.candidates * plan.num_steps)
 
     def next_batch(self, timeout: float) -> GeneratedBatch | None:
         """Graphs that have been finished since; None if there are none for `timeout` seconds.
 
         Raises:
             TooLong: if its time is up.
+            TooLarge: if it does not fit into memory.
             EngineStopped: if the engine has ended.
             Exception: what the drawing was called off with, or what went wrong in it.
         """
@@ -114,8 +126,11 @@ class Engine:
     """Draws graphs for many jobs at once with the models of one store."""
 
     def __init__(self, store: ModelStore, budget: Budget | None = None) -> None:
+        """`budget` is for all models; if it is None, that of each is found by trying."""
         self.store = store
-        self._schedule = Schedule(budget or Budget())
+        self._lanes = Lanes(store.device)
+        self._schedule, self._budget = Schedule(), budget
+        self._budgets: dict[str, Budget] = {}
         self._drawings: dict[Work, Drawing] = {}
         self._orders: list[_Order] = []
         self._changed = threading.Condition()
@@ -130,6 +145,7 @@ class Engine:
         self._is_stopping = True
         self.wake()
         self._thread.join()
+        self._lanes.close()
 
     @property
     def is_running(self) -> bool:
@@ -139,7 +155,25 @@ class Engine:
     @property
     def has_room(self) -> bool:
         """Whether it can take another job; a small one does not wait for the large ones that are there."""
-        return self._schedule.cost < _MOST_STEPS_LEFT * self._schedule.budget.largest
+        return self._schedule.batches_left < _MOST_BATCHES
+
+    @property
+    def capacity(self) -> Mapping[str, int]:
+        """Σ n², as often as a step reads them, that fits into memory, by model; of those that have been tried."""
+        return {name: budget.fits for name, budget in self._budgets.items()}
+
+    def prepare(self, name: str) -> Budget:
+        """Load a model, and find out what the device can do with it in one step, unless that is known.
+
+        Raises:
+            UnknownModel: if there is no such checkpoint.
+            CardError: if the checkpoint is broken.
+        """
+        model = self.store.model(name)
+        if name not in self._budgets:
+            self._budgets[name] = self._budget or measure(model, self._lanes)
+            _log.info("model is ready", model=name, **asdict(self._budgets[name]))
+        return self._budgets[name]
 
     def submit(self, request: AnyCompletedRequest, *, limit_seconds: float | None = None) -> Drawing:
         """Begin to draw the graphs of a request; they arrive at the drawing.
@@ -205,7 +239,9 @@ class Engine:
             if drawing.generation is None:
                 model = self.store.model(drawing.request.model)
                 drawing.generation = Generation(model, plan(drawing.request, model.card))
-            budget = self._schedule.budget
+            budget = self.prepare(drawing.request.model)
+            if drawing.generation.largest_cost > budget.fits:
+                raise TooLarge("a graph of this size does not fit into the worker's memory")
             work = Work(drawing.generation, budget, chosen=order.chosen, round_number=order.round_number)
         except Exception as error:  # whatever it is, it is this job's and no other's
             drawing.deliver(error)
@@ -229,7 +265,7 @@ class Engine:
         """One step; if it fails, each job's graphs alone, so that only the job whose fault it is ends by it."""
         started = time.perf_counter()
         try:
-            advanced = iter(advance([cohort for _, cohorts in ready for cohort in cohorts]))
+            advanced = iter(self._advance_in_lanes([cohort for _, cohorts in ready for cohort in cohorts]))
         except Exception as error:
             _log.exception("a step failed", num_jobs=len(ready))
             if len(ready) == 1:
@@ -242,7 +278,7 @@ class Engine:
         total = sum(cohort.cost for _, cohorts in ready for cohort in cohorts)
         for work, cohorts in ready:
             share = sum(cohort.cost for cohort in cohorts) / total
-            self._drawings[work].spend(seconds * share, sum(len(cohort.indices) for cohort in cohorts))
+            self._drawings[work].spend(seconds * share, sum(len(cohort.graphs) for cohort in cohorts))
         for work, cohorts in ready:
             after = [next(advanced) for _ in cohorts]
             try:
@@ -251,11 +287,44 @@ class Engine:
                 _log.exception("graphs could not be finished")
                 self._end(work, error)
 
+    def _advance_in_lanes(self, cohorts: list[Cohort]) -> list[Cohort]:
+        """Each one step further, in their order; cut into parts of about the same cost if that is quicker."""
+        budget = self._budgets[cohorts[0].generation.model.card.name]
+        parts: list[list[int]] = [[] for _ in range(budget.num_parts(sum(cohort.cost for cohort in cohorts)))]
+        load = [0] * len(parts)
+        for place in sorted(range(len(cohorts)), key=lambda place: -cohorts[place].cost):
+            lightest = load.index(min(load))
+            parts[lightest].append(place)
+            load[lightest] += cohorts[place].cost
+        parts = [part for part in parts if part]
+        try:
+            advanced = self._lanes.map(lambda part: advance([cohorts[place] for place in part]), parts)
+        except torch.OutOfMemoryError as error:
+            if len(cohorts) == 1:
+                raise TooLarge("graphs of this size do not fit into the worker's memory") from error
+            self._shrink(cohorts)
+            half = len(cohorts) // 2
+            return [*self._advance_in_lanes(cohorts[:half]), *self._advance_in_lanes(cohorts[half:])]
+        places = [place for part in parts for place in part]
+        in_order = dict(zip(places, chain.from_iterable(advanced), strict=True))
+        return [in_order[place] for place in range(len(cohorts))]
+
+    def _shrink(self, cohorts: list[Cohort]) -> None:
+        """These were too many for a step: others need memory too, or the probes have not shown all."""
+        name = cohorts[0].generation.model.card.name
+        torch.cuda.empty_cache()
+        budget = self._budgets[name]
+        self._budgets[name] = smaller = replace(budget, largest=sum(cohort.cost for cohort in cohorts) // 2)
+        for work in self._drawings:
+            if work.budget is budget:
+                work.budget = smaller
+        _log.warning("memory is short; steps are made smaller", model=name, largest=smaller.largest)
+
     def _settle(self, work: Work, cohorts: list[Cohort]) -> None:
         work.put_back(cohorts)
         for cohort in cohorts:
-            if cohort.is_finished:
-                self._drawings[work].deliver(work.generation.finish(cohort))
+            if cohort.is_finished and (batch := work.generation.finish(cohort)):
+                self._drawings[work].deliver(batch)
         if work.is_over:
             self._end(work)
 

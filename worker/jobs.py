@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, Graph, JobSummary, Problem
 from models.card import CardError, ModelCard
 from worker.encoding import encode
-from worker.engine import Drawing, Engine, EngineStopped, TooLong
+from worker.engine import Drawing, Engine, EngineStopped, TooLarge, TooLong
 from worker.records import PROGRESS_PER_SECOND, Canceled, JobOver, JobRecord
 from worker.selection import MAX_ROUNDS, Selection
 from worker.store import UnknownModel
@@ -109,6 +109,8 @@ class GenerationJob:
                     "the job took longer than the service allows; ask for fewer graphs or steps",
                 )
             )
+        except TooLarge as error:
+            record.fail(_problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{error}; ask for smaller ones"))
         except (UnknownModel, CardError) as error:
             log.error("model cannot be used", error=str(error))
             record.fail(_problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error)))

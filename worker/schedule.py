@@ -1,7 +1,7 @@
 """Which graphs advance in the next step: fair among jobs, and quick for the small ones.
 
-Every job has an account of the work done for it, Σ n² over its graphs' steps plus its part of what a step costs
-whatever is in it. The job that has had least goes first and says which group of graphs the step is for; others of the
+Every job has an account of the work done for it, in seconds: Σ n² over its graphs' steps, plus its part of what a step
+costs whatever is in it. The job that has had least goes first and says which group of graphs the step is for; others of the
 same group fill it up, those that have had least before the others. A job that comes later starts level with the one
 that has had least, so that nobody has to make up for the past (start-time fair queueing: Goyal, Vin & Cheng 1996,
 doi:10.1145/248157.248171).
@@ -17,23 +17,9 @@ large ones that is less than twice the time of its steps alone.
 
 from collections import deque
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
-from models.generation import BATCH_COST, Cohort, Generation
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a device can do in one step, in units of Σ n²."""
-
-    largest: int = BATCH_COST
-    overhead: int = 1_600
-
-    @property
-    def portion(self) -> int:
-        """The most that a cohort costs: small beside a step, and not so small that a step has very many."""
-        return max(self.overhead, self.largest // 32)
-
+from models.generation import Cohort, Generation
+from worker.budget import Budget
 
 Pick = Cohort | list[int]  # a cohort on its way, or graphs by number that have not begun
 
@@ -49,7 +35,7 @@ class Work:
         chosen: Sequence[int] | None = None,
         round_number: int = 0,
     ) -> None:
-        self.generation = generation
+        self.generation, self.budget = generation, budget
         self.account = 0.0
         self._round = round_number
         self._waiting = deque(generation.portions(budget.portion, chosen))
@@ -61,6 +47,11 @@ class Work:
     def is_over(self) -> bool:
         """Whether nothing is left."""
         return not (self._waiting or self._running)
+
+    @property
+    def batches_left(self) -> float:
+        """How many steps it takes to bring every graph that is left one step further, if they are full."""
+        return self.cost / self.budget.largest
 
     @property
     def group(self) -> Hashable:
@@ -103,17 +94,16 @@ class Work:
 class Schedule:
     """The jobs that share a device."""
 
-    def __init__(self, budget: Budget) -> None:
-        self.budget = budget
+    def __init__(self) -> None:
         self._works: list[Work] = []
 
     def __len__(self) -> int:
         return len(self._works)
 
     @property
-    def cost(self) -> int:
-        """Σ n² of all graphs that are left."""
-        return sum(work.cost for work in self._works)
+    def batches_left(self) -> float:
+        """The sum over all jobs."""
+        return sum(work.batches_left for work in self._works)
 
     def add(self, work: Work) -> None:
         """A job that has come, or come back: its account is kept, but starts no lower than the others'."""
@@ -127,16 +117,15 @@ class Schedule:
     def next_step(self) -> list[tuple[Work, list[Pick]]]:
         """What advances in the next step, by job; all is of one group, that of the job that has had least."""
         order = sorted(self._works, key=lambda work: work.account)
-        group, limit = order[0].group, self.budget.largest
-        if small := [work.cost for work in order if work.is_small]:
-            limit = min(limit, self.budget.overhead + sum(small) + min(small))
-        if len(order) == 1:
-            limit = self.budget.largest
+        group, budget = order[0].group, order[0].budget
+        limit = budget.largest
+        if len(order) > 1 and (small := [work.cost for work in order if work.is_small]):
+            limit = min(limit, budget.overhead + sum(small) + min(small))
         step: list[tuple[Work, list[Pick]]] = []
         for work in sorted(order, key=lambda work: not work.is_small):
             if picks := work.take(group, limit, at_least_one=not step):
                 limit -= sum(map(work.cost_of, picks))
                 step.append((work, picks))
         for work, picks in step:
-            work.account += self.budget.overhead / len(step) + sum(map(work.cost_of, picks))
+            work.account += budget.pace * (budget.overhead / len(step) + sum(map(work.cost_of, picks)))
         return step

@@ -117,5 +117,5 @@ def test_a_sound_molecule_is_kept_before_a_broken_one_that_is_nearer() -> None:
     for order in ([chain, doubled], [doubled, chain]):
         edges = torch.stack([upper + upper.T for upper in order])
         graphs = GraphBatch(torch.zeros(2, 5, dtype=torch.long), edges, torch.tensor([5, 5]))
-        kept = steering.nearest(graphs, torch.tensor([0, 0]))
-        assert torch.equal(graphs.edges[kept[0]], chain + chain.T)
+        kept = steering.distance(graphs, torch.tensor([0, 0])).argmin()
+        assert torch.equal(graphs.edges[kept], chain + chain.T)

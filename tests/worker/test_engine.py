@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,18 @@ import torch
 from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, CompletedRequest
 from models.card import CardError
 from models.checkpoint import save_checkpoint, save_regressor
-from models.generation import GeneratedBatch, Generation, draw_round, generate
+from models.generation import Cohort, GeneratedBatch, Generation, advance, draw_round, generate
 from models.precision import has_native_bfloat16
 from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
 from tests.servers import wait_until
 from worker import engine as engine_module
-from worker.engine import Drawing, Engine, EngineStopped, TooLong
+from worker.budget import Budget
+from worker.engine import Drawing, Engine, EngineStopped, TooLarge, TooLong
 from worker.plans import plan
-from worker.schedule import Budget, Schedule
+from worker.schedule import Schedule
 from worker.store import ModelStore, UnknownModel
 
-SMALL = Budget(largest=900, overhead=200)
+SMALL = Budget(largest=900, overhead=100, lanes=2)
 Graphs = dict[int, tuple[list[int], list[list[int]]]]
 
 
@@ -213,6 +215,33 @@ def test_an_error_in_a_step_ends_the_jobs_in_it_and_no_other(
     assert str(ended(bad)) == "out of order"
     assert len(collected(good.batches())) == 5
     assert len(collected(engine.submit(make_request()).batches())) == 5
+
+
+def test_a_step_that_memory_cannot_hold_is_made_smaller(
+    store: ModelStore, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = drawn_alone(store, make_request(40))
+    sizes = []
+
+    def advance_a_few(cohorts: Sequence[Cohort]) -> list[Cohort]:
+        if sum(cohort.cost for cohort in cohorts) > 300:
+            raise torch.OutOfMemoryError("out of memory")
+        sizes.append(len(cohorts))
+        return advance(cohorts)
+
+    monkeypatch.setattr(engine_module, "advance", advance_a_few)
+
+    assert collected(engine.submit(make_request(40)).batches()) == expected
+    assert max(sizes) > 1
+    assert engine.prepare("tiny").largest < SMALL.largest
+    # Nine networks' worth of a single graph.
+    assert isinstance(ended(engine.submit(make_guided(2))), TooLarge)
+
+
+def test_a_graph_that_memory_can_never_hold_is_refused(store: ModelStore) -> None:
+    with Engine(store, replace(SMALL, fits=80)) as engine:
+        assert isinstance(ended(engine.submit(make_request(5))), TooLarge)
+        assert engine.capacity == {"tiny": 80}
 
 
 def test_a_plan_that_cannot_begin_is_that_jobs_error(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ from models.checkpoint import LoadedModel
 from models.conditional import Goal
 from models.generation import Generation, GenerationPlan, advance
 from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
-from worker.schedule import Budget, Schedule, Work
+from worker.budget import Budget
+from worker.schedule import Schedule, Work
 
 CARD = make_card().with_regressor(make_regressor_card())
 MODEL = LoadedModel(CARD, make_denoiser(CARD), [make_regressor(CARD)])
@@ -22,7 +23,7 @@ def make_work(num_graphs: int, *, model: LoadedModel = MODEL, goal: Goal | None 
 
 
 def make_schedule(*works: Work) -> Schedule:
-    schedule = Schedule(BUDGET)
+    schedule = Schedule()
     for work in works:
         schedule.add(work)
     return schedule
@@ -35,7 +36,7 @@ def run_step(schedule: Schedule) -> dict[Work, int]:
     counts = {}
     for work, cohorts in step:
         work.put_back([next(advanced) for _ in cohorts])
-        counts[work] = sum(len(cohort.indices) for cohort in cohorts)
+        counts[work] = sum(len(cohort.graphs) for cohort in cohorts)
         if work.is_over:
             assert work.cost == 0
             schedule.remove(work)
@@ -166,9 +167,9 @@ def test_guided_jobs_of_the_same_targets_share_a_step_and_others_do_not() -> Non
 
 
 def test_a_graph_that_exceeds_a_step_is_drawn_alone() -> None:
-    schedule = Schedule(Budget(largest=50, overhead=10))
+    schedule = Schedule()
     plan = GenerationPlan(2, 9, 9, 1, "ancestral", "polydec", NUM_STEPS)
-    work = Work(Generation(MODEL, plan), schedule.budget)
+    work = Work(Generation(MODEL, plan), Budget(largest=50, overhead=10))
     schedule.add(work)
 
     steps = steps_until_over(schedule, work)

@@ -1,0 +1,58 @@
+"""What a device can do, found by trying."""
+
+import time
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from models.checkpoint import LoadedModel
+from models.generation import Cohort
+from models.lanes import Lanes
+from tests.conftest import make_card, make_denoiser
+from worker import budget as budget_module
+from worker.budget import Budget, measure
+
+MODEL = LoadedModel(make_card(), make_denoiser(make_card()), [])
+SECONDS = 0.01
+
+
+@pytest.fixture
+def lanes() -> Lanes:
+    return Lanes(torch.device("cpu"), 2)
+
+
+def test_overhead_and_pace_are_those_of_the_device(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(cohorts: Sequence[Cohort]) -> list[Cohort]:
+        time.sleep(SECONDS * (1 + sum(cohort.cost for cohort in cohorts) / 2_000))
+        return list(cohorts)
+
+    monkeypatch.setattr(budget_module, "advance", slow)
+
+    found = measure(MODEL, lanes)
+
+    assert found.overhead == pytest.approx(2_000, rel=0.3)
+    assert found.pace == pytest.approx(SECONDS / 2_000, rel=0.3)
+    assert found.largest == 12 * found.overhead * 2
+
+
+def test_a_step_is_no_larger_than_memory(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget_module, "_memory_bytes", lambda device: 1_000_000)
+
+    found = measure(MODEL, lanes)
+
+    assert found.largest == found.fits < 2**20
+
+
+def test_a_real_budget_is_of_this_order(lanes: Lanes) -> None:
+    found = measure(MODEL, lanes)
+
+    assert 81 <= found.overhead < 2**20
+    assert found.largest > 10 * found.overhead
+    assert found.fits > found.largest
+
+
+def test_small_steps_are_not_cut() -> None:
+    budget = Budget(largest=10_000, overhead=500, lanes=4)
+
+    assert [budget.num_parts(cost) for cost in (81, 1_999, 2_000, 3_500, 100_000)] == [1, 1, 2, 3, 4]

@@ -1,0 +1,126 @@
+"""What a device can do in one step, found by trying.
+
+A step of cost Σ n² takes about
+
+    seconds = pace · (overhead + Σ n²)
+
+on one lane: the overhead, in units of Σ n², is what a step costs whatever is in it. A step that is twelve times as
+large is within a twelfth of the best that the device can do, and larger ones only make others wait.
+"""
+
+import os
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from models.checkpoint import LoadedModel
+from models.generation import Cohort, Generation, GenerationPlan, advance
+from models.lanes import Lanes
+
+_OVERHEADS_PER_STEP = 12
+_PORTIONS_PER_STEP = 32
+# A lane gains nothing by a part that is not worth a few empty steps: lanes share Python's lock.
+_OVERHEADS_PER_PART = 2
+# Probes grow until one takes so many times as long as the smallest, or takes this share of the memory.
+_GROWTH = 8
+_SHARE_OF_PROBES = 0.05
+_REPEATS = 2
+# The rest is for other processes, and for what the probes do not show.
+_USABLE_SHARE = 0.5
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a device can do in one step of a model, in units of Σ n²."""
+
+    largest: int
+    """The most that a step shall cost."""
+    overhead: int
+    """The cost that takes as long as an empty step."""
+    pace: float = 1.0
+    """Seconds per unit, on one lane."""
+    fits: int = sys.maxsize
+    """The most that memory can hold."""
+    lanes: int = 1
+
+    @property
+    def portion(self) -> int:
+        """The most that a cohort costs: small beside a step, and not so small that a step has very many."""
+        return max(self.overhead, self.largest // _PORTIONS_PER_STEP)
+
+    def num_parts(self, cost: int) -> int:
+        """Into how many parts, each for a lane, a step of this cost is worth cutting."""
+        return max(1, min(self.lanes, cost // (_OVERHEADS_PER_PART * self.overhead)))
+
+
+def measure(model: LoadedModel, lanes: Lanes) -> Budget:
+    """The budget of a model on its device; takes some tenths of a second."""
+    smallest = _cohort(model, 1)
+    device = smallest.seeds.device
+    _seconds(smallest, lanes)  # the first time, libraries get ready
+    least, at_rest, memory = _seconds(smallest, lanes), _used_bytes(device), _memory_bytes(device)
+    num_graphs, peak = 1, 0
+    while True:
+        num_graphs *= 2
+        largest = _cohort(model, num_graphs)
+        seconds, peak = _seconds(largest, lanes), max(_peak_bytes(device) - at_rest, 1)
+        if seconds > _GROWTH * least or peak > _SHARE_OF_PROBES * memory:
+            break
+    pace = max(seconds - least, 1e-9) / (largest.cost - smallest.cost)
+    overhead = max(int(least / pace), smallest.cost)
+    fits = int(_USABLE_SHARE * memory / peak * largest.cost)
+    return Budget(min(_OVERHEADS_PER_STEP * overhead * lanes.count, fits), overhead, pace, fits, lanes.count)
+
+
+def _cohort(model: LoadedModel, num_graphs: int) -> Cohort:
+    card = model.card
+    size, sampling = card.max_nodes, card.sampling
+    plan = GenerationPlan(num_graphs, size, size, 0, sampling.sampler, sampling.grid, 1)
+    return Generation(model, plan).start(range(num_graphs))
+
+
+def _seconds(cohort: Cohort, lanes: Lanes) -> float:
+    """What a step takes at the least: whatever else the machine does only adds to it."""
+
+    def run(cohort: Cohort) -> float:
+        started = time.perf_counter()
+        advance([cohort])
+        if cohort.seeds.is_cuda:
+            torch.cuda.synchronize(cohort.seeds.device)
+        return time.perf_counter() - started
+
+    return min(lanes.map(run, [cohort])[0] for _ in range(_REPEATS))
+
+
+def _memory_bytes(device: torch.device) -> int:
+    """What there is for this process: of a GPU what is free, of a machine or container all."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    limit = _CGROUP_LIMIT.read_text().strip() if _CGROUP_LIMIT.exists() else "max"
+    return min(_physical_bytes(), int(limit) if limit.isdigit() else sys.maxsize)
+
+
+def _physical_bytes() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _used_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return torch.cuda.memory_allocated(device)
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        return _peak_bytes(device)
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _peak_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    # Kilobytes on Linux, bytes on a Mac.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1_024)
