@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
+import structlog
 import typer
 from pydantic import ValidationError
 from rich.console import Console
@@ -162,10 +163,8 @@ def sample(
     """
     import torch
 
-    from models.generation import Generation, draw_round
-    from worker.encoding import encode
-    from worker.plans import plan
-    from worker.selection import MAX_ROUNDS, Selection
+    from worker.engine import Engine
+    from worker.selection import Selection, collect
     from worker.store import ModelStore, choose_device
 
     settings = read_settings()
@@ -187,16 +186,10 @@ def sample(
     if out is not None:
         _require_writable(out)
     torch.set_flush_denormal(True)
-    loaded = ModelStore(settings.checkpoints, choose_device(settings.device)).model(request.model)
-    card = loaded.card
-    generation, selection = Generation(loaded, plan(request, card)), Selection(request.filter)
-    left = list(range(request.num_graphs))
-    for number in range(MAX_ROUNDS + 1):
-        with _progress_bar("sampling" if number == 0 else f"again, {number}", request.num_graphs) as on_progress:
-            batches = draw_round(generation, on_progress, chosen=left, round_number=number)
-            left = selection.sift(dict(pair for batch in batches for pair in encode(batch, card)))
-        if not left:
-            break
+    selection = Selection(request.filter)
+    store = ModelStore(settings.checkpoints, choose_device(settings.device))
+    with Engine(store) as engine, _progress_bar("sampling", request.num_graphs) as on_progress:
+        left = collect(engine.submit(request), selection, store.model(request.model).card, on_progress)
     lines = "".join(selection.kept[index].model_dump_json() + "\n" for index in sorted(selection.kept))
     if out is None:
         sys.stdout.write(lines)
@@ -452,6 +445,8 @@ def train(
 
 def main() -> None:
     """The entry point: errors a user can mend are one line, not a traceback."""
+    # Standard output is for what a command prints.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         app()
     except (CommandError, SettingsError, CardError, ServiceError) as error:

@@ -39,6 +39,7 @@ from app.schemas import (
     AnyCompletedRequest,
     Job,
     JobStatus,
+    capacity_key,
     events_key,
     graphs_key,
     record_key,
@@ -174,6 +175,16 @@ class JobQueue:
         """Workers that have been heard of in the last few seconds."""
         seconds, _ = await self._async_redis.time()
         return int(await self._async_redis.zcount(WORKERS_KEY, seconds - WORKER_SILENCE_SECONDS, "+inf"))
+
+    async def capacity(self, model: str) -> int | None:
+        """The most Σ n² that any worker can hold in one step of a model; None if none has said."""
+        # The type stubs allow for scores too.
+        workers: Any = await self._async_redis.zrange(WORKERS_KEY, 0, -1)
+        if not workers:
+            return None
+        said = await self._async_redis.mget([capacity_key(worker.decode()) for worker in workers])
+        known = [json.loads(capacity) for capacity in said if capacity]
+        return max((capacity[model] for capacity in known if model in capacity), default=None)
 
     def _no_such_job(self, job_id: str) -> NotFound:
         return NotFound(f"there is no job {shorten(job_id)!r}; a job is kept for {self._ttl} seconds after it ended")

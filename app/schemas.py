@@ -29,6 +29,11 @@ def record_key(job_id: str) -> str:
     return f"digress:job:{job_id}"
 
 
+def capacity_key(worker: str) -> str:
+    """What a worker has room for: a JSON object, model -> Σ n² in one step; it expires if the worker is silent."""
+    return f"digress:worker:{worker}:capacity"
+
+
 def graphs_key(job_id: str) -> str:
     """The graphs of a finished job: a JSON array."""
     return f"digress:job:{job_id}:graphs"

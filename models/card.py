@@ -25,6 +25,7 @@ Grid = Literal["uniform", "polydec"]
 Estimator = Literal["proposals", "gradient"]
 Measure = Literal["judge", "rdkit", "dft"]
 RegressorRole = Literal["guide", "judge"]
+_SIZE_STEP = 16
 Probability = Annotated[float, Field(ge=0, le=1)]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
@@ -300,6 +301,14 @@ class ModelCard(_Section):
         others = [other for other in self.regressors if other.name != regressor.name]
         measured = [m for m in self.guidance_metrics if regressor.role == "judge" and m.measure != "judge"]
         return self.model_copy(update={"regressors": [*others, regressor], "guidance_metrics": measured})
+
+    def padded_size(self, num_nodes: int) -> int:
+        """The width a graph is computed in: a function of its own size, so that batch mates do not matter even in rounding."""
+        return min(-(-num_nodes // _SIZE_STEP) * _SIZE_STEP, max(self.max_nodes, num_nodes))
+
+    def cost(self, num_nodes: int, estimator: Estimator | None) -> int:
+        """Σ n² that a graph of this size adds to a step, as often as it is read."""
+        return self.reads(estimator) * self.padded_size(num_nodes) ** 2
 
     def reads(self, estimator: Estimator | None) -> int:
         """How often a step puts a graph through a network, at the most; `estimator` is that of the guidance, if there is any."""

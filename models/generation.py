@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.card import Grid, ModelCard, Sampler
+from models.card import Estimator, Grid, ModelCard, Sampler
 from models.checkpoint import LoadedModel
 from models.conditional import Goal, PredictedProperties, Steering
 from models.diffusion.corruption import draw_graphs
@@ -41,7 +41,6 @@ from models.precision import autocast
 # Σ n² of the graphs in one batch on one core, which gains little from more: 404 of QM9's largest. QM9's network makes
 # 100 graph-steps a second in batches of one graph, 2,700 in batches of 128, 3,400 in batches of 404.
 BATCH_COST = 32_768
-_SIZE_STEP = 16
 
 
 @dataclass(frozen=True)
@@ -100,11 +99,6 @@ def draw_sizes(
     sizes, shares = (torch.tensor(column, device=seeds.device) for column in (list(weights), list(weights.values())))
     shares = shares.expand(len(seeds), -1) if factors is None else shares * factors
     return sizes[draw(shares, uniform)]
-
-
-def padded_size(num_nodes: int, card: ModelCard) -> int:
-    """The width a graph is computed in: a function of its own size, so that batch mates do not matter even in rounding."""
-    return min(-(-num_nodes // _SIZE_STEP) * _SIZE_STEP, max(card.max_nodes, num_nodes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +160,7 @@ class Generation:
         self.seeds = graph_seeds(plan.seed, torch.arange(plan.num_graphs, device=self.device))
         self._steering = Steering(model, plan.goal, num_graphs=plan.num_graphs, grid=self.grid) if plan.goal else None
         self.sizes = self._draw_sizes()
-        self.widths = [padded_size(size, model.card) for size in self.sizes.tolist()]
+        self.widths = [model.card.padded_size(size) for size in self.sizes.tolist()]
         # By width: those whose fellow candidates are still on their way.
         self._early: dict[int, _Drawn] = {}
 
@@ -176,14 +170,18 @@ class Generation:
         return id(self.model), self.plan.sampler, self.plan.eta, self._steering and self._steering.kind
 
     @property
+    def _estimator(self) -> Estimator | None:
+        return self.plan.goal.estimator if self.plan.goal else None
+
+    @property
     def reads(self) -> int:
         """How often a step puts a graph through a network, at the most."""
-        return self.model.card.reads(self.plan.goal.estimator if self.plan.goal else None)
+        return self.model.card.reads(self._estimator)
 
     @property
     def largest_cost(self) -> int:
         """What the largest graph adds to a step: the least that a step of this generation must be able to hold."""
-        return self.reads * max(self.widths) ** 2
+        return self.model.card.cost(max(self.widths), self._estimator)
 
     def portions(self, cost: int, chosen: Sequence[int] | None = None) -> Iterator[list[int]]:
         """All candidates of the plan's graphs, or of those chosen, in portions of one width that cost at most `cost`, or are a single one."""

@@ -1,6 +1,7 @@
 """`python -m worker`: settings -> engine -> RQ worker."""
 
 import sys
+from dataclasses import asdict
 
 import structlog
 import torch
@@ -65,7 +66,7 @@ def _warm_up(engine: Engine) -> None:
     """Load and try every model before the first job asks for it; one that is broken spoils its own jobs only."""
     for name in engine.store.names:
         try:
-            engine.prepare(name)
+            _log.info("model is ready", model=name, **asdict(engine.prepare(name)))
         except CardError as error:
             _log.error("model cannot be used", model=name, error=str(error))
 

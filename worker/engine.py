@@ -9,7 +9,7 @@ to their jobs. Graphs join and leave at any step. Time limits and cancellations 
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from queue import Empty, SimpleQueue
 
@@ -172,7 +172,6 @@ class Engine:
         model = self.store.model(name)
         if name not in self._budgets:
             self._budgets[name] = self._budget or measure(model, self._lanes)
-            _log.info("model is ready", model=name, **asdict(self._budgets[name]))
         return self._budgets[name]
 
     def submit(self, request: AnyCompletedRequest, *, limit_seconds: float | None = None) -> Drawing:

@@ -14,10 +14,9 @@ from redis.exceptions import RedisError
 
 from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, Graph, JobSummary, Problem
 from models.card import CardError, ModelCard
-from worker.encoding import encode
 from worker.engine import Drawing, Engine, EngineStopped, TooLarge, TooLong
-from worker.records import PROGRESS_PER_SECOND, Canceled, JobOver, JobRecord
-from worker.selection import MAX_ROUNDS, Selection
+from worker.records import Canceled, JobOver, JobRecord
+from worker.selection import Selection, collect
 from worker.store import UnknownModel
 
 _REQUEST: TypeAdapter[AnyCompletedRequest] = TypeAdapter(AnyCompletedRequest)
@@ -129,7 +128,7 @@ class GenerationJob:
         card = self.engine.store.model(request.model).card
         selection = Selection(request.filter)
         try:
-            self._collect(drawing, record, selection)
+            collect(drawing, selection, card, record.progress)
             end, short = record.succeed, request.num_graphs - len(selection.kept)
         except Canceled:
             end, short = record.cancel, 0
@@ -137,24 +136,6 @@ class GenerationJob:
         summary = summarise(graphs, request, card, seconds=time.perf_counter() - started)
         end(graphs, summary.model_copy(update={"short": short}))
         log.info("job ended", how=end.__name__, model=card.name, num_graphs=len(graphs), seconds=summary.seconds)
-
-    def _collect(self, drawing: Drawing, record: JobRecord, selection: Selection) -> None:
-        """Draw and sift, round after round; if canceled, what has been finished of a round is sifted all the same."""
-        card = self.engine.store.model(drawing.request.model).card
-        left = list(range(drawing.request.num_graphs))
-        for round_number in range(MAX_ROUNDS + 1):
-            if round_number > 0:
-                drawing.draw_again(left, round_number=round_number)
-            drawn: dict[int, Graph] = {}
-            try:
-                while len(drawn) < len(left):
-                    if batch := drawing.next_batch(timeout=1 / PROGRESS_PER_SECOND):
-                        drawn |= encode(batch, card)
-                    record.progress(selection.progress(drawing.fraction, round_number, num_drawn=len(drawn)))
-            finally:
-                left = selection.sift(drawn)
-            if not left:
-                return
 
 
 def summarise(graphs: Sequence[Graph], request: AnyCompletedRequest, card: ModelCard, *, seconds: float) -> JobSummary:

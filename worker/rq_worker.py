@@ -13,6 +13,7 @@ What differs from RQ's SimpleWorker, and why:
   the front of the queue. No try is lost by that. Told a second time, it ends at once, and its leases run out.
 """
 
+import json
 import os
 import threading
 import time
@@ -37,7 +38,7 @@ from rq.timeouts import BaseDeathPenalty
 from rq.utils import now
 from rq.worker_registration import clean_worker_registry
 
-from app.schemas import JOB_FUNCTION, QUEUE, WORKER_SILENCE_SECONDS, WORKERS_KEY
+from app.schemas import JOB_FUNCTION, QUEUE, WORKER_SILENCE_SECONDS, WORKERS_KEY, capacity_key
 from worker.jobs import GenerationJob, NotThisWorkers
 from worker.records import Canceled
 
@@ -143,6 +144,7 @@ class GenerationWorker(SimpleWorker):
             self._ended.set()
             heart.join(timeout=self._heartbeat_seconds)
         self.connection.zrem(WORKERS_KEY, self.name)
+        self.connection.delete(capacity_key(self.name))
         return self._stop_requested
 
     # What RQ's work loop calls, in the main thread.
@@ -296,6 +298,8 @@ class GenerationWorker(SimpleWorker):
             try:
                 seconds, _ = self.connection.time()
                 self.connection.zadd(WORKERS_KEY, {self.name: seconds})
+                capacity = json.dumps(dict(self._function.engine.capacity))
+                self.connection.set(capacity_key(self.name), capacity, ex=WORKER_SILENCE_SECONDS)
                 self.connection.zremrangebyscore(WORKERS_KEY, "-inf", seconds - 10 * WORKER_SILENCE_SECONDS)
                 for job, execution in list(self._running.values()):
                     self.maintain_heartbeats(job, execution)

@@ -6,12 +6,16 @@ kept in an earlier round stays, and in one round the one with the lowest number.
 without.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from app.schemas import Graph, GraphFilter
+from models.card import ModelCard
 from models.generation import Progress
+from worker.encoding import encode
+from worker.engine import Drawing
 
 MAX_ROUNDS = 10
+_PATIENCE_SECONDS = 0.25
 # Its part of a filtered job's progress.
 _FIRST_ROUND = 0.9
 
@@ -50,6 +54,30 @@ class Selection:
             and (not wanted.unique or smiles is None or smiles not in self._known)
             and (not wanted.connected or is_connected(graph))
         )
+
+
+def collect(
+    drawing: Drawing, selection: Selection, card: ModelCard, on_progress: Callable[[Progress], None]
+) -> list[int]:
+    """Draw and sift, round after round; returns the numbers of graphs that never passed.
+
+    `on_progress` is called several times a second and may raise to stop: then too, what has been finished is sifted.
+    """
+    left = list(range(drawing.request.num_graphs))
+    for round_number in range(MAX_ROUNDS + 1):
+        if round_number > 0:
+            drawing.draw_again(left, round_number=round_number)
+        drawn: dict[int, Graph] = {}
+        try:
+            while len(drawn) < len(left):
+                if batch := drawing.next_batch(timeout=_PATIENCE_SECONDS):
+                    drawn |= encode(batch, card)
+                on_progress(selection.progress(drawing.fraction, round_number, num_drawn=len(drawn)))
+        finally:
+            left = selection.sift(drawn)
+        if not left:
+            break
+    return left
 
 
 def _later_rounds(done: float) -> float:

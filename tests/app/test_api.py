@@ -18,7 +18,7 @@ from app.completion import complete
 from app.errors import InvalidRequest
 from app.main import build, create_app
 from app.queue import JobQueue
-from app.schemas import AnyCompletedRequest, CompletedRequest, ConditionalRequest
+from app.schemas import WORKERS_KEY, AnyCompletedRequest, CompletedRequest, ConditionalRequest, capacity_key
 from app.settings import Settings
 from app.supervisor import free_port
 from models.card import read_card
@@ -40,8 +40,8 @@ def client(redis_url: str) -> Iterator[TestClient]:
         yield client
 
 
-def make_client(url: str, *, max_graphs: int = 10_000, steerable: bool = True) -> TestClient:
-    card = make_card()
+def make_client(url: str, *, max_graphs: int = 10_000, max_nodes: int = 9, steerable: bool = True) -> TestClient:
+    card = make_card(max_nodes=max_nodes)
     if steerable:
         card = card.with_regressor(make_regressor_card()).with_regressor(
             make_regressor_card(name="tiny-judge", role="judge")
@@ -72,6 +72,33 @@ def test_a_request_is_accepted_with_its_defaults_filled_in(client: TestClient) -
     }
     assert job["progress"] == {"fraction": 0, "graphs_done": 0, "num_graphs": 1}
     assert client.get(answer.headers["Location"]).json()["id"] == job["id"]
+
+
+def test_graphs_that_no_worker_has_memory_for_are_refused(redis_url: str) -> None:
+    with make_client(redis_url, max_nodes=40) as client, Redis.from_url(redis_url) as redis:
+
+        def ask(path: str = "/generate", **fields: Any) -> Any:
+            return client.post(path, json={"model": "tiny", **fields}).json()
+
+        for worker, capacity in (("small", 300), ("larger", 32**2), ("silent", None)):
+            redis.zadd(WORKERS_KEY, {worker: time.time()})
+            if capacity:
+                redis.set(capacity_key(worker), f'{{"tiny": {capacity}}}')
+        try:
+            refused = [ask(), ask(num_nodes=33), ask(num_nodes={"min": 2, "max": 33})]
+            accepted = ask(num_nodes=32)
+            guided = ask("/generate/conditional", targets={"a": 1}, num_nodes=2)
+        finally:
+            redis.delete(WORKERS_KEY, capacity_key("small"), capacity_key("larger"))
+
+    assert {problem["status"] for problem in refused} == {422}
+    assert [problem["detail"] for problem in refused] == [
+        f"num_nodes: graphs of {size} nodes do not fit into any worker's memory; ask for at most 32"
+        for size in (40, 33, 33)
+    ]
+    assert accepted["status"] == "queued"
+    # Every proposal is read too.
+    assert guided["detail"] == "num_nodes: graphs of 2 nodes do not fit into any worker's memory; none do"
 
 
 def test_a_fixed_seed_is_kept_and_two_unseeded_requests_differ(client: TestClient) -> None:

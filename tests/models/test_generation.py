@@ -4,7 +4,7 @@ import torch
 import models.generation
 from models.checkpoint import LoadedModel
 from models.diffusion.randomness import graph_seeds
-from models.generation import GenerationPlan, Progress, draw_sizes, generate, padded_size, size_weights
+from models.generation import GenerationPlan, Progress, draw_sizes, generate, size_weights
 from models.graphs import GraphBatch
 from tests.conftest import make_card, make_denoiser
 
@@ -64,7 +64,7 @@ def test_sizes_stay_in_the_range_asked_for() -> None:
 def test_the_padded_size_holds_the_graph_and_does_not_exceed_the_largest() -> None:
     card = make_card()
 
-    assert [padded_size(size, card) for size in range(1, 10)] == [9] * 9
+    assert [card.padded_size(size) for size in range(1, 10)] == [9] * 9
 
 
 @pytest.mark.usefixtures("_small_batches")
