@@ -16,6 +16,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 
+# A product with all pairs grows as n³, but up to here it is quicker than the sum over the square.
+_WIDEST_INCIDENCE = 64
+
+
 class PairLayout:
     """Unordered pairs, in the order (0, 1), (0, 2), …, (n-2, n-1)."""
 
@@ -29,9 +33,12 @@ class PairLayout:
         self.slots = slots.flatten()
         self.forth = self.low * num_nodes + self.high
         self.back = self.high * num_nodes + self.low
-        # Node by pair: 1 where the node is an end of the pair.
-        nodes = torch.arange(num_nodes, device=device)[:, None]
-        self.incidence = ((nodes == self.low) | (nodes == self.high)).float()
+        self.incidence = self._incidence(device) if num_nodes <= _WIDEST_INCIDENCE else None
+
+    def _incidence(self, device: torch.device) -> Float[Tensor, "n m"]:
+        """Node by pair: 1 where the node is an end of the pair."""
+        nodes = torch.arange(self.num_nodes, device=device)[:, None]
+        return ((nodes == self.low) | (nodes == self.high)).float()
 
     def to_square(self, stored: Float[Tensor, "b m d"]) -> Float[Tensor, "b n n d"]:
         """Both directions read the pair; the diagonal is zero."""
@@ -50,7 +57,10 @@ class PairLayout:
 
     def sum_at_nodes(self, stored: Float[Tensor, "b m d"], mask: Bool[Tensor, "b m"]) -> Float[Tensor, "b n d"]:
         """For each node, the sum over the real pairs that it belongs to."""
-        total: Tensor = self.incidence.to(stored.dtype) @ (stored * mask[..., None])
+        real = stored * mask[..., None]
+        if self.incidence is None:
+            return self.to_square(real).sum(2)
+        total: Tensor = self.incidence.to(stored.dtype) @ real
         return total
 
     def mask(self, edge_mask: Bool[Tensor, "b n n"]) -> Bool[Tensor, "b m"]:

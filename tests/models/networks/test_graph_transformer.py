@@ -73,6 +73,19 @@ def test_both_layouts_name_the_same_pairs() -> None:
     assert torch.equal(pairs.to_square(pairs.mask(mask)[..., None].float())[..., 0].bool(), mask)
 
 
+@pytest.mark.parametrize("num_nodes", [4, 70])  # by a product, and by a sum over the square
+def test_the_sum_at_a_node_is_over_its_real_pairs(num_nodes: int) -> None:
+    pairs, matrix = (edge_layout(kind, num_nodes, torch.device("cpu")) for kind in ("pairs", "matrix"))
+    mask = torch.rand(2, num_nodes, num_nodes, generator=torch.Generator().manual_seed(0)) > 0.5
+    mask = mask & mask.mT & ~torch.eye(num_nodes, dtype=torch.bool)
+    stored = torch.randn(2, num_nodes * (num_nodes - 1) // 2, 3)
+
+    found = pairs.sum_at_nodes(stored, pairs.mask(mask))
+
+    expected = matrix.sum_at_nodes(matrix.from_square(pairs.to_square(stored)), matrix.mask(mask))
+    torch.testing.assert_close(found, expected)
+
+
 def test_pooling_is_over_the_real_elements() -> None:
     elements = torch.tensor([[[1.0], [4.0], [100.0]]])
 
