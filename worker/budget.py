@@ -63,12 +63,12 @@ def measure(model: LoadedModel, lanes: Lanes) -> Budget:
     smallest = _cohort(model, 1)
     device = smallest.seeds.device
     _seconds(smallest, lanes)  # the first time, libraries get ready
-    least, at_rest, memory = _seconds(smallest, lanes), _used_bytes(device), _memory_bytes(device)
+    least, at_rest, memory = _seconds(smallest, lanes), used_bytes(device), _memory_bytes(device)
     num_graphs, peak = 1, 0
     while True:
         num_graphs *= 2
         largest = _cohort(model, num_graphs)
-        seconds, peak = _seconds(largest, lanes), max(_peak_bytes(device) - at_rest, 1)
+        seconds, peak = _seconds(largest, lanes), max(peak_bytes(device) - at_rest, 1)
         if seconds > _GROWTH * least or peak > _SHARE_OF_PROBES * memory:
             break
     pace = max(seconds - least, 1e-9) / (largest.cost - smallest.cost)
@@ -109,17 +109,19 @@ def _physical_bytes() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def _used_bytes(device: torch.device) -> int:
+def used_bytes(device: torch.device) -> int:
+    """What this process holds now; the peak is counted from here on, where it can be."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device)
     statm = Path("/proc/self/statm")
     if not statm.exists():
-        return _peak_bytes(device)
+        return peak_bytes(device)
     return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _peak_bytes(device: torch.device) -> int:
+def peak_bytes(device: torch.device) -> int:
+    """The most that this process has held at once."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     # Kilobytes on Linux, bytes on a Mac.

@@ -15,7 +15,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-
 # A product with all pairs grows as n³, but up to here it is quicker than the sum over the square.
 _WIDEST_INCIDENCE = 64
 
@@ -38,7 +37,8 @@ class PairLayout:
     def _incidence(self, device: torch.device) -> Float[Tensor, "n m"]:
         """Node by pair: 1 where the node is an end of the pair."""
         nodes = torch.arange(self.num_nodes, device=device)[:, None]
-        return ((nodes == self.low) | (nodes == self.high)).float()
+        is_end: Tensor = (nodes == self.low) | (nodes == self.high)
+        return is_end.float()
 
     def to_square(self, stored: Float[Tensor, "b m d"]) -> Float[Tensor, "b n n d"]:
         """Both directions read the pair; the diagonal is zero."""

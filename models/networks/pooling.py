@@ -25,8 +25,8 @@ def masked_statistics(elements: Float[Tensor, "b m d"], mask: Bool[Tensor, "b m"
         if elements.shape[1] == 0:
             return torch.cat([mean, mean, mean, deviation], dim=-1)
         # What is not real reads as the first element that is.
-        first = mask.int().argmax(1)
-        stand_in = elements[torch.arange(len(elements), device=first.device), first][:, None]
+        first = mask.int().argmax(1)[:, None, None].expand(-1, 1, elements.shape[2])
+        stand_in = elements.gather(1, first)
         real = torch.where(mask[..., None], elements, stand_in)
         lowest, highest = (extreme(real, 1).masked_fill(count == 0, 0) for extreme in (torch.amin, torch.amax))
         return torch.cat([mean, lowest, highest, deviation], dim=-1)
