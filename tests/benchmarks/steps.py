@@ -1,0 +1,180 @@
+"""(a), (e) and (f): one reverse step."""
+
+import importlib.util
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from models.card import ModelCard, NetworkConfig, shipped_checkpoints
+from models.checkpoint import LoadedModel, load_model
+from models.diffusion.corruption import draw_graphs
+from models.diffusion.sampler import ancestral
+from models.generation import Cohort, Generation, GenerationPlan, advance
+from models.graphs import GraphBatch
+from models.precision import autocast
+from tests.benchmarks.comparison import Comparison, alternate, seconds
+from tests.conftest import make_card, make_denoiser
+from tests.models.diffusion.reference import table_posterior, table_step
+from worker.budget import peak_bytes, used_bytes
+
+PUBLISHED = NetworkConfig(
+    num_layers=9,
+    node_width=256,
+    edge_width=64,
+    global_width=64,
+    node_hidden=256,
+    edge_hidden=128,
+    global_hidden=2048,
+    edge_attention="channel",
+)
+BATCH = 64
+SIZES = (20, 64, 128, 256)
+GRAPHS_PER_SIZE = 4
+MATRIX_PRODUCTS = {"aten::mm", "aten::bmm", "aten::addmm", "aten::baddbmm"}
+OF_TORCH_MOLECULE = ["CCO", "CCN", "CC(C)CCCCC", "c1ccccc1CCC", "OCC(F)CCCCN"]
+
+
+def published_size() -> list[Comparison]:
+    """(a) A step at DiGress's published QM9 size: 9 layers, 256/64/64, T = 500, batch 64, random weights."""
+    shipped = _qm9()
+    cohort = _generation(shipped, BATCH).start(range(BATCH))
+    graph, seeds = cohort.graphs, cohort.seeds
+    card = shipped.card.model_copy(update={"network": PUBLISHED})
+    denoiser = make_denoiser(card).eval().requires_grad_(False)
+    t = torch.full((BATCH,), 250)
+    s = t - 10
+
+    def ours() -> GraphBatch:
+        with torch.no_grad(), autocast(torch.device("cpu")):
+            probs = ancestral(denoiser, graph, s=s, t=t)
+            return draw_graphs(probs, seeds, num_nodes=graph.num_nodes, step=s)
+
+    def by_tables() -> GraphBatch:
+        with autocast(torch.device("cpu")):
+            return table_step(denoiser, graph, s=s, t=t)
+
+    clean = torch.rand(BATCH, 9, 9, len(card.edge_types)).softmax(-1)
+    edges = {"z_t": graph.edges, "s": s, "t": t}
+    contestants: dict[str, Callable[[], object]] = {
+        "step": ours,
+        "by tables": by_tables,
+        "posterior": lambda: denoiser.edge_noise.posterior(clean, **edges),
+        "posterior by tables": lambda: table_posterior(denoiser.edge_noise, clean, **edges),
+        "shipped": lambda: advance([cohort]),
+    }
+    if importlib.util.find_spec("torch_molecule"):
+        contestants["torch-molecule"] = _torch_molecule()
+    found = alternate(7, {name: _milliseconds(function) for name, function in contestants.items()})
+    if "torch-molecule" in found:
+        found["torch-molecule"] /= _TIMESTEPS
+    pairs = [
+        ("step of the published size", "step", "with tables per pair and torch.multinomial", "by tables"),
+        ("the posterior of all pairs", "posterior", "by tables", "posterior by tables"),
+        ("step of the published size", "step", "torch-molecule's sampler, same widths", "torch-molecule"),
+        ("step of the shipped qm9", "shipped", "step of the published size", "step"),
+    ]
+    return [
+        Comparison("a", what, found[one], against, found[other], "ms", found[other] / found[one])
+        for what, one, against, other in pairs
+        if other in found
+    ]
+
+
+def growth() -> list[Comparison]:
+    """(e) Time and memory of a step against n, each size in a process of its own."""
+    found = {size: _in_own_process(size) for size in SIZES}
+    rows = []
+    for smaller, larger in pairwise(SIZES):
+        for what, unit in (("seconds", "s"), ("megabytes", "MB")):
+            one, other = found[larger][what], found[smaller][what]
+            exponent = math.log(one / other) / math.log(larger / smaller)
+            words = f"{'time' if what == 'seconds' else 'memory'} of a step, {GRAPHS_PER_SIZE} graphs of {larger} nodes"
+            rows.append(
+                Comparison("e", words, one, f"{smaller} nodes", other, unit, exponent, "exponent ≤ 2", exponent <= 2)
+            )
+    return rows
+
+
+def products() -> list[Comparison]:
+    """(f) How much of a step of the shipped network is matrix products."""
+    cohort = _generation(_qm9(), 404).start(range(404))
+    advance([cohort])
+    with profile(activities=[ProfilerActivity.CPU]) as told:
+        for _ in range(10):
+            advance([cohort])
+    events = told.key_averages()
+    whole = sum(event.self_cpu_time_total for event in events) / 1e4
+    in_products = sum(event.self_cpu_time_total for event in events if event.key in MATRIX_PRODUCTS) / 1e4
+    return [
+        Comparison(
+            "f",
+            "matrix products in a step of 404 graphs",
+            in_products,
+            "the whole step",
+            whole,
+            "ms",
+            in_products / whole,
+        )
+    ]
+
+
+def main(num_nodes: int) -> None:
+    """One size of (e), as JSON on standard output."""
+    card = make_card(network=NetworkConfig(), max_nodes=num_nodes)
+    denoiser = make_denoiser(card).eval().requires_grad_(False)
+    model = LoadedModel(card, denoiser, [])
+
+    def cohort(count: int) -> Cohort:
+        return _generation(model, count).start(range(count))
+
+    advance([cohort(1)])
+    device = torch.device("cpu")
+    before, large = used_bytes(device), cohort(GRAPHS_PER_SIZE)
+    found = min(seconds(lambda: advance([large])) for _ in range(5))
+    print(json.dumps({"seconds": found, "megabytes": (peak_bytes(device) - before) / 1e6}))  # noqa: T201
+
+
+def _in_own_process(num_nodes: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "tests.benchmarks.steps", str(num_nodes)]
+    told: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return told
+
+
+def _milliseconds(function: Callable[[], object]) -> Callable[[], float]:
+    return lambda: 1e3 * seconds(function)
+
+
+def _qm9() -> LoadedModel:
+    return load_model(shipped_checkpoints() / "qm9")
+
+
+def _generation(model: LoadedModel, num_graphs: int) -> Generation:
+    card: ModelCard = model.card
+    size = card.max_nodes
+    return Generation(model, GenerationPlan(num_graphs, size, size, 0, "ancestral", "polydec", 10))
+
+
+_TIMESTEPS = 5
+
+
+def _torch_molecule() -> Callable[[], object]:
+    """All steps of the sampler of the package torch-molecule (arXiv:2209.14734 too), at the published widths."""
+    from torch_molecule.generator.digress import DigressMolecularGenerator
+
+    generator = DigressMolecularGenerator(
+        hidden_size_X=256, hidden_size_E=64, num_layer=9, n_head=8, timesteps=_TIMESTEPS, batch_size=20, epochs=1
+    )
+    generator.fit(OF_TORCH_MOLECULE * 4)
+    return lambda: generator.generate(num_nodes=[[9]] * BATCH)
+
+
+if __name__ == "__main__":
+    torch.set_flush_denormal(True)
+    torch.set_num_threads(1)
+    main(int(sys.argv[1]))

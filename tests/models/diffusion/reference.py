@@ -1,0 +1,38 @@
+"""The reverse step as the paper writes it: a (k × k) table for every node and pair, and draws that are made symmetric."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from models.diffusion.noise import CategoricalNoise
+from models.diffusion.sampler import DenoisingModel
+from models.graphs import GraphBatch
+
+
+def table_posterior(
+    noise: CategoricalNoise,
+    x_probs: Float[Tensor, "b ... k"],
+    z_t: Int[Tensor, "b ..."],
+    *,
+    s: Int[Tensor, " b"],
+    t: Int[Tensor, " b"],
+) -> Float[Tensor, "b ... k"]:
+    """Σ_x p̂(x) q(z_s | x) q(z_t | z_s) / Σ_z q(z | x) q(z_t | z), for noise under which any x can lead to any z_t."""
+    batch, shape = len(s), z_t.shape
+    to_s = noise.transition(torch.zeros_like(s), s).float()[:, None]  # (b, 1, x, z_s)
+    onwards = noise.transition(s, t).float().mT  # (b, z_t, z_s)
+    now = onwards[torch.arange(batch, device=s.device)[:, None], z_t.flatten(1)]  # (b, m, z_s)
+    joint = to_s * now[:, :, None]
+    told = joint / joint.sum(-1, keepdim=True)
+    return (x_probs.reshape(batch, -1, x_probs.shape[-1], 1) * told).sum(2).view(*shape, -1)
+
+
+@torch.no_grad()
+def table_step(denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]) -> GraphBatch:
+    """One graph from p(z_s | z_t), by torch's own random numbers."""
+    clean = denoiser(z_t, t).softmax()
+    nodes = table_posterior(denoiser.node_noise, clean.nodes, z_t.nodes, s=s, t=t)
+    edges = table_posterior(denoiser.edge_noise, clean.edges, z_t.edges, s=s, t=t)
+    drawn = [torch.multinomial(probs.flatten(0, -2), 1).view(probs.shape[:-1]) for probs in (nodes, edges)]
+    upper = drawn[1].triu(1)
+    return GraphBatch(drawn[0] * z_t.node_mask, (upper + upper.mT) * z_t.edge_mask, z_t.num_nodes)
