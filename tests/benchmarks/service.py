@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -191,18 +191,19 @@ def _always_a_large_job(client: httpx2.Client) -> Iterator[None]:
 
     def replace_it() -> None:
         job = first
-        with suppress(httpx2.HTTPError):  # in the end the service is gone
-            while not enough.is_set():
-                _ended(client, job)
+        while not enough.wait(0.2):
+            job = client.get(job["links"]["self"], params={"graphs": False}).json()
+            if job["status"] == "succeeded":
                 job = _submit(client, LARGE)
 
     wait_until(lambda: bool(client.get(first["links"]["self"]).json()["progress"]["fraction"]), seconds=30)
-    thread = threading.Thread(target=replace_it, daemon=True)
+    thread = threading.Thread(target=replace_it)
     thread.start()
     try:
         yield
     finally:
         enough.set()
+        thread.join()
 
 
 def _at_rate(rate: float, duration: float, work: Callable[[], object]) -> Sequence[float]:
