@@ -4,7 +4,7 @@ PYTHON ?= python3
 PIP = .venv/bin/pip --disable-pip-version-check --quiet
 INPUTS = pyproject.toml constraints.txt
 
-.PHONY: help setup serve test test-slow check format clean
+.PHONY: help setup serve test test-slow bench check format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -19,6 +19,9 @@ test: .venv/.development ## the tests, against real servers
 
 test-slow: .venv/.development ## the tests that take minutes: density-functional theory against QM9
 	.venv/bin/pytest -m slow -s
+
+bench: .venv/.benchmarks ## the speed of everything, against something else in the same run; a quarter of an hour
+	.venv/bin/python -m tests.benchmarks
 
 check: .venv/.development ## format, lint, types and the import rule
 	.venv/bin/ruff format --check .
@@ -46,3 +49,7 @@ clean: ## remove the environment and caches
 	@echo "installing into .venv; this takes a few minutes the first time"
 	@$(PIP) install -c constraints.txt -e '.[dev]'
 	@touch $@ .venv/.serving
+
+.venv/.benchmarks: .venv/.development
+	@$(PIP) install -c constraints.txt -e '.[bench]'
+	@touch $@

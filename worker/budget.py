@@ -22,7 +22,8 @@ from models.generation import Cohort, Generation, GenerationPlan, advance
 from models.lanes import Lanes
 
 _OVERHEADS_PER_STEP = 12
-_PORTIONS_PER_STEP = 32
+_PORTIONS_PER_STEP = 64
+_PORTIONS_PER_OVERHEAD = 4
 # A lane gains nothing by a part that is not worth a few empty steps: lanes share Python's lock.
 _OVERHEADS_PER_PART = 2
 # Probes grow until one takes so many times as long as the smallest, or takes this share of the memory.
@@ -51,7 +52,7 @@ class Budget:
     @property
     def portion(self) -> int:
         """The most that a cohort costs: small beside a step, and not so small that a step has very many."""
-        return max(self.overhead, self.largest // _PORTIONS_PER_STEP)
+        return max(self.overhead // _PORTIONS_PER_OVERHEAD, self.largest // _PORTIONS_PER_STEP)
 
     def num_parts(self, cost: int) -> int:
         """Into how many parts, each for a lane, a step of this cost is worth cutting."""
@@ -110,19 +111,23 @@ def _physical_bytes() -> int:
 
 
 def used_bytes(device: torch.device) -> int:
-    """What this process holds now; the peak is counted from here on, where it can be."""
+    """What this process holds now; on a GPU the peak is counted from here on."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device)
-    statm = Path("/proc/self/statm")
-    if not statm.exists():
-        return peak_bytes(device)
-    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return _told_by_kernel("VmRSS")
 
 
 def peak_bytes(device: torch.device) -> int:
     """The most that this process has held at once."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    # Kilobytes on Linux, bytes on a Mac.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1_024)
+    return _told_by_kernel("VmHWM")
+
+
+def _told_by_kernel(name: str) -> int:
+    status = Path("/proc/self/status")
+    if status.exists():
+        (line,) = [line for line in status.read_text().splitlines() if line.startswith(f"{name}:")]
+        return int(line.split()[1]) * 1_024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # on a Mac: the peak, in bytes

@@ -9,11 +9,11 @@ doi:10.1145/248157.248171).
 A full step is long. So that a small job, one that fits into a single cohort, has its graphs soon, a step then holds
 all small jobs of its group and little else:
 
-    Σ n² of the step ≤ max(overhead + 2 Σ n² of the smallest, overhead / 4 + Σ n² of the small jobs)
+    Σ n² of the step ≤ max(overhead + 2 Σ n² of the smallest, a portion + Σ n² of the small jobs)
 
 where the overhead is the time of an empty step, expressed as the Σ n² that takes as long. So the steps of a few small
 jobs take twice as long as those of one alone, whatever is beside them; where there are many, large jobs have a little
-of every step still.
+of every step still: a portion is the most that a cohort costs.
 """
 
 from collections import deque
@@ -121,7 +121,7 @@ class Schedule:
         group, budget = order[0].group, order[0].budget
         limit = budget.largest
         if len(order) > 1 and (small := [work.cost for work in order if work.is_small]):
-            limit = min(limit, max(budget.overhead + 2 * min(small), budget.overhead // 4 + sum(small)))
+            limit = min(limit, max(budget.overhead + 2 * min(small), budget.portion + sum(small)))
         step: list[tuple[Work, list[Pick]]] = []
         for work in sorted(order, key=lambda work: not work.is_small):
             if picks := work.take(group, limit, at_least_one=not step):
