@@ -261,13 +261,9 @@ def advance(cohorts: Sequence[Cohort]) -> list[Cohort]:
     first = cohorts[0]
     denoiser, plan = first.generation.model.denoiser, first.generation.plan
     counts = [len(cohort.graphs) for cohort in cohorts]
-    times = [(cohort.generation.grid[cohort.step], cohort.generation.grid[cohort.step + 1]) for cohort in cohorts]
-    t, s = (
-        torch.tensor(column, device=first.seeds.device).repeat_interleave(
-            torch.tensor(counts, device=first.seeds.device)
-        )
-        for column in zip(*times, strict=True)
-    )
+    times = torch.tensor([cohort.generation.grid[cohort.step : cohort.step + 2] for cohort in cohorts])
+    # One row per graph, brought to the device in one piece.
+    t, s = times.repeat_interleave(torch.tensor(counts), dim=0).to(first.seeds.device).unbind(1)
     graphs, seeds = GraphBatch.concatenate([c.graphs for c in cohorts]), torch.cat([c.seeds for c in cohorts])
     reverse, drawn_by = reverse_step(plan.sampler, eta=plan.eta), draw_graphs
     if guidances := [cohort.guidance for cohort in cohorts if cohort.guidance]:

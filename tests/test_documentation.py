@@ -25,7 +25,9 @@ def test_every_setting_is_in_the_readme_with_its_default(name: str) -> None:
 
     assert row is not None
     default = Settings.model_fields[name].default
-    if isinstance(default, int | str):
+    if isinstance(default, bool):
+        assert row.group(1) == f"`{str(default).lower()}`"
+    elif isinstance(default, int | str):
         assert row.group(1) == f"`{default}`"
 
 

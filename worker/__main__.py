@@ -30,7 +30,7 @@ def main() -> int:
     settings = read_settings()
     url = settings.require_redis_url()
     torch.set_flush_denormal(True)
-    store = ModelStore(settings.checkpoints, choose_device(settings.device))
+    store = ModelStore(settings.checkpoints, choose_device(settings.device), compile_networks=settings.compile)
     patient = Retry(ExponentialWithJitterBackoff(cap=2, base=0.1), 60)
     redis = Redis.from_url(url, retry=patient, health_check_interval=30)
     _say_if_silent(url)

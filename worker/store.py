@@ -17,8 +17,9 @@ class UnknownModel(LookupError):
 class ModelStore:
     """Loaded models by name."""
 
-    def __init__(self, checkpoints: Path, device: torch.device) -> None:
-        self.device = device
+    def __init__(self, checkpoints: Path, device: torch.device, *, compile_networks: bool = False) -> None:
+        """With `compile_networks` by torch.compile, which does its work when a network is first called."""
+        self.device, self._compile_networks = device, compile_networks
         self._folder = checkpoints
         self._models: dict[str, LoadedModel] = {}
         self._lock = threading.Lock()
@@ -39,7 +40,11 @@ class ModelStore:
             if name not in self._models:
                 if name not in self.names:
                     raise UnknownModel(f"this worker has no model {name!r}")
-                self._models[name] = load_model(self._folder / name, self.device)
+                model = load_model(self._folder / name, self.device)
+                if self._compile_networks:
+                    for network in (model.denoiser.network, *(regressor.network for regressor in model.regressors)):
+                        network.compile(dynamic=True)
+                self._models[name] = model
             return self._models[name]
 
 
