@@ -45,6 +45,7 @@ from worker.records import Canceled
 _log = structlog.get_logger(__name__)
 # RQ counts in whole seconds.
 _LONGEST_WAIT_SECONDS = 1
+_WAIT_FOR_ROOM_SECONDS = 0.05
 
 
 class ForbiddenFunction(PermissionError):
@@ -161,27 +162,28 @@ class GenerationWorker(SimpleWorker):
     ) -> tuple[Job, Queue] | None:
         is_burst = timeout is None
         while not self._stop_requested and self._function.engine.is_running:
-            if not self._function.engine.has_room or not self._room.acquire(timeout=_LONGEST_WAIT_SECONDS):
-                time.sleep(0.05)
-                continue
+            has_room = self._function.engine.has_room and self._room.acquire(timeout=_LONGEST_WAIT_SECONDS)
             found = None
             try:
-                found = self._look(None if is_burst else _LONGEST_WAIT_SECONDS)
+                if self.should_run_maintenance_tasks:
+                    self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
+                if has_room:
+                    found = self._look(None if is_burst else _LONGEST_WAIT_SECONDS)
+                else:
+                    time.sleep(_WAIT_FOR_ROOM_SECONDS)
             except RedisError as error:
                 _log.warning("the queue cannot be read; trying again", error=str(error))
                 time.sleep(_LONGEST_WAIT_SECONDS)
             finally:
-                if found is None:
+                if has_room and found is None:
                     self._room.release()
-            if found is not None or is_burst:
+            if found is not None or (is_burst and has_room):
                 return found
         raise StopRequested
 
     def _look(self, timeout: int | None) -> tuple[Job, Queue] | None:
         """The next job of the queue, if there is one within `timeout` seconds."""
         self.heartbeat()
-        if self.should_run_maintenance_tasks:
-            self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
         try:
             return self.queue_class.dequeue_any(
                 self.queues,

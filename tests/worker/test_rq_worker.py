@@ -193,6 +193,23 @@ def test_the_job_of_a_dead_worker_calls_nothing_either(redis: Redis, worker: Gen
     assert not trace.exists()
 
 
+def test_a_worker_without_room_still_looks_after_dead_workers_jobs(
+    redis: Redis, worker: GenerationWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+    job = queue.enqueue_call(JOB_FUNCTION, args=("gone", {}))
+    redis.lrem(queue.key, 1, job.id)
+    job.set_status(RqJobStatus.STARTED)
+    registry = worker.queues[0].started_job_registry
+    redis.zadd(registry.key, {f"{job.id}:execution": 1})
+    # Were there no maintenance without room, this would never end.
+    monkeypatch.setattr(Engine, "has_room", property(lambda engine: redis.zcard(registry.key) == 0))
+
+    worker.dequeue_job_and_maintain_ttl(None)
+
+    assert job.get_status() == RqJobStatus.FAILED
+
+
 def test_a_job_that_has_ended_never_changes(url: str, redis: Redis) -> None:
     job_id = submit(url)
     record = JobRecord(redis, job_id, ttl_seconds=60)
