@@ -222,7 +222,8 @@ class JobSummary(BaseModel):
     valid_and_connected: int | None = None
     unique: Annotated[int | None, Field(description="Distinct molecules among the valid ones.")] = None
     candidates: Annotated[
-        int | None, Field(description="Graphs drawn, of which `num_graphs` were kept; null for an unconditional job.")
+        int | None,
+        Field(description="Graphs drawn, in all rounds, of which `num_graphs` were kept; null without targets."),
     ] = None
     predicted_error: Annotated[
         dict[str, float] | None,

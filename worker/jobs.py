@@ -133,18 +133,21 @@ class GenerationJob:
         except Canceled:
             end, short = record.cancel, 0
         graphs = [selection.kept[index] for index in sorted(selection.kept)]
-        summary = summarise(graphs, request, card, seconds=time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        summary = summarise(graphs, request, card, num_drawn=selection.num_drawn, seconds=seconds)
         end(graphs, summary.model_copy(update={"short": short}))
         log.info("job ended", how=end.__name__, model=card.name, num_graphs=len(graphs), seconds=summary.seconds)
 
 
-def summarise(graphs: Sequence[Graph], request: AnyCompletedRequest, card: ModelCard, *, seconds: float) -> JobSummary:
-    """Counts over a job's graphs."""
+def summarise(
+    graphs: Sequence[Graph], request: AnyCompletedRequest, card: ModelCard, *, num_drawn: int, seconds: float
+) -> JobSummary:
+    """Counts over a job's graphs; `num_drawn` counts those that were turned down too."""
     summary = JobSummary(num_graphs=len(graphs), seconds=round(seconds, 3))
     if isinstance(request, CompletedConditionalRequest):
         summary = summary.model_copy(
             update={
-                "candidates": request.num_graphs * request.candidates,
+                "candidates": num_drawn * request.candidates,
                 "predicted_error": _predicted_error(graphs, request.targets),
             }
         )

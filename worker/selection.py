@@ -26,6 +26,8 @@ class Selection:
     def __init__(self, wanted: GraphFilter) -> None:
         self.kept: dict[int, Graph] = {}
         self._wanted = wanted
+        self.num_drawn = 0
+        """Graphs that were looked at, in all rounds."""
         self._known: set[str] = set()
 
     def progress(self, fraction: float, round_number: int, *, num_drawn: int) -> Progress:
@@ -38,6 +40,7 @@ class Selection:
 
     def sift(self, drawn: Mapping[int, Graph]) -> list[int]:
         """Keep what passes of a round, number -> graph; the numbers that do not."""
+        self.num_drawn += len(drawn)
         turned_down = []
         for index in sorted(drawn):
             if self._passes(drawn[index]):

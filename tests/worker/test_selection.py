@@ -60,4 +60,5 @@ def test_what_was_kept_in_an_earlier_round_stays() -> None:
 
     assert selection.sift({1: make_graph("CC")}) == [1]
     assert selection.sift({1: make_graph("CCC")}) == []
+    assert selection.num_drawn == 5
     assert [selection.kept[i].graph["smiles"] for i in range(3)] == ["C", "CCC", "CC"]
