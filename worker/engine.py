@@ -160,7 +160,7 @@ class Engine:
     @property
     def capacity(self) -> Mapping[str, int]:
         """Σ n², as often as a step reads them, that fits into memory, by model; of those that have been tried."""
-        return {name: budget.fits for name, budget in self._budgets.items()}
+        return {name: budget.fits for name, budget in dict(self._budgets).items()}
 
     def prepare(self, name: str) -> Budget:
         """Load a model, and find out what the device can do with it in one step, unless that is known.
@@ -313,7 +313,8 @@ class Engine:
         name = cohorts[0].generation.model.card.name
         torch.cuda.empty_cache()
         budget = self._budgets[name]
-        self._budgets[name] = smaller = replace(budget, largest=sum(cohort.cost for cohort in cohorts) // 2)
+        too_much = min(sum(cohort.cost for cohort in cohorts), budget.largest)
+        self._budgets[name] = smaller = replace(budget, largest=max(too_much // 2, 1))
         for work in self._drawings:
             if work.budget is budget:
                 work.budget = smaller
