@@ -121,8 +121,10 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards
         return
     table = Table("model", "graphs", "nodes", "default steps", "steers to", "measured")
     for card in cards.values():
-        quality = next((m for m in card.metrics if m.num_steps == card.sampling.num_steps), None)
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in quality.values.items()) if quality else "–"
+        shown = "–"
+        if quality := card.quality:
+            values = ", ".join(f"{name} {value:.4g}" for name, value in quality.values.items())
+            shown = f"{quality.num_graphs:,} samples: {values}"
         steers_to = ", ".join(card.properties) or "–"
         table.add_row(
             card.name, card.description, f"1–{card.max_nodes}", str(card.sampling.num_steps), steers_to, shown

@@ -302,6 +302,18 @@ class ModelCard(_Section):
         measured = [m for m in self.guidance_metrics if regressor.role == "judge" and m.measure != "judge"]
         return self.model_copy(update={"regressors": [*others, regressor], "guidance_metrics": measured})
 
+    @property
+    def quality(self) -> Measurement | None:
+        """What was measured by the card's own sampler, grid and number of steps, on the most samples."""
+        own = self.sampling
+        by_default = [
+            measurement
+            for measurement in self.metrics
+            if (measurement.sampler, measurement.grid, measurement.num_steps) == (own.sampler, own.grid, own.num_steps)
+            and measurement.eta in {None, own.eta}
+        ]
+        return max(by_default, key=lambda measurement: measurement.num_graphs, default=None)
+
     def padded_size(self, num_nodes: int) -> int:
         """The width a graph is computed in: a function of its own size, so that batch mates do not matter even in rounding."""
         return min(-(-num_nodes // _SIZE_STEP) * _SIZE_STEP, max(self.max_nodes, num_nodes))

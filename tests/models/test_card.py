@@ -75,6 +75,25 @@ def test_a_new_measurement_takes_the_place_of_the_one_by_the_same_settings() -> 
     assert [(m.num_steps, m.values["valid"]) for m in card.metrics] == [(20, 0.6), (10, 0.7)]
 
 
+def test_a_cards_quality_is_by_its_own_settings_on_the_most_samples() -> None:
+    card = make_card()
+    own = {"sampler": "ancestral", "grid": "polydec", "num_steps": 10, "seed": 0, "command": "…"}
+    changes: list[dict[str, Any]] = [
+        {"num_graphs": 9_000, "num_steps": 20},
+        {"num_graphs": 8_000, "sampler": "mixed", "eta": 0.2},
+        {"num_graphs": 7_000, "grid": "uniform"},
+        {"num_graphs": 200},
+        {"num_graphs": 100},
+    ]
+    for change in changes:
+        card = card.with_measurement(Measurement.model_validate(own | {"values": {}} | change))
+
+    assert card.quality is not None
+    assert card.quality.num_graphs == 200
+    mixed = card.model_copy(update={"sampling": card.sampling.model_copy(update={"sampler": "mixed", "eta": 0.3})})
+    assert mixed.quality is None
+
+
 def test_a_folder_must_be_called_like_its_card(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     write_card(make_card(), tmp_path / "other")
