@@ -21,6 +21,7 @@ MASK_TYPE = "mask"
 Schedule = Literal["cosine", "linear"]
 Prior = Literal["uniform", "marginal", "absorbing"]
 Sampler = Literal["ancestral", "renoise", "mixed"]
+Domain = Literal["molecule", "graph"]
 Grid = Literal["uniform", "polydec"]
 Estimator = Literal["proposals", "gradient"]
 Measure = Literal["judge", "rdkit", "dft"]
@@ -236,7 +237,7 @@ class ModelCard(_Section):
     version: str
     description: str
     licence: str
-    domain: Literal["molecule", "graph"]
+    domain: Domain
     node_types: Annotated[list[str], Field(min_length=1)]
     edge_types: Annotated[list[str], Field(min_length=2, description="The first one means that there is no edge.")]
     node_marginals: Annotated[list[Probability], Field(description="Frequency of each node type in training.")]

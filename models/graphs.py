@@ -67,6 +67,11 @@ class GraphBatch:
             pairs = [(i, j, edge_types[edges[i][j]]) for j in range(size) for i in range(j) if edges[i][j]]
             yield [node_types[node] for node in nodes[:size]], pairs
 
+    def trimmed(self) -> GraphBatch:
+        """The same graphs, no wider than the largest of them."""
+        width = int(self.num_nodes.max())
+        return GraphBatch(self.nodes[:, :width], self.edges[:, :width, :width], self.num_nodes)
+
     def long(self) -> GraphBatch:
         """The same in 64-bit integers, as networks take them."""
         return GraphBatch(self.nodes.long(), self.edges.long(), self.num_nodes.long())

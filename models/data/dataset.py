@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from models.card import Domain
 from models.files import written_whole
 from models.graphs import GraphBatch
 
@@ -31,7 +32,7 @@ class GraphDataset(Dataset[GraphBatch]):
         return len(self.graphs)
 
     def __getitems__(self, indices: Sequence[int]) -> GraphBatch:
-        return self.graphs[torch.as_tensor(indices)].long()
+        return self.graphs[torch.as_tensor(indices)].trimmed().long()
 
     def __getitem__(self, index: int) -> GraphBatch:
         return self.__getitems__([index])
@@ -95,6 +96,7 @@ class GraphData:
     """A data set: its vocabulary, its splits, and what to call them in a card."""
 
     name: str
+    domain: Domain
     split: str
     node_types: list[str]
     edge_types: list[str]

@@ -109,7 +109,15 @@ def load_qm9() -> GraphData:
         save_graphs({split: encode(smiles) for split, smiles in read_smiles().items()}, cache)
     graphs = load_graphs(cache)
     return GraphData(
-        "qm9", SPLIT, NODE_TYPES, EDGE_TYPES, graphs["train"], graphs["validation"], graphs["test"], notes=[ROUND_TRIP]
+        "qm9",
+        "molecule",
+        SPLIT,
+        NODE_TYPES,
+        EDGE_TYPES,
+        graphs["train"],
+        graphs["validation"],
+        graphs["test"],
+        notes=[ROUND_TRIP],
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from models.card import DiffusionConfig, FeatureConfig, ModelName, NetworkConfig, RegressorRole, SamplingConfig
+from models.data.catalogue import DatasetName
 
 PRESET_FILE = "preset.json"
 
@@ -68,7 +69,7 @@ class _Preset(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: ModelName
-    dataset: Literal["qm9"]
+    dataset: DatasetName
     notes: list[str] = []
     features: FeatureConfig = FeatureConfig()
     network: NetworkConfig = NetworkConfig()
@@ -95,6 +96,7 @@ class RegressorPreset(_Preset):
     """A regressor to train for a model there is."""
 
     kind: Literal["regressor"]
+    dataset: Literal["qm9"]
     model: Annotated[ModelName, Field(description="The checkpoint whose noisy graphs it reads.")]
     role: RegressorRole = "guide"
     properties: Annotated[list[str], Field(min_length=1)]

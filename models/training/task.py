@@ -19,6 +19,7 @@ from torch import Tensor
 from models.card import ModelCard, Property, RegressorCard, TrainingRecord
 from models.checkpoint import load_checkpoint, save_checkpoint, save_regressor
 from models.data import qm9
+from models.data.catalogue import load_dataset
 from models.data.dataset import GraphData, GraphDataset, LabelledDataset, LabelledGraphs
 from models.files import written_whole
 from models.graphs import GraphBatch
@@ -56,7 +57,7 @@ class DenoiserTask(Task):
 
     def __init__(self, preset: DenoiserPreset, folder: Path) -> None:
         self._folder = folder
-        data = qm9.load_qm9()
+        data = load_dataset(preset.dataset)
         self._card = describe(preset, data)
         self._record = _record(preset, data.split, len(data.train), notes=data.notes)
         self.module = _seeded(preset.training.seed, lambda: DiffusionModule(self._card, preset.training))
@@ -148,7 +149,7 @@ def describe(preset: DenoiserPreset, data: GraphData) -> ModelCard:
         version=preset.version,
         description=preset.description,
         licence=preset.licence,
-        domain="molecule",
+        domain=data.domain,
         node_types=data.node_types,
         edge_types=data.edge_types,
         node_marginals=data.node_marginals(),
