@@ -26,7 +26,7 @@ def autocast(device: torch.device) -> AbstractContextManager[None]:
     return torch.autocast(device.type, torch.bfloat16, enabled=has_native_bfloat16(device))
 
 
-def keep_rounded(network: nn.Module, device: torch.device) -> None:
+def round_weights(network: nn.Module, device: torch.device) -> None:
     """Round the weights of a network's linear maps once, as `autocast` would in every call.
 
     What comes out is the same to the bit; it can then be called under `autocast` only, and not be trained.
