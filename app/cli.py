@@ -25,7 +25,7 @@ from rich.table import Table
 from app.completion import complete, find_card
 from app.errors import ServiceError, field_problem
 from app.schemas import MAX_GRAPHS, AnyCompletedRequest, ConditionalRequest, GenerateRequest
-from app.settings import SettingsError, read_settings
+from app.settings import Settings, SettingsError, read_settings
 from models.card import CardError, Estimator, Grid, Measure, ModelCard, change_card, read_cards
 
 if TYPE_CHECKING:
@@ -49,6 +49,12 @@ SeedOption = Annotated[int | None, typer.Option(help="The same seed gives the sa
 StepsOption = Annotated[
     int | None, typer.Option("--num-steps", help="Denoising steps; the card's default if left out.", min=1)
 ]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device", help="cpu, cuda or cuda:1; DIGRESS_DEVICE if left out, which is by itself a GPU if there is one."
+    ),
+]
 SamplerOption = Annotated[str | None, typer.Option(help="Sampler by name; the card's default if left out.")]
 
 
@@ -65,7 +71,7 @@ class CommandError(Exception):
 
 
 @app.command()
-def serve() -> None:
+def serve(device: DeviceOption = None) -> None:
     """Run everything on this machine: Redis if there is none, the API and a worker.
 
     Settings come from the environment: DIGRESS_HOST, DIGRESS_PORT, DIGRESS_REDIS_URL, DIGRESS_CHECKPOINTS, DIGRESS_DEVICE, …
@@ -74,7 +80,7 @@ def serve() -> None:
     from app.supervisor import serve as run
 
     try:
-        status = run(read_settings(), lambda words: print(f"digress: {words}", flush=True))
+        status = run(_settings_on(device), lambda words: print(f"digress: {words}", flush=True))
     except StartError as error:
         raise CommandError(str(error)) from error
     raise typer.Exit(status)
@@ -105,10 +111,11 @@ def api() -> None:
 
 
 @app.command()
-def worker() -> None:
+def worker(device: DeviceOption = None) -> None:
     """Run a worker alone; needs DIGRESS_REDIS_URL."""
     from worker.__main__ import main as run
 
+    _settings_on(device)
     raise typer.Exit(run())
 
 
@@ -157,6 +164,7 @@ def sample(
         typer.Option("--filter", help="Draw again what is not so, up to ten times; repeatable."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="File for the graphs; standard output if left out.")] = None,
+    device: DeviceOption = None,
 ) -> None:
     """Draw graphs here, without Redis: JSON lines, one graph a line, the same as POST /generate gives.
 
@@ -165,11 +173,11 @@ def sample(
     """
     import torch
 
-    from worker.engine import Engine
+    from worker.engine import Engine, EngineStopped, TooLarge
     from worker.selection import Selection, collect
     from worker.store import ModelStore, choose_device
 
-    settings = read_settings()
+    settings = _settings_on(device)
     targets = _targets(target)
     steering = {"guidance_scale": guidance_scale, "estimator": estimator, "candidates": candidates}
     if not targets and (given := [name for name, value in steering.items() if value is not None]):
@@ -190,8 +198,11 @@ def sample(
     torch.set_flush_denormal(True)
     selection = Selection(request.filter)
     store = ModelStore(settings.checkpoints, choose_device(settings.device))
-    with Engine(store) as engine, _progress_bar("sampling", request.num_graphs) as on_progress:
-        left = collect(engine.submit(request), selection, store.model(request.model).card, on_progress)
+    try:
+        with Engine(store) as engine, _progress_bar("sampling", request.num_graphs) as on_progress:
+            left = collect(engine.submit(request), selection, store.model(request.model).card, on_progress)
+    except (TooLarge, EngineStopped) as error:
+        raise CommandError(str(error)) from error
     lines = "".join(selection.kept[index].model_dump_json() + "\n" for index in sorted(selection.kept))
     if out is None:
         sys.stdout.write(lines)
@@ -216,6 +227,7 @@ def evaluate(
     grid: Annotated[Grid | None, typer.Option(help="Where the steps lie; the card's if left out.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
     save: Annotated[bool, typer.Option("--save", help="Also put the measurement into the checkpoint's card.")] = False,
+    device: DeviceOption = None,
 ) -> None:
     """Measure a checkpoint on fresh samples: validity, uniqueness, novelty, FCD.
 
@@ -230,7 +242,7 @@ def evaluate(
     from worker.plans import plan
     from worker.store import ModelStore, choose_device
 
-    settings = read_settings()
+    settings = _settings_on(device)
     request = _request(
         model, num_graphs=num_graphs, seed=DEFAULT_SEED if seed is None else seed, num_steps=num_steps, sampler=sampler
     )
@@ -281,6 +293,7 @@ def evaluate_guidance(
     jobs: Annotated[int, typer.Option(help="Processes for dft, a core each.", min=1)] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
     save: Annotated[bool, typer.Option("--save", help="Also put the measurement into the checkpoint's card.")] = False,
+    device: DeviceOption = None,
 ) -> None:
     """Measure how near guided graphs come to their targets, beside unguided graphs.
 
@@ -297,7 +310,7 @@ def evaluate_guidance(
     from worker.plans import plan
     from worker.store import ModelStore, choose_device
 
-    settings = read_settings()
+    settings = _settings_on(device)
     card = find_card(model, _cards())
     _require_measurable(properties, measure, card)
     request = _request(
@@ -352,6 +365,7 @@ def plot_guidance(
     seed: SeedOption = None,
     jobs: Annotated[int, typer.Option(help="Processes for dft, a core each.", min=1)] = 1,
     out: Annotated[Path, typer.Option(help="The picture; svg, png or pdf by its ending.")] = Path("guidance.svg"),
+    device: DeviceOption = None,
 ) -> None:
     """Plot a property of graphs steered to each target, against the training set.
 
@@ -369,7 +383,7 @@ def plot_guidance(
 
     if out.suffix not in KINDS:
         raise CommandError(f"--out ends in {', '.join(KINDS)}, not {out.name!r}")
-    settings = read_settings()
+    settings = _settings_on(device)
     card = find_card(model, _cards())
     _require_measurable([name], measure, card)
     requests = {
@@ -462,6 +476,13 @@ def main() -> None:
 def _complain(words: str) -> NoReturn:
     _console.print(f"digress: {words}", style="red", highlight=False, soft_wrap=True, markup=False)
     sys.exit(1)
+
+
+def _settings_on(device: str | None) -> Settings:
+    """The settings; those of the processes that this one starts have the same device."""
+    if device is not None:
+        os.environ["DIGRESS_DEVICE"] = device
+    return read_settings()
 
 
 def _cards() -> dict[str, ModelCard]:

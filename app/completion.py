@@ -73,19 +73,27 @@ def complete(request: GenerateRequest, card: ModelCard) -> AnyCompletedRequest:
     )
 
 
-def check_size(request: AnyCompletedRequest, card: ModelCard, capacity: int | None) -> None:
+def check_memory(request: AnyCompletedRequest, card: ModelCard, capacity: int | None) -> None:
     """Hold a request against what the workers can hold in one step (Σ n²), if that is known.
 
     Raises:
         InvalidRequest: if its graphs can never fit into any worker's memory.
     """
-    most = request.num_nodes.max if isinstance(request.num_nodes, SizeRange) else request.num_nodes or card.max_nodes
+    match request.num_nodes:
+        case SizeRange(min=smallest, max=largest):
+            pass
+        case int(size):
+            smallest = largest = size
+        case _:
+            smallest, largest = 1, card.max_nodes
+    most = max(card.sizes_between(smallest, largest))
     estimator = request.estimator if isinstance(request, CompletedConditionalRequest) else None
     if capacity is None or card.cost(most, estimator) <= capacity:
         return
     fitting = [size for size in range(1, most) if card.cost(size, estimator) <= capacity]
-    instead = f"ask for at most {fitting[-1]}" if fitting else "none do"
-    raise InvalidRequest("num_nodes", f"graphs of {most} nodes do not fit into any worker's memory; {instead}")
+    steered = f" steered by {estimator}" if estimator else ""
+    instead = f"ask for at most {fitting[-1]}" if fitting else "nor do smaller ones"
+    raise InvalidRequest("num_nodes", f"graphs of {most} nodes{steered} do not fit into any worker's memory; {instead}")
 
 
 def _check_targets(request: ConditionalRequest, card: ModelCard) -> None:

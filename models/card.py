@@ -26,6 +26,7 @@ Grid = Literal["uniform", "polydec"]
 Estimator = Literal["proposals", "gradient"]
 Measure = Literal["judge", "rdkit", "dft"]
 RegressorRole = Literal["guide", "judge"]
+# Graphs are computed in widths that are multiples of this, or the largest there is.
 _SIZE_STEP = 16
 Probability = Annotated[float, Field(ge=0, le=1)]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -314,6 +315,12 @@ class ModelCard(_Section):
             and measurement.eta in {None, own.eta}
         ]
         return max(by_default, key=lambda measurement: measurement.num_graphs, default=None)
+
+    def sizes_between(self, smallest: int, largest: int) -> dict[int, float]:
+        """The sizes that are drawn from a range and how often, up to a factor: as in training; all alike if it saw none of them."""
+        sizes = range(smallest, largest + 1)
+        seen = {size: self.size_distribution[size] for size in sizes if self.size_distribution.get(size)}
+        return seen or dict.fromkeys(sizes, 1.0)
 
     def padded_size(self, num_nodes: int) -> int:
         """The width a graph is computed in: a function of its own size, so that batch mates do not matter even in rounding."""

@@ -17,7 +17,7 @@ from models.card import CardError, ModelCard, RegressorCard, RegressorRole, Weig
 from models.files import written_whole
 from models.networks.denoiser import Denoiser
 from models.networks.regressor import Regressor
-from models.precision import keep_rounded
+from models.precision import round_weights
 
 WEIGHTS_FILE = "weights.safetensors"
 
@@ -81,7 +81,7 @@ def load_model(folder: Path, device: torch.device | str = "cpu") -> LoadedModel:
     regressors = load_regressors(card, folder, "guide", device)
     under_autocast = [denoiser.network, denoiser.node_head, denoiser.edge_head, *(one.network for one in regressors)]
     for network in under_autocast:
-        keep_rounded(network, torch.device(device))
+        round_weights(network, torch.device(device))
     return LoadedModel(card, denoiser, regressors)
 
 

@@ -22,6 +22,8 @@ from models.networks.denoiser import Denoiser
 from models.properties import PropertyDistribution
 
 _PRIOR_DRAWS = 16
+# Σ n² of noise that the regressors read at once.
+_PRIOR_COST = 32_768
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,14 @@ class Steering:
 
     def size_likelihood(self, denoiser: Denoiser, sizes: Sequence[int]) -> Float[Tensor, "b sizes"]:
         """p(y | n) of every graph's targets for each size, up to a factor; raised to λ where that is less than one."""
+        together = max(1, _PRIOR_COST // (_PRIOR_DRAWS * max(sizes) ** 2))
+        parts = [
+            self._log_likelihood(denoiser, sizes[start : start + together]) for start in range(0, len(sizes), together)
+        ]
+        log_density = torch.cat(parts, dim=1)
+        return (min(self.goal.scale, 1.0) * (log_density - log_density.amax(1, keepdim=True))).exp()
+
+    def _log_likelihood(self, denoiser: Denoiser, sizes: Sequence[int]) -> Float[Tensor, "b sizes"]:
         device = denoiser.node_noise.prior.device
         num_nodes = torch.tensor(sizes, device=device).repeat_interleave(_PRIOR_DRAWS)
         noise = draw_prior(denoiser, num_nodes, torch.arange(len(num_nodes), device=device), max_nodes=max(sizes))
@@ -85,7 +95,7 @@ class Steering:
             told = targets.told(noise, last)
             by_draw = told.log_density(targets.values[:, None]).sum(-1)
             log_density = log_density + by_draw.view(-1, len(sizes), _PRIOR_DRAWS).logsumexp(2)
-        return (min(self.goal.scale, 1.0) * (log_density - log_density.amax(1, keepdim=True))).exp()
+        return log_density
 
     def tell(self, graphs: GraphBatch) -> PredictedProperties:
         """The properties of finished graphs, all that the model's regressors know."""

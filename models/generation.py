@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.card import Estimator, Grid, ModelCard, Sampler
+from models.card import Estimator, Grid, Sampler
 from models.checkpoint import LoadedModel
 from models.conditional import Goal, PredictedProperties, Steering
 from models.diffusion.corruption import draw_graphs
@@ -80,14 +80,6 @@ class GeneratedBatch:
     seeds: Int[Tensor, " b"]
     graphs: GraphBatch
     properties: PredictedProperties | None = None
-
-
-def size_weights(card: ModelCard, plan: GenerationPlan) -> dict[int, float]:
-    """How often a plan has graphs of each size: as in training, restricted to the plan's range."""
-    sizes = range(plan.min_nodes, plan.max_nodes + 1)
-    weights = {size: card.size_distribution.get(size, 0.0) for size in sizes}
-    seen = {size: weight for size, weight in weights.items() if weight > 0}
-    return seen or dict.fromkeys(sizes, 1.0)
 
 
 def draw_sizes(
@@ -248,7 +240,7 @@ class Generation:
 
     @torch.no_grad()
     def _draw_sizes(self) -> Int[Tensor, " b"]:
-        weights = size_weights(self.model.card, self.plan)
+        weights = self.model.card.sizes_between(self.plan.min_nodes, self.plan.max_nodes)
         if self._steering is None:
             return draw_sizes(weights, self.seeds)
         with autocast(self.device):

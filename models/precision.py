@@ -13,7 +13,8 @@ from torch import nn
 def has_native_bfloat16(device: torch.device) -> bool:
     """Whether matrix products in bfloat16 run in hardware on this device."""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        with torch.cuda.device(device):
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         capabilities = torch.cpu.get_capabilities()
         return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
@@ -25,7 +26,7 @@ def autocast(device: torch.device) -> AbstractContextManager[None]:
     return torch.autocast(device.type, torch.bfloat16, enabled=has_native_bfloat16(device))
 
 
-def keep_rounded(network: nn.Module, device: torch.device) -> None:
+def round_weights(network: nn.Module, device: torch.device) -> None:
     """Round the weights of a network's linear maps once, as `autocast` would in every call.
 
     What comes out is the same to the bit; it can then be called under `autocast` only, and not be trained.

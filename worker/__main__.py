@@ -30,7 +30,8 @@ def main() -> int:
     settings = read_settings()
     url = settings.require_redis_url()
     torch.set_flush_denormal(True)
-    store = ModelStore(settings.checkpoints, choose_device(settings.device), compile_networks=settings.compile)
+    device = choose_device(settings.device)
+    store = ModelStore(settings.checkpoints, device, compile_networks=settings.compile and device.type == "cuda")
     patient = Retry(ExponentialWithJitterBackoff(cap=2, base=0.1), 60)
     redis = Redis.from_url(url, retry=patient, health_check_interval=30)
     _say_if_silent(url)
@@ -67,7 +68,7 @@ def _warm_up(engine: Engine) -> None:
     for name in engine.store.names:
         try:
             _log.info("model is ready", model=name, **asdict(engine.prepare(name)))
-        except CardError as error:
+        except (CardError, torch.OutOfMemoryError) as error:
             _log.error("model cannot be used", model=name, error=str(error))
 
 

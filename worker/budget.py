@@ -12,6 +12,7 @@ import os
 import resource
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,8 @@ _OVERHEADS_PER_PART = 2
 _GROWTH = 8
 _SHARE_OF_PROBES = 0.05
 _REPEATS = 2
+# A step needs this much per unit at the least, whatever the kernel says; memory that is used again does not show.
+_LEAST_BYTES = 1_000.0
 # The rest is for other processes, and for what the probes do not show.
 _USABLE_SHARE = 0.5
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
@@ -46,13 +49,14 @@ class Budget:
     pace: float = 1.0
     """Seconds per unit, on one lane."""
     fits: int = sys.maxsize
-    """The most that memory can hold."""
+    """The most that memory shall hold."""
     lanes: int = 1
 
     @property
     def portion(self) -> int:
         """The most that a cohort costs: small beside a step, and not so small that a step has very many."""
-        return max(self.overhead // _PORTIONS_PER_OVERHEAD, self.largest // _PORTIONS_PER_STEP)
+        wanted = max(self.overhead // _PORTIONS_PER_OVERHEAD, self.largest // _PORTIONS_PER_STEP)
+        return max(min(wanted, self.fits // _PORTIONS_PER_STEP), 1)
 
     def num_parts(self, cost: int) -> int:
         """Into how many parts, each for a lane, a step of this cost is worth cutting."""
@@ -60,21 +64,29 @@ class Budget:
 
 
 def measure(model: LoadedModel, lanes: Lanes) -> Budget:
-    """The budget of a model on its device; takes some tenths of a second."""
+    """The budget of a model on its device; takes a second, or minutes if the network is compiled at its first call.
+
+    Raises:
+        torch.OutOfMemoryError: if not even one graph fits.
+    """
     smallest = _cohort(model, 1)
     device = smallest.seeds.device
     _seconds(smallest, lanes)  # the first time, libraries get ready
     least, at_rest, memory = _seconds(smallest, lanes), used_bytes(device), _memory_bytes(device)
-    num_graphs, peak = 1, 0
-    while True:
+    cost, seconds, per_unit = 2 * smallest.cost, 2 * least, _LEAST_BYTES
+    num_graphs, most = 1, sys.maxsize
+    while seconds < _GROWTH * least and per_unit * cost < _SHARE_OF_PROBES * memory:
         num_graphs *= 2
-        largest = _cohort(model, num_graphs)
-        seconds, peak = _seconds(largest, lanes), max(peak_bytes(device) - at_rest, 1)
-        if seconds > _GROWTH * least or peak > _SHARE_OF_PROBES * memory:
+        larger = _cohort(model, num_graphs)
+        try:
+            cost, seconds = larger.cost, _seconds(larger, lanes)
+        except torch.OutOfMemoryError:
+            most = larger.cost // 2
             break
-    pace = max(seconds - least, 1e-9) / (largest.cost - smallest.cost)
+        per_unit = max((peak_bytes(device) - at_rest) / cost, _LEAST_BYTES)
+    pace = max(seconds - least, least / 100) / (cost - smallest.cost)
     overhead = max(int(least / pace), smallest.cost)
-    fits = int(_USABLE_SHARE * memory / peak * largest.cost)
+    fits = min(int(_USABLE_SHARE * memory / per_unit), most)
     return Budget(min(_OVERHEADS_PER_STEP * overhead * lanes.count, fits), overhead, pace, fits, lanes.count)
 
 
@@ -99,7 +111,7 @@ def _seconds(cohort: Cohort, lanes: Lanes) -> float:
 
 
 def _memory_bytes(device: torch.device) -> int:
-    """What there is for this process: of a GPU what is free, of a machine or container all."""
+    """What there is for this process: of a GPU what is free, of a machine or a container (cgroup v2) all."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     limit = _CGROUP_LIMIT.read_text().strip() if _CGROUP_LIMIT.exists() else "max"
@@ -111,23 +123,21 @@ def _physical_bytes() -> int:
 
 
 def used_bytes(device: torch.device) -> int:
-    """What this process holds now; on a GPU the peak is counted from here on."""
+    """What this process holds now; its peak is counted from here on."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return torch.cuda.memory_allocated(device)
-    return _told_by_kernel("VmRSS")
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return peak_bytes(device)  # which is what it holds now, unless the kernel did not let us reset it
 
 
 def peak_bytes(device: torch.device) -> int:
-    """The most that this process has held at once."""
+    """The most that this process has held at once, since `used_bytes` was called."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    return _told_by_kernel("VmHWM")
-
-
-def _told_by_kernel(name: str) -> int:
     status = Path("/proc/self/status")
     if status.exists():
-        (line,) = [line for line in status.read_text().splitlines() if line.startswith(f"{name}:")]
+        (line,) = [line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM:")]
         return int(line.split()[1]) * 1_024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # on a Mac: the peak, in bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # on a Mac: bytes

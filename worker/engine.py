@@ -9,6 +9,7 @@ to their jobs. Graphs join and leave at any step. Time limits and cancellations 
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from queue import Empty, SimpleQueue
@@ -16,7 +17,7 @@ from queue import Empty, SimpleQueue
 import structlog
 import torch
 
-from app.schemas import AnyCompletedRequest
+from app.schemas import AnyCompletedRequest, CompletedConditionalRequest
 from models.generation import Cohort, GeneratedBatch, Generation, advance
 from models.lanes import Lanes
 from worker.budget import Budget, measure
@@ -27,6 +28,8 @@ from worker.store import ModelStore
 # No more jobs are wanted while the graphs of those there are fill so many batches, each of which has all its steps to
 # go: that is some thousand seconds' work, and other workers may be idle.
 _MOST_BATCHES = 256
+# So long steps stay small after memory was short.
+_SHRUNK_SECONDS = 60.0
 _log = structlog.get_logger(__name__)
 
 
@@ -53,7 +56,7 @@ class Drawing:
         self.generation: Generation | None = None
         self.account = 0.0
         self._engine = engine
-        self._outcome: SimpleQueue[GeneratedBatch | BaseException] = SimpleQueue()
+        self._outcome: SimpleQueue[Cohort | BaseException] = SimpleQueue()
         self._steps_done, self._num_ordered = 0, request.num_graphs
 
     @property
@@ -65,7 +68,7 @@ class Drawing:
         return self._steps_done / (self._num_ordered * plan.candidates * plan.num_steps)
 
     def next_batch(self, timeout: float) -> GeneratedBatch | None:
-        """Graphs that have been finished since; None if there are none for `timeout` seconds.
+        """Graphs that have been finished since; None if none have, at the latest after `timeout` seconds.
 
         Raises:
             TooLong: if its time is up.
@@ -79,7 +82,7 @@ class Drawing:
             return None
         if isinstance(outcome, BaseException):
             raise outcome
-        return outcome
+        return self._engine.finish(outcome)
 
     def batches(self) -> Iterator[GeneratedBatch]:
         """All graphs, as they are finished; raises what `next_batch` raises."""
@@ -108,8 +111,8 @@ class Drawing:
         if self.limit_seconds is not None and self.seconds > self.limit_seconds:
             self.reason = self.reason or TooLong("the job's time is up")
 
-    def deliver(self, outcome: GeneratedBatch | BaseException) -> None:
-        """Hand over finished graphs, or why there are no more to come."""
+    def deliver(self, outcome: Cohort | BaseException) -> None:
+        """Hand over a finished cohort, or why there are no more to come."""
         self._outcome.put(outcome)
 
 
@@ -131,6 +134,8 @@ class Engine:
         self._lanes = Lanes(store.device)
         self._schedule, self._budget = Schedule(), budget
         self._budgets: dict[str, Budget] = {}
+        self._measured: dict[str, Budget] = {}
+        self._shrunk: dict[str, float] = {}
         self._drawings: dict[Work, Drawing] = {}
         self._orders: list[_Order] = []
         self._changed = threading.Condition()
@@ -155,12 +160,14 @@ class Engine:
     @property
     def has_room(self) -> bool:
         """Whether it can take another job; a small one does not wait for the large ones that are there."""
-        return self._schedule.batches_left < _MOST_BATCHES
+        with self._changed:
+            ordered = sum(self._batches(order.drawing.request) for order in self._orders)
+        return self._schedule.batches_left + ordered < _MOST_BATCHES
 
     @property
     def capacity(self) -> Mapping[str, int]:
         """Σ n², as often as a step reads them, that fits into memory, by model; of those that have been tried."""
-        return {name: budget.fits for name, budget in dict(self._budgets).items()}
+        return {name: budget.fits for name, budget in dict(self._measured).items()}
 
     def prepare(self, name: str) -> Budget:
         """Load a model, and find out what the device can do with it in one step, unless that is known.
@@ -170,8 +177,10 @@ class Engine:
             CardError: if the checkpoint is broken.
         """
         model = self.store.model(name)
-        if name not in self._budgets:
-            self._budgets[name] = self._budget or measure(model, self._lanes)
+        if name not in self._measured:
+            self._measured[name] = self._budget or measure(model, self._lanes)
+        if time.monotonic() - self._shrunk.get(name, -_SHRUNK_SECONDS) >= _SHRUNK_SECONDS:
+            self._budgets[name] = self._measured[name]
         return self._budgets[name]
 
     def submit(self, request: AnyCompletedRequest, *, limit_seconds: float | None = None) -> Drawing:
@@ -203,6 +212,22 @@ class Engine:
         """Look about: something has changed."""
         with self._changed:
             self._changed.notify()
+
+    def finish(self, cohort: Cohort) -> GeneratedBatch | None:
+        """The graphs that a finished cohort decides, if any; for its job's thread, so that the steps of others go on."""
+        (batch,) = self._lanes.map(cohort.generation.finish, [cohort])
+        return batch
+
+    def _batches(self, request: AnyCompletedRequest) -> float:
+        """How many steps it takes at the most to bring every graph of a request one step further."""
+        budget = self._budgets.get(request.model)
+        if budget is None:
+            return 0.0
+        card = self.store.model(request.model).card
+        estimator, candidates = None, 1
+        if isinstance(request, CompletedConditionalRequest):
+            estimator, candidates = request.estimator, request.candidates
+        return request.num_graphs * candidates * card.cost(card.max_nodes, estimator) / budget.largest
 
     def _run(self) -> None:
         try:
@@ -274,9 +299,10 @@ class Engine:
                     self._advance([one])
             return
         seconds = time.perf_counter() - started
-        total = sum(cohort.cost for _, cohorts in ready for cohort in cohorts)
+        costs = {work: sum(cohort.cost for cohort in cohorts) for work, cohorts in ready}
+        self._schedule.charge(costs, seconds)
         for work, cohorts in ready:
-            share = sum(cohort.cost for cohort in cohorts) / total
+            share = costs[work] / sum(costs.values())
             self._drawings[work].spend(seconds * share, sum(len(cohort.graphs) for cohort in cohorts))
         for work, cohorts in ready:
             after = [next(advanced) for _ in cohorts]
@@ -296,11 +322,13 @@ class Engine:
             parts[lightest].append(place)
             load[lightest] += cohorts[place].cost
         parts = [part for part in parts if part]
-        try:
+        advanced: list[list[Cohort]] | None = None
+        with suppress(torch.OutOfMemoryError):
             advanced = self._lanes.map(lambda part: advance([cohorts[place] for place in part]), parts)
-        except torch.OutOfMemoryError as error:
-            if len(cohorts) == 1:
-                raise TooLarge("graphs of this size do not fit into the worker's memory") from error
+        # Only here, where the exception and all that its traceback held is gone, is there memory again.
+        if advanced is None and len(cohorts) == 1:
+            raise TooLarge("so many graphs of this size do not fit into the worker's memory at once")
+        if advanced is None:
             self._shrink(cohorts)
             half = len(cohorts) // 2
             return [*self._advance_in_lanes(cohorts[:half]), *self._advance_in_lanes(cohorts[half:])]
@@ -309,12 +337,13 @@ class Engine:
         return [in_order[place] for place in range(len(cohorts))]
 
     def _shrink(self, cohorts: list[Cohort]) -> None:
-        """These were too many for a step: others need memory too, or the probes have not shown all."""
+        """These were too many for a step, for a while: others need memory too, or the probes have not shown all."""
         name = cohorts[0].generation.model.card.name
         torch.cuda.empty_cache()
         budget = self._budgets[name]
-        too_much = min(sum(cohort.cost for cohort in cohorts), budget.largest)
-        self._budgets[name] = smaller = replace(budget, largest=max(too_much // 2, 1))
+        too_much = sum(cohort.cost for cohort in cohorts)
+        self._budgets[name] = smaller = replace(budget, largest=min(budget.largest, too_much // 2))
+        self._shrunk[name] = time.monotonic()
         for work in self._drawings:
             if work.budget is budget:
                 work.budget = smaller
@@ -323,8 +352,8 @@ class Engine:
     def _settle(self, work: Work, cohorts: list[Cohort]) -> None:
         work.put_back(cohorts)
         for cohort in cohorts:
-            if cohort.is_finished and (batch := work.generation.finish(cohort)):
-                self._drawings[work].deliver(batch)
+            if cohort.is_finished:
+                self._drawings[work].deliver(cohort)
         if work.is_over:
             self._end(work)
 

@@ -1,23 +1,22 @@
 """Which graphs advance in the next step: fair among jobs, and quick for the small ones.
 
-Every job has an account of the work done for it, in seconds: Σ n² over its graphs' steps, plus its part of what a step
-costs whatever is in it. The job that has had least goes first and says which group of graphs the step is for; others of the
-same group fill it up, those that have had least before the others. A job that comes later starts level with the one
-that has had least, so that nobody has to make up for the past (start-time fair queueing: Goyal, Vin & Cheng 1996,
-doi:10.1145/248157.248171).
+Every job has an account of the time that was spent on it. The job that has had least goes first and says which group of
+graphs the step is for: those of one model, sampler, kind of guidance and width. Groups take turns in this way, and in a
+step the job that has had least is never left out. A job that comes later, or comes back, starts no lower than where
+the one that has had least stood last, so that nobody has to make up for the past (start-time fair queueing: Goyal,
+Vin & Cheng 1996, doi:10.1145/248157.248171).
 
-A full step is long. So that a small job, one that fits into a single cohort, has its graphs soon, a step then holds
-all small jobs of its group and little else:
+A full step is long. So that small jobs have their graphs soon, a step takes at most twice as long as one of the
+smallest job's alone would; but jobs that cost no more than an empty step are all in it, and a portion of another:
 
-    Σ n² of the step ≤ max(overhead + 2 Σ n² of the smallest, a portion + Σ n² of the small jobs)
+    Σ n² of the step ≤ max(overhead + 2 Σ n² of the smallest job, a portion + Σ n² of the jobs that cost an overhead or less)
 
-where the overhead is the time of an empty step, expressed as the Σ n² that takes as long. So the steps of a few small
-jobs take twice as long as those of one alone, whatever is beside them; where there are many, large jobs have a little
-of every step still: a portion is the most that a cohort costs.
+where the overhead is the time of an empty step, expressed as the Σ n² that takes as long, and a portion is the most that
+a cohort costs.
 """
 
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from models.generation import Cohort, Generation
 from worker.budget import Budget
@@ -41,8 +40,7 @@ class Work:
         self._round = round_number
         self._waiting = deque(generation.portions(budget.portion, chosen))
         self._running: list[Cohort] = []
-        self.cost = sum(map(generation.cost, self._waiting))
-        self.is_small = self.cost <= budget.portion
+        self.size = self.cost = sum(map(generation.cost, self._waiting))
 
     @property
     def is_over(self) -> bool:
@@ -59,7 +57,7 @@ class Work:
         """The group of the graphs that are next."""
         return self._running[0].group if self._running else self.generation.group(self._waiting[0])
 
-    def take(self, group: Hashable, limit: int, *, at_least_one: bool) -> list[Pick]:
+    def take(self, group: Hashable, limit: int, *, at_least_one: bool = False) -> list[Pick]:
         """What is of a group and costs at most `limit`: cohorts furthest on their way first, graphs that have not begun last."""
         taken: list[Pick] = []
         kept: list[Cohort] = []
@@ -97,6 +95,8 @@ class Schedule:
 
     def __init__(self) -> None:
         self._works: list[Work] = []
+        # Where the job that has had least stood last; it never goes back.
+        self._now = 0.0
 
     def __len__(self) -> int:
         return len(self._works)
@@ -107,8 +107,8 @@ class Schedule:
         return sum(work.batches_left for work in self._works)
 
     def add(self, work: Work) -> None:
-        """A job that has come, or come back: its account is kept, but starts no lower than the others'."""
-        work.account = max(work.account, min((other.account for other in self._works), default=0.0))
+        """A job that has come, or come back with its account."""
+        work.account = max(work.account, min((other.account for other in self._works), default=self._now))
         self._works.append(work)
 
     def remove(self, work: Work) -> None:
@@ -118,15 +118,26 @@ class Schedule:
     def next_step(self) -> list[tuple[Work, list[Pick]]]:
         """What advances in the next step, by job; all is of one group, that of the job that has had least."""
         order = sorted(self._works, key=lambda work: work.account)
-        group, budget = order[0].group, order[0].budget
+        first = order[0]
+        group, budget = first.group, first.budget
+        small = [work for work in order if work.size <= budget.overhead and work.group == group]
         limit = budget.largest
-        if len(order) > 1 and (small := [work.cost for work in order if work.is_small]):
-            limit = min(limit, max(budget.overhead + 2 * min(small), budget.portion + sum(small)))
-        step: list[tuple[Work, list[Pick]]] = []
-        for work in sorted(order, key=lambda work: not work.is_small):
-            if picks := work.take(group, limit, at_least_one=not step):
-                limit -= sum(map(work.cost_of, picks))
-                step.append((work, picks))
-        for work, picks in step:
-            work.account += budget.pace * (budget.overhead / len(step) + sum(map(work.cost_of, picks)))
-        return step
+        if len(order) > 1:
+            least = min(work.budget.pace * (work.budget.overhead + work.size) for work in order)
+            enough = budget.portion + sum(work.cost for work in small)
+            limit = min(limit, max(int(2 * least / budget.pace) - budget.overhead, enough))
+        picks: dict[Work, list[Pick]] = {first: first.take(group, min(limit, budget.portion), at_least_one=True)}
+        limit -= sum(map(first.cost_of, picks[first]))
+        for work in [*small, *order]:
+            taken = work.take(group, limit)
+            limit -= sum(map(work.cost_of, taken))
+            picks.setdefault(work, []).extend(taken)
+        return [(work, taken) for work, taken in picks.items() if taken]
+
+    def charge(self, costs: Mapping[Work, int], seconds: float) -> None:
+        """Put the time of a step to the accounts of its jobs: by their Σ n² in it, and the overhead to each alike."""
+        shares = {work: work.budget.overhead / len(costs) + cost for work, cost in costs.items()}
+        whole = sum(shares.values())
+        for work, share in shares.items():
+            work.account += seconds * share / whole
+        self._now = max(self._now, min(work.account for work in self._works))

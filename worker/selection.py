@@ -7,6 +7,7 @@ without.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from app.schemas import Graph, GraphFilter
 from models.card import ModelCard
@@ -64,7 +65,7 @@ def collect(
 ) -> list[int]:
     """Draw and sift, round after round; returns the numbers of graphs that never passed.
 
-    `on_progress` is called several times a second and may raise to stop: then too, what has been finished is sifted.
+    `on_progress` is called at least four times a second and may raise to stop: then too, what has been finished is sifted.
     """
     left = list(range(drawing.request.num_graphs))
     for round_number in range(MAX_ROUNDS + 1):
@@ -77,6 +78,9 @@ def collect(
                     drawn |= encode(batch, card)
                 on_progress(selection.progress(drawing.fraction, round_number, num_drawn=len(drawn)))
         finally:
+            with suppress(Exception):  # whatever called the drawing off is on its way already
+                while batch := drawing.next_batch(timeout=0):
+                    drawn |= encode(batch, card)
             left = selection.sift(drawn)
         if not left:
             break

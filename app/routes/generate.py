@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Response, status
 from starlette.concurrency import run_in_threadpool
 
-from app.completion import check_size, complete, find_card
+from app.completion import check_memory, complete, find_card
 from app.deps import CardsDep, PointlessDep, QueueDep
 from app.errors import problems
 from app.preferences import WaitDep
@@ -49,7 +49,7 @@ async def _submit(
 ) -> Response:
     card = find_card(body.model, cards)
     request = complete(body, card)
-    check_size(request, card, await queue.capacity(card.name))
+    check_memory(request, card, await queue.capacity(card.name))
     job_id = await run_in_threadpool(queue.submit, request)
     if wait:
         await queue.wait(job_id, wait, pointless=pointless)

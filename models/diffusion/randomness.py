@@ -38,8 +38,7 @@ def graph_seeds(seed: int, indices: Int[Tensor, " b"]) -> Int[Tensor, " b"]:
 def offspring_seeds(seeds: Int[Tensor, " b"], count: int, *, stream: int) -> Int[Tensor, "b m"]:
     """`count` seeds for each one given, others in every stream; the first is the given one itself."""
     ordinal = torch.arange(count, device=seeds.device)
-    offset = torch.tensor(stream, device=seeds.device) * _GAMMA
-    others = _shift(_mix(_mix(seeds + offset)[:, None] + ordinal * _GAMMA), 64 - _SEED_BITS)
+    others = _shift(_mix(_mix(seeds + _offset(stream))[:, None] + ordinal * _GAMMA), 64 - _SEED_BITS)
     return torch.where(ordinal == 0, seeds[:, None], others)
 
 
@@ -48,7 +47,7 @@ def uniforms(
 ) -> Float[Tensor, "b ..."]:
     """One number in [0, 1) per graph and position, the same for the same arguments always."""
     state = _mix(seeds + step * _GAMMA)
-    state = _mix(state + torch.tensor(stream, device=state.device) * _GAMMA)
+    state = _mix(state + _offset(stream))
     state = state.view(-1, *[1] * positions.ndim) + positions * _GAMMA
     return _shift(_mix(state), 64 - _UNIFORM_BITS).float() * 2.0**-_UNIFORM_BITS
 
@@ -65,6 +64,11 @@ def draw(probs: Float[Tensor, "... k"], uniform: Float[Tensor, "..."]) -> Int[Te
     cumulative = probs.cumsum(-1)
     chosen = (cumulative <= (uniform * cumulative[..., -1])[..., None]).sum(-1)
     return chosen.clamp(max=probs.shape[-1] - 1)
+
+
+def _offset(stream: int) -> int:
+    """γ · stream modulo 2⁶⁴, as a signed number; no tensor, which a GPU would have to be sent."""
+    return (stream * _GAMMA + 2**63) % 2**64 - 2**63
 
 
 def _mix(z: Tensor) -> Tensor:

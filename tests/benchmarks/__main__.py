@@ -1,4 +1,4 @@
-"""`make bench`: every figure a ratio of two things measured in the same run. A table, and JSON.
+"""`make bench`: every figure beside another one of the same run, turn by turn where that can be. A table, and JSON.
 
     .venv/bin/python -m tests.benchmarks [PART …] [--out bench.json]
 

@@ -1,9 +1,11 @@
-"""Two things measured in one run, turn by turn, so that whatever else the machine does falls on both."""
+"""Two things measured in one run, turn by turn where they can be, so that whatever else the machine does falls on both."""
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -20,6 +22,7 @@ class Comparison:
     base: float
     unit: str
     ratio: float
+    ratio_is: Literal["figure/base", "base/figure", "exponent"]
     wanted: str = ""
     """What the ratio or the figure must reach, if anything."""
     reached: bool | None = None
@@ -54,7 +57,12 @@ def show(rows: Sequence[Comparison]) -> None:
             f"{row.figure:.3g} {row.unit}",
             row.against,
             f"{row.base:.3g} {row.unit}",
-            f"{row.ratio:.2f}",
+            f"{row.ratio:.2f}" + (" (exponent)" if row.ratio_is == "exponent" else ""),
             row.wanted + verdict,
         )
     Console().print(table)
+
+
+def percentile_99(values: Sequence[float]) -> float:
+    """The value that no more than one in a hundred exceed; of fewer than a hundred, the largest."""
+    return sorted(values)[math.ceil(0.99 * len(values)) - 1]

@@ -4,7 +4,7 @@ import torch
 import models.generation
 from models.checkpoint import LoadedModel
 from models.diffusion.randomness import graph_seeds
-from models.generation import GenerationPlan, Progress, draw_sizes, generate, size_weights
+from models.generation import GenerationPlan, Progress, draw_sizes, generate
 from models.graphs import GraphBatch
 from tests.conftest import make_card, make_denoiser
 
@@ -44,7 +44,7 @@ def test_another_seed_gives_other_graphs() -> None:
 
 
 def test_sizes_follow_the_training_distribution() -> None:
-    sizes = draw_sizes(size_weights(make_card(), make_plan(1)), graph_seeds(0, torch.arange(4_000)))
+    sizes = draw_sizes(make_card().sizes_between(1, 9), graph_seeds(0, torch.arange(4_000)))
 
     assert set(sizes.tolist()) == {5, 9}
     assert 0.46 < (sizes == 5).double().mean() < 0.54
@@ -52,7 +52,7 @@ def test_sizes_follow_the_training_distribution() -> None:
 
 def test_sizes_stay_in_the_range_asked_for() -> None:
     def sizes(smallest: int, largest: int) -> set[int]:
-        weights = size_weights(make_card(), make_plan(1, min_nodes=smallest, max_nodes=largest))
+        weights = make_card().sizes_between(smallest, largest)
         return set(draw_sizes(weights, graph_seeds(0, torch.arange(200))).tolist())
 
     assert sizes(5, 8) == {5}

@@ -32,6 +32,8 @@ def make_schedule(*works: Work) -> Schedule:
 def run_step(schedule: Schedule) -> dict[Work, int]:
     """One step as the engine makes it, for real: how many graphs of each job were in it."""
     step = [(work, [work.begin(pick) for pick in picks]) for work, picks in schedule.next_step()]
+    costs = {work: sum(cohort.cost for cohort in cohorts) for work, cohorts in step}
+    schedule.charge(costs, BUDGET.overhead + sum(costs.values()))
     advanced = iter(advance([cohort for _, cohorts in step for cohort in cohorts]))
     counts = {}
     for work, cohorts in step:
@@ -186,3 +188,51 @@ def test_called_off_work_is_forgotten() -> None:
     assert set(run_step(schedule)) == {second}
     with pytest.raises(ValueError, match="not in list"):
         schedule.remove(first)
+
+
+def seconds_until_over(schedule: Schedule, work: Work) -> int:
+    """In units of Σ n²: what the steps cost, and an overhead for each."""
+    return sum(BUDGET.overhead + cost(step) for step in steps_until_over(schedule, work))
+
+
+@pytest.mark.parametrize("num_graphs", [1, 3, 10, 11, 13, 40, 90])
+def test_a_job_of_any_size_takes_at_most_three_times_as_long_beside_a_large_one(num_graphs: int) -> None:
+    alone, beside, large = make_work(num_graphs), make_work(num_graphs), make_work(1_000)
+    crowded = make_schedule(large)
+    run_step(crowded)
+    crowded.add(beside)
+
+    assert seconds_until_over(crowded, beside) <= 3 * seconds_until_over(make_schedule(alone), alone)
+
+
+def test_a_large_job_goes_on_however_many_small_ones_come() -> None:
+    large = make_work(300)
+    schedule = make_schedule(large)
+    run_step(schedule)
+    crowd = [make_work(10) for _ in range(20)]  # two steps' worth
+    for small in crowd:
+        schedule.add(small)
+
+    done = 0
+    for _ in range(60):
+        done += run_step(schedule).get(large, 0)
+        for place, small in enumerate(crowd):
+            if small.is_over:
+                crowd[place] = make_work(10)
+                schedule.add(crowd[place])
+
+    # An even share of so many steps is three of them, full.
+    assert done >= 60
+
+
+def test_a_job_that_comes_back_to_an_empty_schedule_need_not_wait_for_those_that_came_meanwhile() -> None:
+    first = make_work(100)
+    schedule = make_schedule(first)
+    steps_until_over(schedule, first)
+    other = make_work(1_000, model=LoadedModel(CARD, make_denoiser(CARD, seed=5), []))
+    schedule.add(other)
+    again = make_work(10)
+    again.account = first.account
+    schedule.add(again)
+
+    assert len(steps_until_over(schedule, again)) <= 4 * NUM_STEPS

@@ -7,6 +7,7 @@ from torch import Tensor
 from models.card import DiffusionConfig
 from models.diffusion.noise import CategoricalNoise
 from models.diffusion.schedule import alpha_bar
+from tests.models.diffusion.reference import table_posterior
 
 T = 20
 PRIORS = {
@@ -92,6 +93,18 @@ def written_out_posterior(noise: CategoricalNoise, x_probs: Tensor, now: int, s:
             # q(z_s | z_t, x) needs q(z_t | x) > 0; weights of the x that cannot be are spread over the others.
             total += x_probs[x] * joint / joint.sum()
     return total / total.sum()
+
+
+def test_the_posterior_by_tables_is_the_closed_form() -> None:
+    noise = make_noise("marginal", "cosine")
+    generator = torch.Generator().manual_seed(0)
+    x_probs = torch.randn(3, 5, 5, 4, generator=generator).softmax(-1)
+    z_t = torch.randint(4, (3, 5, 5), generator=generator)
+    times_of_three = {"s": torch.tensor([0, 3, 8]), "t": torch.tensor([1, 12, 20])}
+
+    found = table_posterior(noise, x_probs, z_t, **times_of_three)
+
+    torch.testing.assert_close(found, noise.posterior(x_probs, z_t, **times_of_three), atol=2e-5, rtol=1e-4)
 
 
 def test_posterior_probabilities_sum_to_one_for_edges_too(noise: CategoricalNoise) -> None:
