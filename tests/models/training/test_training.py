@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from models.card import read_card
-from models.checkpoint import load_checkpoint
+from models.checkpoint import load_checkpoint, load_model
+from models.generation import GenerationPlan, generate
 from models.training.denoising import DiffusionModule
 from models.training.ema import ExponentialMovingAverage
 from models.training.folder import TrainingFolder
@@ -35,8 +36,8 @@ TINY = [
 
 
 def test_the_shipped_presets_are_sound() -> None:
-    assert available_presets() == ["qm9", "qm9-judge", "qm9-regressor"]
-    assert load_preset("qm9").name == "qm9"
+    assert available_presets() == ["comm20", "planar", "qm9", "qm9-judge", "qm9-regressor", "sbm", "tree"]
+    assert all(load_preset(name).name == name for name in available_presets())
 
 
 def test_a_preset_can_be_changed_by_overrides() -> None:
@@ -63,6 +64,23 @@ def test_an_override_that_does_not_fit_is_named(override: str, words: str) -> No
 def test_an_unknown_preset_lists_the_known_ones() -> None:
     with pytest.raises(PresetError, match="available: qm9"):
         load_preset("zinc")
+
+
+@pytest.mark.filterwarnings("ignore:::lightning")  # whose own calls are deprecated
+def test_a_model_of_graphs_without_chemistry_is_trained_and_drawn_from(tmp_path: Path) -> None:
+    folder = TrainingFolder(tmp_path, "comm20")
+    run(load_preset("comm20", [*TINY, "training.max_steps=3"]), folder, resume=False, progress=False)
+
+    model = load_model(folder.checkpoint)
+
+    assert (model.card.domain, model.card.node_types, model.card.edge_types) == ("graph", ["node"], ["none", "edge"])
+    assert model.card.training is not None
+    assert model.card.training.dataset == "comm20"
+    plan = GenerationPlan(5, 1, model.card.max_nodes, 0, "ancestral", "polydec", 3)
+    for graphs in (batch.graphs for batch in generate(model, plan)):
+        assert set(graphs.num_nodes.tolist()) <= set(model.card.size_distribution)
+        assert graphs.edges.max() == 1
+        assert torch.equal(graphs.edges, graphs.edges.mT)
 
 
 def test_the_average_follows_its_formula() -> None:
