@@ -17,7 +17,7 @@ serve: setup ## Redis if needed, the API and a worker, on 127.0.0.1:8000
 test: .venv/.development ## the tests, against real servers
 	.venv/bin/pytest
 
-test-slow: .venv/.development ## the tests that take minutes: density-functional theory against QM9
+test-slow: .venv/.development ## the tests that take minutes
 	.venv/bin/pytest -m slow -s
 
 bench: .venv/.benchmarks ## the speed of everything, against something else in the same run; a quarter of an hour

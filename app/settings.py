@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     compile: Annotated[
         bool,
         Field(
-            description="Compile networks with torch.compile: faster steps on a GPU, for minutes when a worker starts."
+            description="Compile networks with torch.compile, for faster steps on a GPU; a worker then takes minutes to start."
         ),
     ] = False
     max_body_bytes: Annotated[int, Field(ge=1, description="Largest request body.")] = 65_536

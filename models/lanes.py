@@ -2,7 +2,8 @@
 
 A network for small graphs is a long row of short operations, and most of those are too short to be shared among
 cores. So on a CPU a batch is cut into parts, each of which goes through the network on a core of its own; torch lets
-go of Python's lock within an operation. What comes out does not depend on how many cores there are. A GPU has one lane.
+go of Python's lock within an operation. Every lane computes with one thread, so that arithmetic is the same however many
+cores there are. A GPU has one lane.
 """
 
 from collections.abc import Callable, Sequence

@@ -32,8 +32,7 @@ def main() -> int:
     torch.set_flush_denormal(True)
     device = choose_device(settings.device)
     store = ModelStore(settings.checkpoints, device, compile_networks=settings.compile and device.type == "cuda")
-    patient = Retry(ExponentialWithJitterBackoff(cap=2, base=0.1), 60)
-    redis = Redis.from_url(url, retry=patient, health_check_interval=30)
+    redis = connect(url, max_jobs=settings.max_jobs)
     _say_if_silent(url)
     try:
         with Engine(store) as engine:
@@ -51,6 +50,12 @@ def main() -> int:
         _log.error("redis does not answer; giving up", error=str(error))
         return 1
     return 0 if was_asked_to_stop else 1
+
+
+def connect(url: str, *, max_jobs: int) -> Redis:
+    """A client that waits for its server for a minute or two, with connections enough for every job's thread and RQ's books."""
+    patient = Retry(ExponentialWithJitterBackoff(cap=2, base=0.1), 60)
+    return Redis.from_url(url, retry=patient, health_check_interval=30, max_connections=2 * max_jobs + 16)
 
 
 def _say_if_silent(url: str) -> None:

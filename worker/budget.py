@@ -4,8 +4,8 @@ A step of cost Σ n² takes about
 
     seconds = pace · (overhead + Σ n²)
 
-on one lane: the overhead, in units of Σ n², is what a step costs whatever is in it. A step that is twelve times as
-large is within a twelfth of the best that the device can do, and larger ones only make others wait.
+on one lane: the overhead, in units of Σ n², is what a step costs whatever is in it. A step that is twenty times as
+large is within a twentieth of the best that the device can do, and larger ones only make others wait.
 """
 
 import os
@@ -22,7 +22,7 @@ from models.checkpoint import LoadedModel
 from models.generation import Cohort, Generation, GenerationPlan, advance
 from models.lanes import Lanes
 
-_OVERHEADS_PER_STEP = 12
+_OVERHEADS_PER_STEP = 20
 _PORTIONS_PER_STEP = 64
 _PORTIONS_PER_OVERHEAD = 4
 # A lane gains nothing by a part that is not worth a few empty steps: lanes share Python's lock.

@@ -14,6 +14,7 @@ from app.supervisor import free_port
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser
 from tests.servers import running, valkey, wait_until
+from worker.__main__ import connect
 
 WORKER = [sys.executable, "-m", "worker"]
 
@@ -38,6 +39,15 @@ def test_a_worker_stops_at_once_when_idle(tmp_path: Path) -> None:
 
             assert process.wait(10) == 0
             assert num_workers(url) == 0
+
+
+def test_every_jobs_thread_has_a_connection(tmp_path: Path) -> None:
+    with valkey(tmp_path) as url, connect(url, max_jobs=128) as redis:
+        held = [redis.connection_pool.get_connection() for _ in range(200)]
+
+        assert redis.ping()
+        for connection in held:
+            redis.connection_pool.release(connection)
 
 
 def test_a_broken_checkpoint_is_logged_and_the_rest_is_served(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def store_on(device: str, *, compile_networks: bool = False) -> ModelStore:
     return ModelStore(shipped_checkpoints(), torch.device(device), compile_networks=compile_networks)
 
 
-def make_request(num_graphs: int, *, seed: int = 11, num_steps: int = 10) -> CompletedRequest:
+def make_request(num_graphs: int, *, seed: int = 11, num_steps: int = 4) -> CompletedRequest:
     return CompletedRequest(model="qm9", num_graphs=num_graphs, seed=seed, sampler="mixed", num_steps=num_steps)
 
 
@@ -44,14 +44,14 @@ def make_guided(num_graphs: int, estimator: str, *, candidates: int = 1) -> Comp
 
 REQUESTS: list[AnyCompletedRequest] = [
     make_request(NUM_GRAPHS),
-    make_guided(60, "proposals", candidates=2),
-    make_guided(60, "gradient"),
+    make_guided(24, "proposals", candidates=2),
+    make_guided(24, "gradient"),
 ]
 
 
 def drawn(store: ModelStore, budget: Budget, requests: Sequence[AnyCompletedRequest], *, crowd: int) -> list[Graphs]:
     with Engine(store, budget) as engine:
-        others = [engine.submit(make_request(20, seed=seed, num_steps=5 + seed)) for seed in range(crowd)]
+        others = [engine.submit(make_request(20, seed=seed, num_steps=2 + seed % 5)) for seed in range(crowd)]
         found = [collected(drawing.batches()) for drawing in [engine.submit(request) for request in requests]]
         for other in others:
             assert len(collected(other.batches())) == 20
