@@ -62,7 +62,7 @@ def test_an_override_that_does_not_fit_is_named(override: str, words: str) -> No
 
 
 def test_an_unknown_preset_lists_the_known_ones() -> None:
-    with pytest.raises(PresetError, match="available: .*qm9"):
+    with pytest.raises(PresetError, match=r"available: .*qm9"):
         load_preset("zinc")
 
 
