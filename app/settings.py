@@ -38,9 +38,7 @@ class Settings(BaseSettings):
     ] = "auto"
     compile: Annotated[
         bool,
-        Field(
-            description="Compile networks with torch.compile, for faster steps on a GPU; a worker then takes minutes to start."
-        ),
+        Field(description="Compile networks with torch.compile, on a GPU only; a worker then takes minutes to start."),
     ] = False
     max_body_bytes: Annotated[int, Field(ge=1, description="Largest request body.")] = 65_536
     job_timeout_seconds: Annotated[

@@ -32,15 +32,17 @@ class Lanes:
         self.close()
 
     def close(self) -> None:
-        """End the threads."""
-        if self._threads:
-            self._threads.shutdown()
+        """End the threads; what is asked for afterwards is computed by whoever asks."""
+        threads, self._threads = self._threads, None
+        if threads:
+            threads.shutdown()
 
     def map(self, function: Callable[[_Part], _Result], parts: Sequence[_Part]) -> list[_Result]:
         """The function of every part, a lane for each; an error in one of them is raised when all have ended."""
-        if self._threads is None:
+        threads = self._threads
+        if threads is None:
             return [function(part) for part in parts]
-        futures = [self._threads.submit(function, part) for part in parts]
+        futures = [threads.submit(function, part) for part in parts]
         for future in futures:
             future.exception()
         return [future.result() for future in futures]

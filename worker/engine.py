@@ -305,12 +305,7 @@ class Engine:
             share = costs[work] / sum(costs.values())
             self._drawings[work].spend(seconds * share, sum(len(cohort.graphs) for cohort in cohorts))
         for work, cohorts in ready:
-            after = [next(advanced) for _ in cohorts]
-            try:
-                self._settle(work, after)
-            except Exception as error:
-                _log.exception("graphs could not be finished")
-                self._end(work, error)
+            self._settle(work, [next(advanced) for _ in cohorts])
 
     def _advance_in_lanes(self, cohorts: list[Cohort]) -> list[Cohort]:
         """Each one step further, in their order; cut into parts of about the same cost if that is quicker."""

@@ -34,6 +34,13 @@ def test_an_error_is_raised_when_all_have_ended() -> None:
         assert done == [1]
 
 
+def test_after_the_end_whoever_asks_computes() -> None:
+    with Lanes(CPU, 2) as lanes:
+        pass
+
+    assert lanes.map(str, [1, 2]) == ["1", "2"]
+
+
 def test_there_are_as_many_lanes_as_torch_has_threads_and_one_on_a_gpu() -> None:
     assert Lanes(CPU).count == torch.get_num_threads()
     assert Lanes(torch.device("cuda")).count == 1
