@@ -36,7 +36,7 @@ def test_every_command_explains_itself(command: str) -> None:
         (["sample", "qm9", "--num-nodes", "7-5"], "min = 7 must not exceed max = 5"),
         (["sample", "qm9", "--num-steps", "501"], "500 timesteps"),
         (["sample", "qm9", "--sampler", "magic"], "'renoise' or 'mixed', not \"magic\""),
-        (["train", "zinc"], "there is no preset 'zinc'; available: qm9"),
+        (["train", "zinc"], "there is no preset 'zinc'; available: comm20, planar, qm9"),
         (["train", "qm9", "--set", "training.batch_sise=4"], "training.batch_sise"),
         (["train", "qm9", "--set", "batch"], "write key=value"),
         (["train", "qm9", "--resume", "--out", "/nonexistent"], "no run to resume"),
