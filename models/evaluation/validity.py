@@ -1,0 +1,171 @@
+"""Whether a graph is of the kind that a family's training graphs are.
+
+    planar   connected, and can be drawn in the plane without crossings
+    tree     connected, and one edge fewer than nodes
+    sbm      2 to 5 communities of 20 to 40 nodes, whose densities inside and between agree with .3 and .005
+    comm20   connected
+
+The communities of an SBM graph are not known, so they are estimated: for each number of blocks k, a partition by
+spectral clustering of the regularised adjacency, improved node by node while the likelihood grows; k by the
+integrated completed likelihood
+
+    ICL = log p(A, z | p̂, π̂) - ½ · k(k+1)/2 · log(n(n-1)/2) - ½ (k-1) log n.
+
+Then the densities are tested as in the benchmark: W = (p̂ - p)² / (p̂ (1 - p̂) + 10⁻⁶) for every pair of blocks,
+and the mean of the χ² tail probabilities of W must exceed .9. The benchmark finds the partition by graph-tool's
+description length, which no package index carries; ARCHITECTURE.md says how far the two agree.
+
+References:
+    Martinkus et al. 2022, SPECTRE, arXiv:2204.01613, section 5 (validity of each family)
+    Qin & Rohe 2013, Regularized spectral clustering, arXiv:1309.4111
+    Daudin et al. 2008, A mixture model for random graphs (ICL)
+"""
+
+from collections.abc import Callable, Mapping
+
+import networkx as nx
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.cluster.vq import kmeans2
+from scipy.sparse.csgraph import connected_components
+from scipy.special import xlogy
+from scipy.stats import chi2
+
+Adjacency = Bool[np.ndarray, "_ _"]
+_MOST_BLOCKS = 8
+_STARTS = 3
+_SWEEPS = 20
+
+
+def is_connected(adjacency: Adjacency) -> bool:
+    """One piece; a graph without nodes is none."""
+    return bool(connected_components(adjacency, directed=False)[0] == 1)
+
+
+def is_planar(adjacency: Adjacency) -> bool:
+    """Connected, and drawn in the plane without crossings."""
+    return is_connected(adjacency) and bool(nx.check_planarity(nx.from_numpy_array(adjacency))[0])
+
+
+def is_tree(adjacency: Adjacency) -> bool:
+    """Connected without a cycle."""
+    return is_connected(adjacency) and int(adjacency.sum()) // 2 == len(adjacency) - 1
+
+
+def is_sbm(adjacency: Adjacency, *, within: float = 0.3, between: float = 0.005) -> bool:
+    """Whether the graph's communities pass the benchmark's test."""
+    labels = communities(adjacency)
+    sizes = np.bincount(labels)
+    if not (2 <= len(sizes) <= 5 and sizes.min() >= 20 and sizes.max() <= 40):
+        return False
+    edges, pairs = _block_counts(adjacency, labels, len(sizes))
+    found = edges / pairs
+    expected = np.where(np.eye(len(sizes), dtype=bool), within, between)
+    wald = np.square(found - expected) / (found * (1 - found) + 1e-6)
+    return bool(chi2.sf(wald, 1).mean() > 0.9)
+
+
+VALIDITY: Mapping[str, Callable[[Adjacency], bool]] = {
+    "planar": is_planar,
+    "tree": is_tree,
+    "sbm": is_sbm,
+    "comm20": is_connected,
+}
+
+
+def communities(adjacency: Adjacency) -> Int[np.ndarray, " n"]:
+    """The likeliest block of each node, 0 to k - 1."""
+    random = np.random.default_rng(0)
+    best, best_score = np.zeros(len(adjacency), int), -np.inf
+    spectral = _embedding(adjacency)
+    for num_blocks in range(1, min(_MOST_BLOCKS, len(adjacency)) + 1):
+        points = spectral[:, :num_blocks]
+        points = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
+        for _ in range(_STARTS if num_blocks > 1 else 1):
+            labels = kmeans2(points, num_blocks, minit="++", seed=random)[1]
+            labels = _improved(adjacency, labels, num_blocks)
+            score = _completed_likelihood(adjacency, labels)
+            if score > best_score:
+                best, best_score = labels, score
+    return np.unique(best, return_inverse=True)[1]
+
+
+def _embedding(adjacency: Adjacency) -> Float[np.ndarray, "n k"]:
+    """Leading eigenvectors of the adjacency, a little of the complete graph added, normalised by degrees."""
+    edges = adjacency + adjacency.sum() / len(adjacency) ** 2
+    scale = np.maximum(edges.sum(1), 1e-12) ** -0.5
+    _, vectors = np.linalg.eigh(scale[:, None] * edges * scale)
+    embedding: np.ndarray = vectors[:, ::-1][:, :_MOST_BLOCKS]
+    return embedding
+
+
+def _improved(adjacency: Adjacency, labels: np.ndarray, num_blocks: int) -> Int[np.ndarray, " n"]:
+    """Each node in turn goes to the block that makes the graph likeliest, until none wants to go."""
+    labels = labels.copy()
+    edges, pairs = _block_counts(adjacency, labels, num_blocks)
+    sizes = np.bincount(labels, minlength=num_blocks)
+    for _ in range(_SWEEPS):
+        moved = False
+        for node, old in enumerate(labels.tolist()):
+            ties = np.bincount(labels[adjacency[node]], minlength=num_blocks)
+            sizes[old] -= 1
+            rest = _with_node(edges, pairs, old, ties, sizes, -1)
+            there = [_with_node(*rest, block, ties, sizes, 1) for block in range(num_blocks)]
+            scores = _fit(*(np.stack(side) for side in zip(*there, strict=True)))
+            scores += _label_likelihood(sizes + np.eye(num_blocks))
+            new = int(scores.argmax())
+            if scores[new] <= scores[old] + 1e-9:
+                new = old
+            labels[node], (edges, pairs) = new, there[new]
+            sizes[new] += 1
+            moved |= new != old
+        if not moved:
+            break
+    return labels
+
+
+def _with_node(
+    edges: np.ndarray, pairs: np.ndarray, block: int, ties: np.ndarray, sizes: np.ndarray, sign: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Edges and pairs among blocks when a node comes to (or leaves) one; `sizes` are without it."""
+    edges, pairs = edges.copy(), pairs.copy()
+    for counts, change in ((edges, ties), (pairs, sizes)):
+        own = counts[block, block] + sign * change[block]
+        counts[block] += sign * change
+        counts[:, block] += sign * change
+        counts[block, block] = own
+    return edges, pairs
+
+
+def _block_counts(adjacency: Adjacency, labels: np.ndarray, num_blocks: int) -> tuple[np.ndarray, np.ndarray]:
+    """Edges, and pairs of nodes, within each block (diagonal) and between any two."""
+    member = np.eye(num_blocks)[labels]
+    edges = member.T @ adjacency @ member
+    sizes = member.sum(0)
+    pairs = np.outer(sizes, sizes)
+    np.fill_diagonal(edges, edges.diagonal() / 2)
+    np.fill_diagonal(pairs, sizes * (sizes - 1) / 2)
+    return edges, pairs
+
+
+def _fit(edges: Float[np.ndarray, "*b k k"], pairs: Float[np.ndarray, "*b k k"]) -> Float[np.ndarray, "*b"]:
+    """Log-likelihood of the edges, each block's density as it is."""
+    rest = pairs - edges
+    terms = xlogy(edges, edges) + xlogy(rest, rest) - xlogy(pairs, pairs)
+    result: np.ndarray = (terms.sum((-2, -1)) + terms.diagonal(axis1=-2, axis2=-1).sum(-1)) / 2
+    return result
+
+
+def _label_likelihood(sizes: Float[np.ndarray, "*b k"]) -> Float[np.ndarray, "*b"]:
+    result: np.ndarray = xlogy(sizes, sizes / sizes.sum(-1, keepdims=True)).sum(-1)
+    return result
+
+
+def _completed_likelihood(adjacency: Adjacency, labels: np.ndarray) -> float:
+    """ICL of a partition; empty blocks do not count."""
+    labels = np.unique(labels, return_inverse=True)[1]
+    sizes = np.bincount(labels)
+    num_nodes, num_blocks = len(labels), len(sizes)
+    densities, shares = num_blocks * (num_blocks + 1) / 2, num_blocks - 1
+    penalty = densities * np.log(max(num_nodes * (num_nodes - 1) / 2, 1)) + shares * np.log(num_nodes)
+    return float(_fit(*_block_counts(adjacency, labels, num_blocks)) + _label_likelihood(sizes) - penalty / 2)
