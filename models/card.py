@@ -82,6 +82,9 @@ class NetworkConfig(_Section):
     node_hidden: Annotated[int, Field(ge=1)] = 256
     edge_hidden: Annotated[int, Field(ge=1)] = 64
     global_hidden: Annotated[int, Field(ge=1)] = 128
+    triangle_width: Annotated[
+        int, Field(ge=0, description="Channels in which a pair sees what joins its nodes by way of a third; costs n³.")
+    ] = 0
     edge_attention: Literal["head", "channel"] = "head"
     edge_layout: Literal["pairs", "matrix"] = "pairs"
     residual: Literal["posterior", "one_hot"] = "posterior"
@@ -289,6 +292,11 @@ class ModelCard(_Section):
         """What graphs can be steered to, by name."""
         guides = [regressor for regressor in self.regressors if regressor.role == "guide"]
         return {known.name: known for regressor in guides for known in regressor.properties}
+
+    @property
+    def hydrogens_are_drawn(self) -> bool:
+        """Whether the hydrogens of its molecules are nodes; otherwise each atom has as many as it lacks."""
+        return "H" in self.node_types
 
     @property
     def judge(self) -> RegressorCard | None:

@@ -123,7 +123,7 @@ class Steering:
         """0 for a connected molecule, 1 for one in pieces, 2 for none."""
         flaws = []
         for types, bonds in graphs.labelled(self.card.node_types, self.card.edge_types):
-            smiles = canonical_smiles(to_molecule(types, bonds))
+            smiles = canonical_smiles(to_molecule(types, bonds, hydrogens_are_drawn=self.card.hydrogens_are_drawn))
             flaws.append(2.0 if smiles is None else float("." in smiles))
         return flaws
 

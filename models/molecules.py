@@ -2,7 +2,8 @@
 
 A node type is an element with its formal charge ("C", "N+", "O-"); an edge type is "none", "single", "double",
 "triple" or "aromatic". Hydrogens stay implicit unless "H" is a node type: RDKit fills each atom up to its normal
-valence. Nothing is repaired: a graph that RDKit cannot sanitise exactly as drawn is not valid.
+valence. Where "H" is one, an atom has the hydrogens that are drawn and no others, so that one that lacks some is
+a radical. Nothing is repaired: a graph that RDKit cannot sanitise exactly as drawn is not valid.
 """
 
 import re
@@ -68,13 +69,16 @@ def bond_order(label: str) -> float:
     return _ORDERS[label]
 
 
-def to_molecule(atom_types: Sequence[str], bonds: Sequence[tuple[int, int, str]]) -> Chem.RWMol:
+def to_molecule(
+    atom_types: Sequence[str], bonds: Sequence[tuple[int, int, str]], *, hydrogens_are_drawn: bool = False
+) -> Chem.RWMol:
     """The molecule exactly as drawn, not yet sanitised; `bonds` are (atom, atom, bond type)."""
     molecule = Chem.RWMol()
     for label in atom_types:
         element, charge = parse_atom_type(label)
         atom = Chem.Atom(element)
         atom.SetFormalCharge(charge)
+        atom.SetNoImplicit(hydrogens_are_drawn)
         molecule.AddAtom(atom)
     for begin, end, label in bonds:
         molecule.AddBond(begin, end, BONDS[label])
@@ -82,21 +86,27 @@ def to_molecule(atom_types: Sequence[str], bonds: Sequence[tuple[int, int, str]]
 
 
 def canonical_smiles(molecule: Chem.Mol) -> str | None:
-    """Canonical SMILES without stereochemistry, or None if RDKit cannot sanitise the molecule."""
+    """Canonical SMILES without stereochemistry, or None if RDKit cannot sanitise the molecule.
+
+    Hydrogens that are atoms of their own become part of the atom they are bound to.
+    """
     copy = Chem.Mol(molecule)
     try:
         Chem.SanitizeMol(copy)
+        copy = Chem.RemoveHs(copy)
     except (ValueError, RuntimeError):
         return None
     Chem.RemoveStereochemistry(copy)
     return Chem.MolToSmiles(copy)
 
 
-def from_smiles(smiles: str) -> tuple[list[str], list[tuple[int, int, str]]] | None:
-    """Atom types and kekulised bonds of a molecule with implicit hydrogens, or None if RDKit cannot read it."""
+def from_smiles(smiles: str, *, draw_hydrogens: bool = False) -> tuple[list[str], list[tuple[int, int, str]]] | None:
+    """Atom types and kekulised bonds of a molecule, or None if RDKit cannot read it; hydrogens stay implicit unless drawn."""
     molecule = Chem.MolFromSmiles(smiles)
     if molecule is None:
         return None
+    if draw_hydrogens:
+        molecule = Chem.AddHs(molecule)
     Chem.Kekulize(molecule, clearAromaticFlags=True)
     atoms = [atom_type(atom.GetSymbol(), atom.GetFormalCharge()) for atom in molecule.GetAtoms()]
     bonds = [

@@ -27,7 +27,7 @@ def encode(batch: GeneratedBatch, card: ModelCard) -> Iterator[tuple[int, Graph]
         about: dict[str, Any] = {"model": card.name, "seed": seed}
         described: list[dict[str, Any]] = [{"id": i, "type": label} for i, label in enumerate(types)]
         if card.domain == "molecule":
-            smiles = canonical_smiles(to_molecule(types, pairs))
+            smiles = canonical_smiles(to_molecule(types, pairs, hydrogens_are_drawn=card.hydrogens_are_drawn))
             about |= {"smiles": smiles, "valid": smiles is not None}
             described = [node | _atom(node["type"]) for node in described]
         about |= {kind: {name: column[row] for name, column in by_name.items()} for kind, by_name in told.items()}

@@ -138,9 +138,9 @@ def batches(dataset: GraphDataset | LabelledDataset, *, batch_size: int, seed: i
 
 
 def save_graphs(splits: dict[str, GraphBatch], path: Path) -> None:
-    """Write splits as int8 tensors; the file appears whole or not at all."""
+    """Write splits as they are; the file appears whole or not at all."""
     tensors = {
-        f"{split}.{field}": getattr(graphs, field).to(torch.int8)
+        f"{split}.{field}": getattr(graphs, field)
         for split, graphs in splits.items()
         for field in ("nodes", "edges", "num_nodes")
     }

@@ -1,8 +1,12 @@
 """QM9: every molecule of up to nine atoms C, N, O, F that its authors could enumerate, with DFT properties.
 
 Read from the package `qm9pack` (Ramakrishnan, the data set's first author; MIT): 130,831 molecules, the 3,054
-that did not survive a consistency check already left out. Molecules are kekulised, hydrogens implicit; a charged
-atom is a node type of its own. DiGress drew charged atoms as neutral ones with too many bonds.
+that did not survive a consistency check already left out. Molecules are kekulised.
+
+    qm9      hydrogens implicit, up to 9 atoms; a charged atom is a node type of its own
+    qm9-h    hydrogens drawn, up to 29 atoms of 5 types; the 580 molecules with charged atoms are left out
+
+DiGress drew charged atoms as neutral ones with too many bonds.
 
 The split is DiGress's: a permutation of the 133,885 original indices, the first 100,000 for training, the next
 20,497 for validation, the rest for testing.
@@ -31,6 +35,7 @@ from torch import Tensor
 
 from models import descriptors, molecules
 from models.data.dataset import SPLITS, GraphData, load_graphs, save_graphs
+from models.data.encoding import encode_graphs
 from models.descriptors import describe
 from models.files import written_whole
 from models.graphs import GraphBatch
@@ -40,6 +45,7 @@ from models.molecules import canonical_smiles, from_smiles
 NODE_TYPES = ["C", "N", "O", "F", "N+", "O-", "C-", "N-"]
 EDGE_TYPES = ["none", "single", "double", "triple"]
 MAX_NODES = 9
+NODE_TYPES_WITH_HYDROGENS = ["H", "C", "N", "O", "F"]
 SPLIT = "DiGress: RandomState(42).permutation(133885), 100000 / 20497 / rest of the original indices"
 
 HARTREE_IN_EV = 27.211386245988
@@ -69,6 +75,8 @@ PROPERTIES = (
 )
 
 ROUND_TRIP = "Every graph of the data set converts back to its molecule: 0 exceptions in 130,831 (tests/models/data/test_qm9.py)."
+
+NO_CHARGES = "580 molecules with charged atoms are left out."
 
 _ORIGINAL_SIZE, _TRAIN_SIZE, _VALIDATION_SIZE, _SPLIT_SEED = 133_885, 100_000, 20_497, 42
 
@@ -102,22 +110,32 @@ def read_rows(columns: Sequence[str]) -> dict[str, list[dict[str, str]]]:
     }
 
 
-def load_qm9() -> GraphData:
-    """QM9 as graphs; built once (about a minute) and kept in the user's cache folder."""
-    cache = _cache_file("safetensors")
+def load_qm9(*, draw_hydrogens: bool = False) -> GraphData:
+    """QM9 as graphs; built once (about a minute) and kept in the user's cache folder.
+
+    Raises:
+        ModuleNotFoundError: if the package `qm9pack` is not installed.
+    """
+    node_types = NODE_TYPES_WITH_HYDROGENS if draw_hydrogens else NODE_TYPES
+    cache = _cache_file("hydrogens.safetensors" if draw_hydrogens else "safetensors")
     if not cache.is_file():
-        save_graphs({split: encode(smiles) for split, smiles in read_smiles().items()}, cache)
+        splits = {}
+        for split, smiles in read_smiles().items():
+            parsed = (from_smiles(text, draw_hydrogens=draw_hydrogens) for text in smiles)
+            known = [molecule for molecule in parsed if molecule and set(molecule[0]).issubset(node_types)]
+            splits[split] = encode_graphs(known, node_types, EDGE_TYPES)
+        save_graphs(splits, cache)
     graphs = load_graphs(cache)
     return GraphData(
-        "qm9",
-        "molecule",
-        SPLIT,
-        NODE_TYPES,
-        EDGE_TYPES,
-        graphs["train"],
-        graphs["validation"],
-        graphs["test"],
-        notes=[ROUND_TRIP],
+        name="qm9-h" if draw_hydrogens else "qm9",
+        domain="molecule",
+        split=SPLIT,
+        node_types=node_types,
+        edge_types=EDGE_TYPES,
+        train=graphs["train"],
+        validation=graphs["validation"],
+        test=graphs["test"],
+        notes=[ROUND_TRIP, NO_CHARGES] if draw_hydrogens else [ROUND_TRIP],
     )
 
 
@@ -132,20 +150,14 @@ def canonical_molecules(split: str) -> list[str]:
 
 
 def encode(smiles: list[str]) -> GraphBatch:
-    """Graphs over this module's vocabulary, padded to `MAX_NODES`, as int8."""
-    nodes = np.zeros((len(smiles), MAX_NODES), np.int8)
-    edges = np.zeros((len(smiles), MAX_NODES, MAX_NODES), np.int8)
-    num_nodes = np.zeros(len(smiles), np.int8)
-    for row, text in enumerate(smiles):
-        parsed = from_smiles(text)
-        if parsed is None:
+    """Graphs over the vocabulary with implicit hydrogens, as int8."""
+    parsed = []
+    for text in smiles:
+        molecule = from_smiles(text)
+        if molecule is None:
             raise ValueError(f"RDKit cannot read the QM9 molecule {text!r}")
-        atoms, bonds = parsed
-        num_nodes[row] = len(atoms)
-        nodes[row, : len(atoms)] = [NODE_TYPES.index(label) for label in atoms]
-        for begin, end, label in bonds:
-            edges[row, begin, end] = edges[row, end, begin] = EDGE_TYPES.index(label)
-    return GraphBatch(torch.from_numpy(nodes), torch.from_numpy(edges), torch.from_numpy(num_nodes))
+        parsed.append(molecule)
+    return encode_graphs(parsed, NODE_TYPES, EDGE_TYPES)
 
 
 def load_properties() -> dict[str, Float[Tensor, "b p"]]:

@@ -76,13 +76,14 @@ def likelihood_bound(
     reconstruction = step(torch.ones_like(seeds))
     terms = denoiser.num_timesteps - 1
     if not terms:
-        return LikelihoodBound(*prior, *(torch.zeros_like(part) for part in prior), *reconstruction)
+        nothing = torch.zeros_like(prior[0])
+        return LikelihoodBound(*prior, nothing, nothing, *reconstruction)
     parts = torch.arange(num_times, device=seeds.device)
     shares = (parts + uniforms(seeds, step=torch.zeros_like(seeds), stream=TIME_STREAM, positions=parts)) / num_times
     times = 2 + (shares * terms).long().clamp(max=terms - 1)
     steps = [step(t) for t in times.unbind(1)]
-    diffusion = (terms * torch.stack(side).mean(0) for side in zip(*steps, strict=True))
-    return LikelihoodBound(*prior, *diffusion, *reconstruction)
+    nodes, edges = (terms * torch.stack(side).mean(0) for side in zip(*steps, strict=True))
+    return LikelihoodBound(*prior, nodes, edges, *reconstruction)
 
 
 def _as_distribution(denoiser: DenoisingModel, clean: GraphBatch) -> GraphDistribution:

@@ -5,24 +5,33 @@
     unique                distinct canonical SMILES among the valid ones
     novel                 those of the distinct ones that are not in the training set
     fcd                   Fréchet ChemNet distance between the valid ones and test molecules (lower is better)
+    atom_stable           atoms whose bonds, orders summed, are as many as their type has; where hydrogens are drawn
+    molecule_stable       molecules whose atoms are all stable; likewise
+    distance_NAME         Wasserstein-1 distance between the valid ones and test molecules in logp, qed or mw, in the
+                          property's unit: how far values must be moved, on average, to turn one set into the other
 
-FCD falls with the number of samples, so it is only comparable at equal numbers; `FCD_REFERENCE` test molecules
+FCD falls with the number of samples, so it is only comparable at equal numbers; `REFERENCE_MOLECULES` test molecules
 are always used.
 
 References:
-    Polykovskiy et al. 2020, MOSES, arXiv:1811.12823 (validity, uniqueness, novelty)
+    Polykovskiy et al. 2020, MOSES, arXiv:1811.12823 (validity, uniqueness, novelty, distances of properties)
     Preuer et al. 2018, Fréchet ChemNet Distance, arXiv:1803.09518
+    Hoogeboom et al. 2022, EDM, arXiv:2203.17003, section 5.1 (stability)
 """
 
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
+from statistics import fmean
+
+from scipy.stats import wasserstein_distance
 
 from models.card import ModelCard
+from models.descriptors import DESCRIPTORS, describe
 from models.graphs import GraphBatch
-from models.molecules import canonical_smiles, to_molecule
+from models.molecules import atom_valence, bond_order, canonical_smiles, to_molecule
 
-FCD_REFERENCE = 5_000
+REFERENCE_MOLECULES = 5_000
 
 
 class EvaluationError(ValueError):
@@ -38,6 +47,9 @@ class MoleculeMetrics:
     unique: float
     novel: float
     fcd: float
+    distance_logp: float
+    distance_qed: float
+    distance_mw: float
 
     def as_dict(self) -> dict[str, float]:
         """Name -> value."""
@@ -47,7 +59,7 @@ class MoleculeMetrics:
 def smiles_of(card: ModelCard, graphs: GraphBatch) -> list[str | None]:
     """Canonical SMILES of each graph, None for one that is not a valid molecule."""
     return [
-        canonical_smiles(to_molecule(types, pairs))
+        canonical_smiles(to_molecule(types, pairs, hydrogens_are_drawn=card.hydrogens_are_drawn))
         for types, pairs in graphs.labelled(card.node_types, card.edge_types)
     ]
 
@@ -63,7 +75,8 @@ def evaluate_molecules(
     valid = [smiles for smiles in samples if smiles]
     if len(valid) < 2:
         raise EvaluationError(f"of {len(samples)} samples {len(valid)} are valid molecules; at least 2 are needed")
-    distance = frechet_chemnet_distance(valid, reference[:FCD_REFERENCE])
+    reference = reference[:REFERENCE_MOLECULES]
+    distance = frechet_chemnet_distance(valid, reference)
     if not math.isfinite(distance):
         raise EvaluationError(f"FCD has no value for {len(valid)} valid molecules; draw more")
     distinct = set(valid)
@@ -73,7 +86,35 @@ def evaluate_molecules(
         unique=len(distinct) / len(valid),
         novel=len(distinct.difference(training)) / len(distinct),
         fcd=distance,
+        **_property_distances(valid, reference),
     )
+
+
+def stability(card: ModelCard, graphs: Sequence[GraphBatch]) -> dict[str, float]:
+    """`atom_stable` and `molecule_stable`; empty for a vocabulary without hydrogens, whose atoms take what they lack."""
+    if not card.hydrogens_are_drawn:
+        return {}
+    valences = {label: atom_valence(label) for label in card.node_types}
+    stable: list[list[bool]] = []
+    for batch in graphs:
+        for types, bonds in batch.labelled(card.node_types, card.edge_types):
+            used = [0.0] * len(types)
+            for begin, end, label in bonds:
+                used[begin] += bond_order(label)
+                used[end] += bond_order(label)
+            stable.append([amount == valences[label] for amount, label in zip(used, types, strict=True)])
+    return {
+        "atom_stable": fmean(is_stable for atoms in stable for is_stable in atoms),
+        "molecule_stable": fmean(map(all, stable)),
+    }
+
+
+def _property_distances(samples: Sequence[str], reference: Sequence[str]) -> dict[str, float]:
+    found, expected = (
+        {name: [values[name] for values in described] for name in DESCRIPTORS}
+        for described in ([describe(smiles) for smiles in side] for side in (samples, reference))
+    )
+    return {f"distance_{name}": float(wasserstein_distance(found[name], expected[name])) for name in DESCRIPTORS}
 
 
 def frechet_chemnet_distance(samples: Sequence[str], reference: Sequence[str]) -> float:

@@ -1,39 +1,60 @@
 """Measuring a checkpoint: draw fresh samples, compute their metrics, say how it was done."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from statistics import fmean
 
-from models.card import Measurement
+import torch
+
+from models.card import Measurement, ModelCard
 from models.checkpoint import LoadedModel
 from models.data import qm9
-from models.evaluation.molecules import EvaluationError, evaluate_molecules, smiles_of
-from models.generation import GenerationPlan, Progress, generate
+from models.data.catalogue import DATASETS, load_dataset
+from models.data.dataset import GraphData
+from models.diffusion.likelihood import likelihood_bound
+from models.diffusion.randomness import graph_seeds
+from models.evaluation.graphs import evaluate_graphs
+from models.evaluation.molecules import EvaluationError, evaluate_molecules, smiles_of, stability
+from models.generation import BATCH_COST, GenerationPlan, Progress, generate
+from models.graphs import GraphBatch
+from models.precision import autocast
 
 DEFAULT_SEED = 20_000
+# The likelihood: test graphs, and noisy ones made of all of them together.
+_MOST_TEST_GRAPHS = 512
+_NOISY_GRAPHS = 4_096
+
+
+def reference_data(card: ModelCard) -> GraphData:
+    """The data set that a card's model was trained on.
+
+    Raises:
+        EvaluationError: if it is none of those that come with this package.
+    """
+    for name in DATASETS:
+        if card.training is not None and card.training.dataset == name:
+            return load_dataset(name)
+    raise EvaluationError(f"{card.name!r} was trained on other data; give its file by --data")
 
 
 def evaluate(
     model: LoadedModel,
     plan: GenerationPlan,
+    data: GraphData,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Measurement:
-    """Metrics of a plan's samples.
+    """Metrics of a plan's samples (`models.evaluation.molecules`, `models.evaluation.graphs`), and the likelihood of test graphs.
 
     Raises:
-        EvaluationError: if the model's training set is not one that molecules can be compared with,
-            or fewer than two samples are valid molecules.
+        EvaluationError: if fewer than two samples are valid molecules.
     """
     card = model.card
-    if card.domain != "molecule" or card.training is None or card.training.dataset != "qm9":
-        raise EvaluationError(
-            f"{card.name!r} was not trained on qm9, the one data set there are reference molecules for"
-        )
     started = time.perf_counter()
-    samples = [text for batch in generate(model, plan, on_progress) for text in smiles_of(card, batch.graphs)]
+    samples = [batch.graphs for batch in generate(model, plan, on_progress)]
     seconds = time.perf_counter() - started
-    metrics = evaluate_molecules(
-        samples, training=set(qm9.canonical_molecules("train")), reference=qm9.canonical_molecules("test")
-    )
+    measure = _evaluate_molecules if card.domain == "molecule" else evaluate_graphs
+    metrics = measure(card, samples, data)
     return Measurement(
         num_graphs=plan.num_graphs,
         sampler=plan.sampler,
@@ -44,5 +65,45 @@ def evaluate(
         command=f"digress evaluate {card.name} -n {plan.num_graphs} --sampler {plan.sampler}"
         + (f" --eta {plan.eta:g}" if plan.sampler == "mixed" else "")
         + f" --grid {plan.grid} --num-steps {plan.num_steps} --seed {plan.seed} --json",
-        values={**metrics.as_dict(), "graphs_per_second": round(plan.num_graphs / seconds, 1)},
+        values={
+            **metrics,
+            **negative_log_likelihood(model, data, seed=plan.seed),
+            "graphs_per_second": round(plan.num_graphs / seconds, 1),
+        },
     )
+
+
+def negative_log_likelihood(model: LoadedModel, data: GraphData, *, seed: int) -> dict[str, float]:
+    """The bound on -log p(test graph), in nats a graph, and its terms (`models.diffusion.likelihood`), all beginning with nll."""
+    graphs = data.test[:_MOST_TEST_GRAPHS]
+    device = model.denoiser.node_marginals.device
+    seeds = graph_seeds(seed, torch.arange(len(graphs)))
+    num_times = max(_NOISY_GRAPHS // len(graphs), 1)
+    size = max(BATCH_COST // graphs.max_nodes**2, 1)
+    terms: dict[str, list[float]] = {}
+    for first in range(0, len(graphs), size):
+        batch = graphs[first : first + size].trimmed().long().to(device)
+        with autocast(device):
+            bound = likelihood_bound(model.denoiser, batch, seeds[first : first + size].to(device), num_times=num_times)
+        for name, values in {**vars(bound), "total": bound.total}.items():
+            terms.setdefault(name, []).extend(values.tolist())
+    means = {name: fmean(values) for name, values in terms.items()}
+    sizes = model.card.size_distribution
+    # A size that training did not see is as likely as one graph among all that it saw.
+    unseen = 1 / max(len(data.train), 1)
+    means["size"] = fmean(-math.log(sizes.get(size, unseen)) for size in graphs.num_nodes.tolist())
+    means["total"] += means["size"]
+    return {"nll": means.pop("total"), **{f"nll_{name}": value for name, value in means.items()}}
+
+
+def _evaluate_molecules(card: ModelCard, samples: Sequence[GraphBatch], data: GraphData) -> dict[str, float]:
+    found = [text for batch in samples for text in smiles_of(card, batch)]
+    if data.name in {"qm9", "qm9-h"}:
+        training, reference = set(qm9.canonical_molecules("train")), qm9.canonical_molecules("test")
+    else:
+        training, reference = (
+            set(filter(None, smiles_of(card, data.train))),
+            list(filter(None, smiles_of(card, data.test))),
+        )
+    metrics = evaluate_molecules(found, training=training, reference=reference)
+    return {**metrics.as_dict(), **stability(card, samples)}

@@ -74,7 +74,8 @@ def clustering(adjacency: Adjacency) -> Float[np.ndarray, " bins"]:
 
 def orbits(adjacency: Adjacency) -> Float[np.ndarray, " bins"]:
     """Mean number of times a node plays each part."""
-    return orbit_counts(adjacency).mean(0)
+    mean: np.ndarray = orbit_counts(adjacency).mean(0)
+    return mean
 
 
 def spectrum(adjacency: Adjacency) -> Float[np.ndarray, " bins"]:

@@ -4,16 +4,21 @@ Nodes X, edges E and the graph y each have a residual stream. In every layer
 
     scores  = (q_i · k_j / √d) (1 + E_ij W_mul) + E_ij W_add         FiLM of the attention by the edge
     X_i    += FiLM_y( Σ_j softmax_j(scores) v_j + Σ_j E_ij W / √n )
-    E_ij   += FiLM_y( scores_ij W + X_i U + X_j U )
+    E_ij   += FiLM_y( scores_ij W + X_i U + X_j U + T_ij W )
     y      += y W + pool(X) + pool(E)
 
 then a feed-forward network on each stream. Norms come first (pre-norm). With `edge_attention = "head"` a score
 is one number per head; with "channel" it is one per channel, q_i ⊙ k_j, which is DiGress's own form and needs
 node_width / num_heads times the memory per edge.
 
+T_ij = Σ_k (E_ik W_first) ⊙ (E_kj W_second) / √n, over `triangle_width` channels, lets a pair see the triangles that it is
+part of: what joins its two nodes by way of a third. Without it (0 channels, as in DiGress) that is known from the
+features of the noisy graph alone, not from what earlier layers have made of it.
+
 References:
     Vignac et al. 2023, DiGress, arXiv:2209.14734, section 4.4 and appendix C
     Perez et al. 2018, FiLM, arXiv:1709.07871
+    Maron et al. 2019, Provably powerful graph networks, arXiv:1905.11136 (products of edge matrices)
 
 Axes: b graphs, n nodes, m stored edges (`models.networks.layout`), h heads.
 """
@@ -87,6 +92,7 @@ class GraphTransformerLayer(nn.Module):
         self.modulation = nn.Linear(wide, 2 * node + 2 * edge)
         self.node_mlp = _feed_forward(node, config.node_hidden)
         self.edge_mlp = _feed_forward(edge, config.edge_hidden)
+        self.triangles = _Triangles(edge, config.triangle_width) if config.triangle_width else None
         self.graph_update = _GraphUpdate(config) if updates_graph else None
 
     def forward(
@@ -111,6 +117,9 @@ class GraphTransformerLayer(nn.Module):
         attended = attended + self.edges_to_node(layout.sum_at_nodes(e, edge_mask) * _rsqrt_count(node_mask))
         related = self.scores_to_edge(layout.from_square(scores)) + layout.sum_of_ends(self.node_to_edge(x))
 
+        if self.triangles is not None:
+            related = related + self.triangles(e, layout=layout, node_mask=node_mask, edge_mask=edge_mask)
+
         nodes = nodes + self.node_out(torch.addcmul(node_shift, attended, 1 + node_scale))
         edges = edges + self.edge_out(torch.addcmul(edge_shift, related, 1 + edge_scale))
         if self.graph_update is not None:
@@ -134,6 +143,29 @@ class GraphTransformerLayer(nn.Module):
         scores = products * (1 + scale) + shift
         weights = scores.masked_fill(~node_mask[:, None, :, None], -math.inf).softmax(2)
         return (weights * value[:, None]).sum(2), scores
+
+
+class _Triangles(nn.Module):
+    """T_ij W of the equations above."""
+
+    def __init__(self, edge_width: int, num_channels: int) -> None:
+        super().__init__()
+        self.edge_to_sides = nn.Linear(edge_width, 2 * num_channels)
+        self.triangles_to_edge = nn.Linear(num_channels, edge_width, bias=False)
+
+    def forward(
+        self,
+        edges: Float[Tensor, "b m de"],
+        *,
+        layout: EdgeLayout,
+        node_mask: Bool[Tensor, "b n"],
+        edge_mask: Bool[Tensor, "b m"],
+    ) -> Float[Tensor, "b m de"]:
+        sides = layout.to_square(self.edge_to_sides(edges) * edge_mask[..., None])
+        first, second = sides.permute(0, 3, 1, 2).contiguous().chunk(2, dim=1)
+        products = (first @ second) * _rsqrt_count(node_mask)[..., None]
+        through_a_third: Tensor = self.triangles_to_edge(layout.from_square(products.permute(0, 2, 3, 1)))
+        return through_a_third
 
 
 class _GraphUpdate(nn.Module):

@@ -10,16 +10,17 @@ from jaxtyping import Float, Int
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from models.data.dataset import LabelledGraphs
 from models.diffusion.randomness import TIME_STREAM, graph_seeds, uniforms
 from models.graphs import GraphBatch
+from models.training.optimizer import make_optimizer
 from models.training.preset import TrainingConfig
 
 Batch = GraphBatch | LabelledGraphs
 _VALIDATION_SEED = 2**40
+_DISTORTION = {"uniform": 1, "polydec": 2, "cubic": 3}
 
 
 class TrainingClock:
@@ -76,14 +77,8 @@ class TrainingModule(LightningModule, ABC):
     # -- optimizers
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """AdamW (no decay of biases and norms) with linear warm-up and cosine decay."""
-        weights = [p for p in self.parameters() if p.ndim > 1]
-        others = [p for p in self.parameters() if p.ndim <= 1]
-        optimizer = AdamW(
-            [{"params": weights, "weight_decay": self.config.weight_decay}, {"params": others, "weight_decay": 0.0}],
-            lr=self.config.learning_rate,
-            fused=True,
-        )
+        """The preset's optimizer with linear warm-up and cosine decay."""
+        optimizer = make_optimizer(self, self.config)
 
         def share(step: int) -> float:
             warmup = min((step + 1) / self.config.warmup_steps, 1.0)
@@ -139,7 +134,7 @@ class TrainingModule(LightningModule, ABC):
             stream=TIME_STREAM,
             positions=torch.zeros(1, dtype=torch.long, device=seeds.device),
         )[:, 0]
-        return fraction.square() if self.config.time_distortion == "polydec" else fraction
+        return fraction ** _DISTORTION[self.config.time_distortion]
 
     def log_speed(self, num_graphs: int) -> None:
         """Show graphs per second, every few seconds."""

@@ -32,13 +32,17 @@ class TrainingConfig(BaseModel):
         Field(description="What a minute is; 'cpu' counts processor time, for fair comparisons."),
     ] = "wall"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    optimizer: Annotated[
+        Literal["adamw", "muon"], Field(description="'muon' moves the matrices inside the layers by Muon.")
+    ] = "adamw"
+    matrix_learning_rate: Annotated[float, Field(gt=0, description="Muon's.")] = 0.02
     warmup_steps: Annotated[int, Field(ge=1)] = 500
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
     time_distortion: Annotated[
-        Literal["uniform", "polydec"],
-        Field(description="Density of t in training; 'polydec' draws by u², more often near the clean graph."),
+        Literal["uniform", "polydec", "cubic"],
+        Field(description="Density of t in training; 'polydec' draws by u², 'cubic' by u³: near the clean graph."),
     ] = "uniform"
     validation_steps: Annotated[int, Field(ge=1, description="Gradient steps between validations.")] = 2_000
     validation_graphs: Annotated[int, Field(ge=1)] = 2_048

@@ -12,10 +12,10 @@ CONFIGS = [
     for attention in ("head", "channel")
     for layout in ("pairs", "matrix")
     for residual in ("posterior", "one_hot")
-]
+] + [tiny_network(triangle_width=4, edge_layout=layout) for layout in ("pairs", "matrix")]
 
 
-@pytest.fixture(params=CONFIGS, ids=lambda c: f"{c.edge_attention}-{c.edge_layout}-{c.residual}")
+@pytest.fixture(params=CONFIGS, ids=lambda c: f"{c.edge_attention}-{c.edge_layout}-{c.residual}-{c.triangle_width}")
 def denoiser(request: pytest.FixtureRequest) -> Denoiser:
     return make_denoiser(make_card(network=request.param))
 

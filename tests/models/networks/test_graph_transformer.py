@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.networks.graph_transformer import GraphTransformerLayer
+from models.networks.graph_transformer import GraphTransformerLayer, _Triangles
 from models.networks.layout import edge_layout
 from models.networks.pooling import masked_statistics
 from tests.conftest import tiny_network
@@ -104,3 +104,23 @@ def test_pooling_nothing_gives_finite_numbers_and_gradients() -> None:
     assert elements.grad is not None
     assert elements.grad.isfinite().all()
     assert masked_statistics(torch.zeros(2, 0, 4), torch.zeros(2, 0, dtype=torch.bool)).shape == (2, 16)
+
+
+@torch.no_grad()
+def test_triangles_are_the_written_out_sum() -> None:
+    torch.manual_seed(0)
+    triangles = _Triangles(3, 2)
+    edges = torch.randn(1, 5, 5, 3)
+    edges = edges + edges.transpose(1, 2)
+    layout = edge_layout("pairs", 5, torch.device("cpu"))
+    node_mask = torch.tensor([[True, True, True, True, False]])
+    edge_mask = node_mask[:, :, None] & node_mask[:, None, :]
+
+    found = triangles(layout.from_square(edges), layout=layout, node_mask=node_mask, edge_mask=layout.mask(edge_mask))
+
+    first, second = triangles.edge_to_sides(edges[0]).split(2, dim=-1)
+    for i, j in zip(*torch.triu_indices(4, 4, offset=1).tolist(), strict=True):
+        others = [k for k in range(4) if k not in (i, j)]
+        both_ways = [sum((first[a, k] * second[k, b] for k in others), torch.zeros(2)) for a, b in ((i, j), (j, i))]
+        expected = triangles.triangles_to_edge((both_ways[0] + both_ways[1]) / 2 / 4**0.5)
+        torch.testing.assert_close(layout.to_square(found)[0, i, j], expected)
