@@ -148,17 +148,15 @@ def _block_counts(adjacency: Adjacency, labels: np.ndarray, num_blocks: int) -> 
     return edges, pairs
 
 
-def _fit(edges: Float[np.ndarray, "*b k k"], pairs: Float[np.ndarray, "*b k k"]) -> Float[np.ndarray, "*b"]:
+def _fit(edges: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """Log-likelihood of the edges, each block's density as it is."""
     rest = pairs - edges
     terms = xlogy(edges, edges) + xlogy(rest, rest) - xlogy(pairs, pairs)
-    result: np.ndarray = (terms.sum((-2, -1)) + terms.diagonal(axis1=-2, axis2=-1).sum(-1)) / 2
-    return result
+    return np.asarray((terms.sum((-2, -1)) + terms.diagonal(axis1=-2, axis2=-1).sum(-1)) / 2)
 
 
-def _label_likelihood(sizes: Float[np.ndarray, "*b k"]) -> Float[np.ndarray, "*b"]:
-    result: np.ndarray = xlogy(sizes, sizes / sizes.sum(-1, keepdims=True)).sum(-1)
-    return result
+def _label_likelihood(sizes: np.ndarray) -> np.ndarray:
+    return np.asarray(xlogy(sizes, sizes / sizes.sum(-1, keepdims=True)).sum(-1))
 
 
 def _completed_likelihood(adjacency: Adjacency, labels: np.ndarray) -> float:

@@ -1,0 +1,71 @@
+import networkx as nx
+import numpy as np
+import pytest
+
+from models.data.synthetic import draw
+from models.evaluation.graphs import adjacencies
+from models.evaluation.statistics import STATISTICS, clustering, degrees, spectrum, squared_mmd, wavelets
+
+# MMD² of the first 30 graphs of seed 1 and of seed 2, by polygraph-benchmark 1.1.0 (GaussianTVMMD2Benchmark).
+BY_POLYGRAPH = {
+    "planar": {"degree": 0.0003164001, "clustering": 0.0411307233, "orbit": 0.0011730811, "spectral": 0.0109424711},
+    "comm20": {"degree": 0.0078832550, "clustering": 0.0674012071, "orbit": 0.0142529822, "spectral": 0.0109609087},
+}
+
+
+def matrix(graph: nx.Graph) -> np.ndarray:
+    found: np.ndarray = nx.to_numpy_array(graph) > 0
+    return found
+
+
+@pytest.mark.parametrize("family", ["planar", "comm20"])
+def test_distances_are_those_of_an_independent_package(family: str) -> None:
+    first, second = (list(adjacencies(draw(family, 30, seed=seed))) for seed in (1, 2))  # type: ignore[arg-type]
+
+    for name, expected in BY_POLYGRAPH[family].items():
+        statistic = STATISTICS[name]
+        one, other = ([statistic.of_graph(graph) for graph in side] for side in (first, second))
+        assert squared_mmd(one, other, statistic.width) == pytest.approx(expected, abs=1e-9)
+
+
+def test_histograms_of_graphs_that_theory_knows() -> None:
+    star, complete, cycle = (matrix(graph) for graph in (nx.star_graph(4), nx.complete_graph(6), nx.cycle_graph(8)))
+
+    assert degrees(star).tolist() == [0, 0.8, 0, 0, 0.2]
+    assert clustering(complete)[-1] == 1
+    assert clustering(cycle)[0] == 1
+    # The eigenvalues of a complete graph are 0 and five times 6/5, those of a star 0, 2 and three times 1.
+    assert np.flatnonzero(spectrum(complete)).tolist() == [0, 120]
+    assert spectrum(complete)[120] == pytest.approx(5 / 6)
+    assert spectrum(star)[0] == spectrum(star)[-1] == pytest.approx(0.2)
+
+
+def test_eigenvalues_are_networkx_own() -> None:
+    graph = nx.connected_watts_strogatz_graph(20, 4, 0.3, seed=1)
+
+    expected = np.linalg.eigvalsh(nx.normalized_laplacian_matrix(graph).toarray())
+
+    assert np.allclose(spectrum(matrix(graph)) * 20, np.histogram(expected, bins=200, range=(-1e-5, 2))[0])
+
+
+def test_all_nodes_of_a_symmetric_graph_have_the_same_wavelets() -> None:
+    cycle, path = (wavelets(matrix(graph)).reshape(12, 100) for graph in (nx.cycle_graph(12), nx.path_graph(12)))
+
+    assert ((cycle > 0).sum(1) == 1).all()
+    assert ((path > 0).sum(1) > 1).any()
+    assert cycle.sum(1) == pytest.approx(1 / 12)
+
+
+def test_a_set_is_at_no_distance_from_itself_and_the_distance_of_two_graphs_is_the_kernels() -> None:
+    one, other = np.array([0.5, 0.5]), np.array([0.25, 0.25, 0.5])
+
+    assert squared_mmd([one, other], [one, other], 1.0) == pytest.approx(0)
+    # They differ by a total variation of one half.
+    assert squared_mmd([one], [other], 0.25) == pytest.approx(2 - 2 * np.exp(-2))
+
+
+def test_isolated_nodes_are_no_error() -> None:
+    empty = np.zeros((5, 5), bool)
+
+    for statistic in STATISTICS.values():
+        assert np.isfinite(statistic.of_graph(empty)).all()
