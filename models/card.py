@@ -67,7 +67,16 @@ class FeatureConfig(_Section):
     """Inputs computed from the noisy graph (`models.features`), beside its categories, t/T and its size."""
 
     random_walk_powers: Annotated[int, Field(ge=0, le=64)] = 8
-    cycles: bool = True
+    cycles: Annotated[bool, Field(description="Cycles of length 3 to 5, through each node and in all.")] = True
+    six_cycles: Annotated[bool, Field(description="Cycles of length 6 in all.")] = False
+    eigenvalues: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=32,
+            description="Lowest eigenvalues of the Laplacian, with their eigenvectors, the number of components and who is outside the largest.",
+        ),
+    ] = 0
     molecular: bool = False
 
 

@@ -1,4 +1,4 @@
-"""How many cycles of length 3, 4 and 5 pass through each node.
+"""How many cycles of length 3, 4 and 5 pass through each node, and how many of length 6 a graph has.
 
 Closed walks of length k are counted by diag(Aᵏ); those that are not cycles are taken away. With d the degrees
 and c_k the number of k-cycles through a node (each counted once, not once per direction):
@@ -6,6 +6,16 @@ and c_k the number of k-cycles through a node (each counted once, not once per d
     2 c₃ = diag(A³)
     2 c₄ = diag(A⁴) - d (d - 1) - A d
     2 c₅ = diag(A⁵) - 2 diag(A³) ⊙ d - A diag(A³) - 2 (A ⊙ A²) d + 5 diag(A³)
+
+A cycle of length 6 is two paths of length 3 between opposite nodes that share no node on the way; it has three such
+pairs. With W = A² and p_ij the number of paths of length 3 from i to j,
+
+    p_ij = (A³)_ij - A_ij (d_i + d_j - 1)
+    3 c₆ = Σ_{i<j} [ p_ij choose 2 ] - Σ_{i≠j} Σ_{a≠j} A_ia [ W_aj - A_ij choose 2 ]
+           - Σ_{i<j} Σ_a A_ia A_aj (W_ai - A_ij)(W_aj - A_ij) + Σ_{i<j} A_ij [ W_ij choose 2 ]
+
+The second sum counts pairs of paths that share the node beside i or that beside j, the third those that cross in
+one node; the last gives back those that run along the same edge both ways, which the third counts twice.
 
 References:
     Vignac et al. 2023, DiGress, arXiv:2209.14734, appendix B.2 (cycle counts as features)
@@ -33,3 +43,21 @@ def cycle_counts(adjacency: Float[Tensor, "b n n"]) -> Float[Tensor, "b n 3"]:
     five = closed_5 - 2 * closed_3 * degree - over_neighbours(closed_3) - 2 * wedges + 5 * closed_3
     four = closed_4 - degree * (degree - 1) - over_neighbours(degree)
     return torch.stack([closed_3, four, five], dim=-1) / 2
+
+
+def six_cycles(adjacency: Float[Tensor, "b n n"]) -> Float[Tensor, " b"]:
+    """Cycles of length 6 in each graph; exact for a 0/1 adjacency, and differentiable in it."""
+    degree = adjacency.sum(-1)
+    walks = adjacency @ adjacency
+    apart = 1 - torch.eye(adjacency.shape[-1], device=adjacency.device)
+    paths = (walks @ adjacency - adjacency * (degree[:, :, None] + degree[:, None, :] - 1)) * apart
+    absent = (1 - adjacency) * apart
+    beside = absent * (adjacency @ (_pairs(walks) * apart)) + adjacency * (adjacency @ (_pairs(walks - 1) * apart))
+    common = adjacency * walks
+    crossing = absent * (common @ common) + adjacency * ((common - adjacency) @ (common - adjacency))
+    ordered = _pairs(paths) - 2 * beside - crossing + adjacency * _pairs(walks)
+    return ordered.sum((1, 2)) / 6
+
+
+def _pairs(counts: Tensor) -> Tensor:
+    return counts * (counts - 1) / 2

@@ -13,7 +13,7 @@ Below `min_timestep` the network is asked as if t were that. There the forward p
 as it was, so a network trained on it trusts z_t blindly; but a sampler's z_t also carries the network's own
 mistakes, and these it must stay willing to mend.
 
-Inputs are differentiable functions of the one-hot noisy graph.
+Inputs are differentiable functions of the one-hot noisy graph, those from its eigenvectors apart.
 """
 
 import torch
@@ -24,9 +24,10 @@ from torch import Tensor, nn
 from models.card import FeatureConfig, ModelCard
 from models.diffusion.noise import CategoricalNoise
 from models.diffusion.schedule import alpha_bar
-from models.features.cycles import cycle_counts
+from models.features.cycles import cycle_counts, six_cycles
 from models.features.molecular import MolecularFeatures
 from models.features.random_walks import random_walks
+from models.features.spectrum import spectrum
 from models.graphs import GraphBatch, GraphLogits
 from models.networks.graph_transformer import GraphTransformer, Head
 from models.networks.layout import edge_layout
@@ -112,9 +113,10 @@ class NetworkInputs(nn.Module):
         powers = features.random_walk_powers
         cycles = _CYCLE_LENGTHS if features.cycles else 0
         chemistry = features.molecular
-        node_inputs = len(card.node_prior) + 1 + powers + cycles + 2 * chemistry
-        edge_inputs = len(card.edge_prior) + powers
-        global_inputs = 3 + cycles + 1 * chemistry
+        eigenvalues, is_spectral = features.eigenvalues, features.eigenvalues > 0
+        node_inputs = len(card.node_prior) + 1 + powers + cycles + eigenvalues + is_spectral + 2 * chemistry
+        edge_inputs = len(card.edge_prior) + powers + eigenvalues
+        global_inputs = 3 + cycles + features.six_cycles + eigenvalues + is_spectral + chemistry
         self.widths = (node_inputs, edge_inputs, global_inputs)
 
     def forward(
@@ -146,6 +148,13 @@ class NetworkInputs(nn.Module):
             lengths = torch.arange(3, 3 + _CYCLE_LENGTHS, device=cycles.device)
             node_inputs.append((cycles / _CYCLE_SCALE).clamp(max=1))
             global_inputs.append((cycles.sum(1) / lengths / _CYCLE_SCALE).clamp(max=1))
+        if self.features.six_cycles:
+            global_inputs.append((six_cycles(adjacency)[:, None] / _CYCLE_SCALE).clamp(max=1))
+        if self.features.eigenvalues:
+            shape = spectrum(adjacency, node_mask, self.features.eigenvalues)
+            node_inputs += [shape.not_largest, shape.projections.diagonal(dim1=1, dim2=2).mT]
+            edge_inputs.append(shape.projections)
+            global_inputs += [shape.components, shape.eigenvalues]
         if self.features.molecular:
             bonds = edges[..., : self.num_edge_types] * graph.edge_mask[..., None]
             per_atom, weight = self.molecular(nodes[..., : self.num_node_types], bonds, node_mask)

@@ -4,9 +4,10 @@ import torch
 from rdkit import Chem
 from torch import Tensor
 
-from models.features.cycles import cycle_counts
+from models.features.cycles import cycle_counts, six_cycles
 from models.features.molecular import MolecularFeatures
 from models.features.random_walks import random_walks
+from models.features.spectrum import spectrum
 from models.molecules import from_smiles
 
 
@@ -22,6 +23,15 @@ def test_cycle_counts_are_those_found_by_enumeration(seed: int) -> None:
         expected[cycle, len(cycle) - 3] += 1
 
     assert torch.equal(cycle_counts(adjacency(graph))[0], expected)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_cycles_of_six_are_those_found_by_enumeration(seed: int) -> None:
+    graph = nx.gnp_random_graph(9, 0.15 + 0.03 * seed, seed=seed)
+
+    expected = sum(len(cycle) == 6 for cycle in nx.simple_cycles(graph, length_bound=6))
+
+    assert six_cycles(adjacency(graph)).tolist() == [expected]
 
 
 def test_random_walks_return_as_often_as_the_transition_matrix_says() -> None:
@@ -62,3 +72,56 @@ def test_charge_counts_the_missing_hydrogens_and_weight_the_heavy_atoms(smiles: 
     assert (4 * per_atom[0, :, 0]).round().int().tolist() == hydrogens
     mass = sum(atom.GetMass() for atom in molecule.GetAtoms())
     assert weight.item() * 9 * 18.998 == pytest.approx(mass, rel=1e-3)
+
+
+def real(num_nodes: int) -> Tensor:
+    return torch.ones(1, num_nodes, dtype=torch.bool)
+
+
+def test_components_are_counted_and_the_largest_is_known() -> None:
+    graph = nx.disjoint_union_all([nx.cycle_graph(4), nx.path_graph(3), nx.empty_graph(1)])
+
+    found = spectrum(adjacency(graph), real(8), 2)
+
+    assert found.components.item() == pytest.approx(3 / 8)
+    assert found.not_largest[0, :, 0].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+
+
+def test_eigenvalues_are_the_lowest_above_zero() -> None:
+    graph = nx.connected_watts_strogatz_graph(12, 4, 0.3, seed=2)
+    expected = sorted(nx.normalized_laplacian_spectrum(graph))
+
+    found = spectrum(adjacency(graph), real(12), 14)
+
+    assert found.eigenvalues[0, :11].tolist() == pytest.approx(expected[1:], abs=1e-5)
+    assert found.eigenvalues[0, 11:].tolist() == [2, 2, 2]
+    assert not found.projections[..., 11:].any()
+
+
+def test_projections_are_eigenvectors_without_their_signs() -> None:
+    graph = nx.path_graph(7)  # no eigenvalue twice
+    _, vectors = torch.linalg.eigh(torch.from_numpy(nx.normalized_laplacian_matrix(graph).toarray()).float())
+
+    found = spectrum(adjacency(graph), real(7), 3)
+
+    for k in range(3):
+        expected = 7 * torch.outer(vectors[:, k + 1], vectors[:, k + 1])
+        torch.testing.assert_close(found.projections[0, ..., k], expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("graph", [nx.cycle_graph(8), nx.petersen_graph(), nx.star_graph(6)])
+def test_eigenvectors_of_one_eigenvalue_do_not_depend_on_the_order_of_nodes_or_on_padding(graph: nx.Graph) -> None:
+    size = len(graph)
+    order = torch.randperm(size, generator=torch.Generator().manual_seed(1))
+    renamed = adjacency(graph)[:, order][:, :, order]
+    padded = torch.nn.functional.pad(adjacency(graph), (0, 5, 0, 5))
+    mask = torch.arange(size + 5)[None] < size
+
+    plain, moved, wide = (
+        spectrum(one, two, 3) for one, two in ((adjacency(graph), real(size)), (renamed, real(size)), (padded, mask))
+    )
+
+    torch.testing.assert_close(moved.projections, plain.projections[:, order][:, :, order], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(wide.projections[:, :size, :size], plain.projections, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(wide.eigenvalues, plain.eigenvalues, atol=1e-4, rtol=1e-4)
+    assert not wide.projections[:, size:].any()

@@ -13,11 +13,17 @@ CONFIGS = [
     for layout in ("pairs", "matrix")
     for residual in ("posterior", "one_hot")
 ] + [tiny_network(triangle_width=4, edge_layout=layout) for layout in ("pairs", "matrix")]
+CARDS = {
+    **{f"{c.edge_attention}-{c.edge_layout}-{c.residual}-{c.triangle_width}": make_card(network=c) for c in CONFIGS},
+    "all features": make_card(
+        features=FeatureConfig(random_walk_powers=4, cycles=True, six_cycles=True, eigenvalues=3, molecular=True)
+    ),
+}
 
 
-@pytest.fixture(params=CONFIGS, ids=lambda c: f"{c.edge_attention}-{c.edge_layout}-{c.residual}-{c.triangle_width}")
+@pytest.fixture(params=CARDS.values(), ids=list(CARDS))
 def denoiser(request: pytest.FixtureRequest) -> Denoiser:
-    return make_denoiser(make_card(network=request.param))
+    return make_denoiser(request.param)
 
 
 def times(graph: GraphBatch) -> torch.Tensor:

@@ -1,0 +1,70 @@
+"""What the eigenvalues and eigenvectors of a graph say of its shape.
+
+    L = I - D^{-1/2} A D^{-1/2},    L v_k = λ_k v_k,    0 = λ_0 <= λ_1 <= …,    L_ii = 0 at isolated nodes
+
+    components       how many eigenvalues are 0, over the number of nodes
+    eigenvalues      the lowest that are not 0; 2, the most there can be, where there are no more
+    not_largest      1 at a node outside the largest component
+    projections      n · v_k(i) v_k(j) for each of those eigenvalues: for pairs, and for nodes with i = j
+
+An eigenvector is as good as its negative, and those of one eigenvalue as good as any turn of them; so a projection is the
+mean over all eigenvectors of the same eigenvalue, which says nothing of their signs and turns. DiGress gives the
+network the eigenvectors themselves.
+
+These features are computed apart from gradients: where eigenvalues meet they have none.
+
+Reference: Vignac et al. 2023, DiGress, arXiv:2209.14734, appendix B.1 (spectral features)
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+_SAME = 1e-4
+# The eigenvalues of padding come last.
+_PADDING = 3.0
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The features above, for K eigenvalues."""
+
+    components: Float[Tensor, "b 1"]
+    eigenvalues: Float[Tensor, "b K"]
+    not_largest: Float[Tensor, "b n 1"]
+    projections: Float[Tensor, "b n n K"]
+
+
+@torch.no_grad()
+def spectrum(adjacency: Float[Tensor, "b n n"], node_mask: Bool[Tensor, "b n"], num_eigenvalues: int) -> Spectrum:
+    """The features of graphs whose padding has no edges; their own size and order decide, not their batch mates."""
+    adjacency = adjacency.float()
+    degree = adjacency.sum(-1)
+    scale = degree.clamp(min=1).rsqrt()
+    laplacian = torch.diag_embed((degree > 0).float()) - scale[:, :, None] * adjacency * scale[:, None, :]
+    laplacian = laplacian + torch.diag_embed((~node_mask).float() * _PADDING)
+    values, vectors = torch.linalg.eigh(laplacian)
+    is_real = values < _PADDING - _SAME
+    is_zero = values < _SAME
+    num_components = is_zero.sum(1, keepdim=True)
+    size = node_mask.sum(1, keepdim=True).clamp(min=1)
+
+    # Projecting on the eigenvectors of 0 leads from a node to its own component and no other.
+    together = ((vectors * is_zero[:, None]) @ vectors.mT).abs() > _SAME
+    component_size = together.sum(-1) * node_mask
+    not_largest = (component_size < component_size.amax(1, keepdim=True)) & node_mask
+
+    places = num_components + torch.arange(num_eigenvalues, device=values.device)
+    exists = places < is_real.sum(1, keepdim=True)
+    chosen = values.gather(1, places.clamp(max=values.shape[1] - 1))
+    alike = ((values[:, None] - chosen[..., None]).abs() < _SAME) & is_real[:, None]
+    weights = alike.float() / alike.sum(-1, keepdim=True).clamp(min=1) * exists[..., None] * size[..., None]
+    projections = torch.einsum("bim,bkm,bjm->bijk", vectors, weights, vectors)
+    return Spectrum(
+        components=num_components / size,
+        eigenvalues=torch.where(exists, chosen, 2.0),
+        not_largest=not_largest.float()[..., None],
+        projections=projections * (node_mask[:, :, None] & node_mask[:, None, :])[..., None],
+    )
