@@ -225,6 +225,9 @@ def evaluate(
         float | None, typer.Option(help="Share of renoise in the sampler mixed; the card's if left out.", min=0, max=1)
     ] = None,
     grid: Annotated[Grid | None, typer.Option(help="Where the steps lie; the card's if left out.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="The file that the checkpoint was trained on, if it was one of yours.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
     save: Annotated[bool, typer.Option("--save", help="Also put the measurement into the checkpoint's card.")] = False,
     device: DeviceOption = None,
@@ -239,6 +242,7 @@ def evaluate(
     _require("fcd_torch", "evaluate")
     import torch
 
+    from models.data.own import DataFileError
     from models.evaluation.molecules import EvaluationError
     from models.evaluation.report import DEFAULT_SEED, reference_data
     from models.evaluation.report import evaluate as measure
@@ -256,8 +260,12 @@ def evaluate(
     terms = plan(request, loaded.card)
     terms = replace(terms, grid=grid or terms.grid, eta=terms.eta if eta is None else eta)
     try:
+        reference = reference_data(loaded.card, data)
+    except (EvaluationError, DataFileError) as error:
+        raise CommandError(str(error)) from error
+    try:
         with _progress_bar("sampling", request.num_graphs) as on_progress:
-            measurement = measure(loaded, terms, reference_data(loaded.card), on_progress)
+            measurement = measure(loaded, terms, reference, on_progress)
     except EvaluationError as error:
         raise CommandError(str(error)) from error
     if save:
@@ -416,9 +424,20 @@ def plot_guidance(
 
 @app.command()
 def train(
-    preset: Annotated[str, typer.Argument(help="What to train; a wrong name lists the presets.")],
+    preset: Annotated[
+        str | None, typer.Argument(help="Name of a preset, like qm9; `models/training/presets` has them all.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Your own graphs instead of a preset's: SMILES (.smi, or .csv with properties), node-link JSON lines, GraphML."
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What the model of your --data is called; as the file is, if left out.")
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for state, logs and checkpoint; runs/PRESET if left out.")
+        Path | None, typer.Option(help="Folder for state, logs and checkpoint; runs/NAME if left out.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False,
     max_minutes: Annotated[
@@ -433,33 +452,41 @@ def train(
 ) -> None:
     """Train a checkpoint; it can be stopped at any moment and loses a minute at most.
 
-    Example: digress train qm9 --max-minutes 90 --out runs/qm9, and after a stop the same with --resume.
+    Numeric columns of your own --data become properties that graphs can be steered to.
+
+    Examples: digress train qm9 --max-minutes 90 --out runs/qm9, and after a stop the same with --resume;
+    digress train --data molecules.csv --max-minutes 30
     """
     _require("lightning", "train")
     _require("qm9pack", "train")
-    from models.training.folder import TrainingFolder, TrainingFolderError
-    from models.training.preset import PresetError, load_preset, saved_preset
+    from models.data.own import DataFileError
+    from models.training.folder import TrainingFolderError
+    from models.training.plan import plan_runs
+    from models.training.preset import PresetError
 
-    changes = list(overrides or []) + ([f"training.max_minutes={max_minutes}"] if max_minutes is not None else [])
     try:
-        root = out or Path("runs") / preset
-        fresh = load_preset(preset, changes)
-        chosen = saved_preset(root, changes) if resume else fresh
-        folder = TrainingFolder(root, chosen.checkpoint)
-        folder.require(run=resume)
-    except (PresetError, TrainingFolderError) as error:
+        runs = plan_runs(
+            preset, data, name=name, out=out, resume=resume, max_minutes=max_minutes, overrides=overrides or []
+        )
+    except (PresetError, TrainingFolderError, DataFileError) as error:
         raise CommandError(str(error)) from error
 
     from models.training.run import train as run  # slow to import, so after what can go wrong
 
-    try:
-        finished = run(chosen, folder, resume=resume, devices=devices, checkpoints=read_settings().checkpoints)
-    except SystemExit:  # Lightning's answer to Ctrl-C, once it has saved
-        finished = False
-    if not finished:
-        how = "go on with the same command and --resume" if folder.state.exists() else "nothing was saved yet"
-        raise CommandError(f"stopped before its end; {how}")
-    print(f"the checkpoint is in {folder.checkpoint}; serve it with DIGRESS_CHECKPOINTS={folder.root}")
+    for chosen, folder in runs:
+        try:
+            checkpoints = folder.checkpoints or read_settings().checkpoints
+            going_on = folder.state.exists()
+            finished = run(chosen, folder, resume=going_on, devices=devices, checkpoints=checkpoints)
+        except SystemExit:  # Lightning's answer to Ctrl-C, once it has saved
+            finished = False
+        except (PresetError, DataFileError) as error:
+            raise CommandError(str(error)) from error
+        if not finished:
+            how = "go on with the same command and --resume" if folder.state.exists() else "nothing was saved yet"
+            raise CommandError(f"stopped before its end; {how}")
+    served = runs[-1][1].checkpoint
+    print(f"the checkpoint is in {served}; serve it with DIGRESS_CHECKPOINTS={served.parent}")
 
 
 def main() -> None:

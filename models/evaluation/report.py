@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import fmean
 
 import torch
@@ -26,16 +27,24 @@ _MOST_TEST_GRAPHS = 512
 _NOISY_GRAPHS = 4_096
 
 
-def reference_data(card: ModelCard) -> GraphData:
-    """The data set that a card's model was trained on.
+def reference_data(card: ModelCard, file: Path | None = None) -> GraphData:
+    """The data set that a card's model was trained on; `file`, if it was one of the user's own.
 
     Raises:
-        EvaluationError: if it is none of those that come with this package.
+        EvaluationError: if that is not known, or the file is another.
+        DataFileError: if the file holds no graphs.
     """
-    for name in DATASETS:
-        if card.training is not None and card.training.dataset == name:
-            return load_dataset(name)
-    raise EvaluationError(f"{card.name!r} was trained on other data; give its file by --data")
+    source = card.training.dataset if card.training else None
+    if file is None and source in DATASETS:
+        return load_dataset(source)
+    if file is None:
+        raise EvaluationError(f"{card.name!r} was trained on {source or 'other data'}; give its file by --data")
+    data = load_dataset(str(file))
+    if (data.node_types, data.edge_types) != (card.node_types, card.edge_types):
+        raise EvaluationError(
+            f"{file.name} is not what {card.name!r} was trained on: its types of nodes or edges are others"
+        )
+    return data
 
 
 def evaluate(

@@ -36,6 +36,8 @@ class TrainingFolder:
 
     root: Path
     name: str
+    checkpoints: Path | None = None
+    """Where the checkpoint folder goes; beside the rest if left out."""
 
     @property
     def state(self) -> Path:
@@ -45,7 +47,7 @@ class TrainingFolder:
     @property
     def checkpoint(self) -> Path:
         """The checkpoint folder of the averaged weights."""
-        return self.root / self.name
+        return (self.checkpoints or self.root) / self.name
 
     @property
     def saved_step(self) -> int:

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from models.card import DiffusionConfig, FeatureConfig, ModelName, NetworkConfig, RegressorRole, SamplingConfig
-from models.data.catalogue import DatasetName
 
 PRESET_FILE = "preset.json"
 
@@ -73,7 +72,8 @@ class _Preset(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: ModelName
-    dataset: DatasetName
+    dataset: Annotated[str, Field(description="One of the package's data sets, or a file (`models.data.own`).")]
+    dataset_sha256: Annotated[str | None, Field(description="Of a file, so that resuming finds the same.")] = None
     notes: list[str] = []
     features: FeatureConfig = FeatureConfig()
     network: NetworkConfig = NetworkConfig()
@@ -100,7 +100,6 @@ class RegressorPreset(_Preset):
     """A regressor to train for a model there is."""
 
     kind: Literal["regressor"]
-    dataset: Literal["qm9"]
     model: Annotated[ModelName, Field(description="The checkpoint whose noisy graphs it reads.")]
     role: RegressorRole = "guide"
     properties: Annotated[list[str], Field(min_length=1)]
@@ -131,6 +130,15 @@ def load_preset(name: str, overrides: Sequence[str] = ()) -> Preset:
     if name not in available_presets():
         raise PresetError(f"there is no preset {name!r}; available: {', '.join(available_presets())}")
     return _changed(name, tomllib.loads(path.read_text(encoding="utf-8")), overrides)
+
+
+def parse_preset(values: dict[str, Any], overrides: Sequence[str] = ()) -> Preset:
+    """The preset that these values make, changed as in `load_preset`.
+
+    Raises:
+        PresetError: if they make none, or an override does not fit.
+    """
+    return _changed(str(values["name"]), values, overrides)
 
 
 def saved_preset(root: Path, overrides: Sequence[str] = ()) -> Preset:

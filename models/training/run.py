@@ -14,7 +14,7 @@ from models.precision import has_native_bfloat16
 from models.training.ema import ExponentialMovingAverage
 from models.training.folder import StateFile, TrainingFolder
 from models.training.preset import DenoiserPreset, Preset, RegressorPreset
-from models.training.task import DenoiserTask, RegressorTask, Task
+from models.training.task import DenoiserTask, RegressorTask, Task, require_unchanged
 
 SAVE_EVERY = timedelta(minutes=1)
 _ORDERS_PER_START = 1_000_000
@@ -36,8 +36,11 @@ def train(
     Raises:
         TrainingFolderError: if the folder holds a run and `resume` is not set, or none and it is.
         CardError: if the model of a regressor has no sound checkpoint.
-        PresetError: if a regressor is to learn a property that the data set does not have.
+        PresetError: if a regressor is to learn a property that the data set does not have, or a file of data has changed.
+        DataFileError: if a file holds no graphs to learn from.
+        OSError: if it is gone.
     """
+    require_unchanged(preset)
     folder.require(run=resume)
     folder.save_preset(preset)
     torch.set_flush_denormal(True)

@@ -18,9 +18,10 @@ from torch import Tensor
 
 from models.card import ModelCard, Property, RegressorCard, TrainingRecord
 from models.checkpoint import load_checkpoint, save_checkpoint, save_regressor
-from models.data import qm9
-from models.data.catalogue import load_dataset
+from models.data.catalogue import LabelledData, load_dataset, load_labelled
 from models.data.dataset import GraphData, GraphDataset, LabelledDataset, LabelledGraphs
+from models.data.own import fingerprint
+from models.data.qm9 import PropertySource
 from models.files import written_whole
 from models.graphs import GraphBatch
 from models.training.denoising import DiffusionModule, denoiser_of
@@ -82,21 +83,23 @@ class RegressorTask(Task):
     def __init__(self, preset: RegressorPreset, folder: Path, *, checkpoints: Path) -> None:
         self._folder, self._source = folder, checkpoints / preset.model
         self._card, self._denoiser = load_checkpoint(self._source)
-        columns = _columns(preset.properties)
-        data, values = qm9.load_qm9(), qm9.load_properties()
+        data = load_labelled(preset.dataset)
+        columns = _columns(preset.properties, data)
 
         def part(name: str) -> LabelledGraphs:
-            graphs: GraphBatch = getattr(data, name)
-            return LabelledGraphs(graphs, values[name][:, columns])
+            graphs: GraphBatch = getattr(data.graphs, name)
+            return LabelledGraphs(graphs, data.values[name][:, columns])
 
         train, validation, test = part("train"), part("validation"), part("test")
-        if preset.role == "guide":
-            train, split = train[:_GUIDE_MOLECULES], f"the first {_GUIDE_MOLECULES} training molecules"
-        else:
+        split = data.graphs.split
+        if preset.dataset == "qm9" and preset.role == "guide":
+            train = train[:_GUIDE_MOLECULES]
+            split += f"; the first {_GUIDE_MOLECULES} training molecules"
+        elif preset.dataset == "qm9":
             train = _joined(train[_GUIDE_MOLECULES:], validation[_JUDGE_VALIDATION:])
             validation = validation[:_JUDGE_VALIDATION]
-            split = (
-                f"the training molecules after the first {_GUIDE_MOLECULES}, "
+            split += (
+                f"; the training molecules after the first {_GUIDE_MOLECULES}, "
                 f"and the validation molecules after the first {_JUDGE_VALIDATION}"
             )
         self.train = LabelledDataset(train)
@@ -105,10 +108,10 @@ class RegressorTask(Task):
         self._described = RegressorCard(
             name=preset.name,
             role=preset.role,
-            properties=[_describe_property(qm9.PROPERTIES[i], train.values[:, j]) for j, i in enumerate(columns)],
+            properties=[_describe_property(data.properties[i], train.values[:, j]) for j, i in enumerate(columns)],
             features=preset.features,
             network=preset.network,
-            training=_record(preset, f"{data.split}; {split}", len(train)),
+            training=_record(preset, split, len(train)),
         )
         module = _seeded(preset.training.seed, lambda: RegressionModule(self._card, self._described, preset.training))
         if preset.training.start_from_model:
@@ -135,11 +138,24 @@ class RegressorTask(Task):
     def _save(self) -> None:
         # The card names the model's other regressors too, so their files come along.
         for other in self._card.regressors:
-            if other.weights and other.name != self._described.name:
+            if other.weights and other.name != self._described.name and self._folder != self._source:
                 with written_whole(self._folder / other.weights.file) as partial:
                     shutil.copyfile(self._source / other.weights.file, partial)
-        card = save_checkpoint(self._card, self._denoiser, self._folder)
+        card = self._card if self._folder == self._source else save_checkpoint(self._card, self._denoiser, self._folder)
         save_regressor(card, self._described, regressor_of(self._average), self._folder)
+
+
+def require_unchanged(preset: Preset) -> None:
+    """Make sure that a file to learn from is what it was when the preset was made.
+
+    Raises:
+        PresetError: if it is not.
+        OSError: if it is gone.
+    """
+    if preset.dataset_sha256 is not None and fingerprint(Path(preset.dataset)) != preset.dataset_sha256:
+        raise PresetError(
+            f"{preset.dataset} has changed since this run was begun; start another one for it, in another folder"
+        )
 
 
 def describe(preset: DenoiserPreset, data: GraphData) -> ModelCard:
@@ -163,14 +179,16 @@ def describe(preset: DenoiserPreset, data: GraphData) -> ModelCard:
     )
 
 
-def _columns(properties: Sequence[str]) -> list[int]:
-    known = [source.name for source in qm9.PROPERTIES]
+def _columns(properties: Sequence[str], data: LabelledData) -> list[int]:
+    known = [source.name for source in data.properties]
     if unknown := set(properties) - set(known):
-        raise PresetError(f"qm9 has no property {', '.join(sorted(unknown))}; it has {', '.join(known)}")
+        raise PresetError(
+            f"{data.graphs.name} has no property {', '.join(sorted(unknown))}; it has {', '.join(known) or 'none'}"
+        )
     return [known.index(name) for name in properties]
 
 
-def _describe_property(source: qm9.PropertySource, values: Tensor) -> Property:
+def _describe_property(source: PropertySource, values: Tensor) -> Property:
     return Property(
         name=source.name,
         unit=source.unit,
@@ -203,7 +221,7 @@ def _seeded(seed: int, make: Callable[[], _Module]) -> _Module:
 
 def _record(preset: Preset, split: str, num_graphs: int, *, notes: list[str] | None = None) -> TrainingRecord:
     return TrainingRecord(
-        dataset=preset.dataset,
+        dataset=Path(preset.dataset).name,
         split=split,
         num_graphs=num_graphs,
         preset=preset.name,

@@ -1,0 +1,94 @@
+"""Presets for data of the user's own: chosen by what the graphs are and how large."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from models.data.catalogue import LabelledData
+from models.data.own import fingerprint
+from models.training.preset import DenoiserPreset, Preset, parse_preset
+
+# Σ n² of a training batch, and the most graphs in it.
+_BATCH_COST = 65_536
+_LARGEST_BATCH = 128
+_SMALL = 30
+_DEFAULT_MINUTES = 60.0
+# Of the time, where there are properties to learn as well.
+_SHARE_OF_MODEL = 0.6
+
+
+def own_model(
+    file: Path, data: LabelledData, *, name: str, max_minutes: float | None, overrides: Sequence[str] = ()
+) -> Preset:
+    """A model to train on a file's data set, in `max_minutes` with its regressor, if the data set has properties.
+
+    Raises:
+        PresetError: if an override, or the name, does not fit.
+    """
+    largest = data.graphs.max_nodes
+    return parse_preset(
+        {
+            "name": name,
+            "version": "1",
+            "description": f"Graphs like those of {file.name}: {min(data.graphs.size_distribution())} to {largest} nodes.",
+            "licence": "that of the data",
+            "dataset": str(file.resolve()),
+            "dataset_sha256": fingerprint(file),
+            "features": {
+                "random_walk_powers": 8 if largest <= _SMALL else 12,
+                "molecular": data.graphs.domain == "molecule",
+            },
+            "network": {"num_layers": 5, "triangle_width": 16},
+            "sampling": {"sampler": "mixed", "num_steps": 100},
+            "training": {
+                **_training(data, max_minutes=share_of_model(data) * (max_minutes or _DEFAULT_MINUTES)),
+                "learning_rate": 3e-3,
+                "optimizer": "muon",
+            },
+        },
+        overrides,
+    )
+
+
+def own_regressor(model: DenoiserPreset, data: LabelledData) -> Preset:
+    """A regressor that steers a model of `own_model` to the properties of its data set."""
+    minutes = model.training.max_minutes or _DEFAULT_MINUTES
+    return parse_preset(
+        {
+            "kind": "regressor",
+            "name": f"{model.name}-regressor",
+            "model": model.name,
+            "dataset": model.dataset,
+            "dataset_sha256": model.dataset_sha256,
+            "properties": [known.name for known in data.properties],
+            "features": model.features.model_dump(),
+            "network": model.network.model_dump(),
+            "training": {
+                **_training(data, max_minutes=minutes * (1 / share_of_model(data) - 1)),
+                "learning_rate": 2e-3,
+            },
+        }
+    )
+
+
+def share_of_model(data: LabelledData) -> float:
+    """Of the minutes of a training, those that are the model's."""
+    return _SHARE_OF_MODEL if data.properties else 1.0
+
+
+def name_of(file: Path) -> str:
+    """What a model of a file is called."""
+    name = re.sub(r"[^a-z0-9._-]+", "-", file.stem.lower()).strip("-._")
+    return name[:50] or "graphs"
+
+
+def _training(data: LabelledData, *, max_minutes: float) -> dict[str, Any]:
+    graphs = data.graphs
+    return {
+        "batch_size": max(min(_BATCH_COST // graphs.max_nodes**2, _LARGEST_BATCH, len(graphs.train)), 1),
+        "max_minutes": max_minutes,
+        "warmup_steps": 100,
+        "time_distortion": "polydec",
+        "validation_steps": 250,
+    }

@@ -1,0 +1,199 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import networkx as nx
+import pytest
+import torch
+
+from models.data.own import DataFileError, OwnData, load_file
+from models.evaluation.isomorphism import GraphSet
+from models.evaluation.molecules import smiles_of
+from tests.conftest import make_card
+
+SMILES = ["C", "CC", "CCO", "C=O", "C#N", "c1ccccc1", "CC(=O)[O-]", "N", "CN", "CCC", "N#CCO", "C1CC1"]
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def labelled_graphs(count: int = 12) -> list[nx.Graph]:
+    graphs = []
+    for seed in range(count):
+        graph = nx.connected_watts_strogatz_graph(6 + seed % 3, 4, 0.3, seed=seed)
+        nx.set_node_attributes(graph, {node: "red" if node % 3 else "blue" for node in graph}, "type")
+        nx.set_edge_attributes(graph, {edge: "thin" if sum(edge) % 2 else "thick" for edge in graph.edges}, "type")
+        graph.graph["density"] = nx.density(graph) + seed
+        graphs.append(graph)
+    return graphs
+
+
+def as_json(graph: nx.Graph) -> str:
+    found = nx.node_link_data(graph, edges="edges")
+    return json.dumps(found | {"graph": {"properties": {"density": graph.graph["density"]}}})
+
+
+def as_graphml(graphs: list[nx.Graph], path: Path) -> Path:
+    writer = nx.readwrite.graphml.GraphMLWriter()
+    writer.add_graphs(graphs)
+    with path.open("wb") as file:
+        writer.dump(file)
+    return path
+
+
+def all_graphs(data: OwnData) -> list[tuple[list[str], list[tuple[int, int, str]]]]:
+    found = data.graphs
+    return [
+        graph
+        for part in (found.train, found.validation, found.test)
+        for graph in part.labelled(found.node_types, found.edge_types)
+    ]
+
+
+def test_a_file_of_smiles_is_a_data_set_of_molecules(tmp_path: Path) -> None:
+    path = write(tmp_path / "mine.smi", *(f"{text} name{i}" for i, text in enumerate(SMILES)), "")
+
+    data = load_file(path)
+
+    assert data.graphs.domain == "molecule"
+    assert data.graphs.node_types == ["C", "N", "O", "O-"]
+    assert data.graphs.edge_types == ["none", "single", "double", "triple"]
+    assert data.properties == []
+    assert [len(data.graphs.train), len(data.graphs.validation), len(data.graphs.test)] == [10, 1, 1]
+    values = {"node_types": data.graphs.node_types, "edge_types": data.graphs.edge_types}
+    marginals = {"node_marginals": data.graphs.node_marginals(), "edge_marginals": data.graphs.edge_marginals()}
+    card = make_card().model_copy(update=values | marginals)
+    found = [text for part in ("train", "validation", "test") for text in smiles_of(card, getattr(data.graphs, part))]
+    assert sorted(map(str, found)) == sorted(SMILES)
+
+
+def test_numeric_columns_are_properties_and_other_columns_are_not(tmp_path: Path) -> None:
+    rows = [f"mol{i},{text},{i / 2},{i}" for i, text in enumerate(SMILES)]
+    path = write(tmp_path / "mine.csv", "Name,SMILES,Log P,2nd", *rows)
+
+    data = load_file(path)
+
+    assert data.properties == ["log_p", "property_2nd"]
+    joined = torch.cat(list(data.values.values()))
+    assert sorted(joined[:, 0].tolist()) == [i / 2 for i in range(12)]
+    assert torch.equal(joined[:, 1], 2 * joined[:, 0])
+
+
+def test_properties_stay_with_their_graphs(tmp_path: Path) -> None:
+    rows = [f"{'C' * size},{size}" for size in range(1, 21)]
+    data = load_file(write(tmp_path / "mine.csv", "smiles,size", *rows))
+
+    for split, values in data.values.items():
+        assert values[:, 0].tolist() == getattr(data.graphs, split).num_nodes.tolist()
+
+
+@pytest.mark.parametrize("name", ["mine.jsonl", "mine.graphml", "folder"])
+def test_labelled_graphs_come_back_as_they_were(tmp_path: Path, name: str) -> None:
+    graphs = labelled_graphs()
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+        for i, graph in enumerate(graphs):
+            as_graphml([graph], path / f"{i:02d}.graphml")
+    elif name == "mine.graphml":
+        as_graphml(graphs, path)
+    else:
+        write(path, *map(as_json, graphs))
+
+    data = load_file(path)
+
+    assert data.graphs.domain == "graph"
+    assert set(data.graphs.node_types) == {"red", "blue"}
+    assert set(data.graphs.edge_types) == {"none", "thin", "thick"}
+    assert data.properties == ["density"]
+    assert sorted(torch.cat(list(data.values.values()))[:, 0].tolist()) == pytest.approx(
+        sorted(graph.graph["density"] for graph in graphs)
+    )
+    known = GraphSet(all_graphs(data))
+    for graph in graphs:
+        types = [graph.nodes[node]["type"] for node in graph]
+        assert (types, [(i, j, label) for i, j, label in graph.edges(data="type")]) in known
+
+
+def test_graphs_without_types_have_one_of_each(tmp_path: Path) -> None:
+    data = load_file(as_graphml([nx.path_graph(n) for n in range(3, 15)], tmp_path / "mine.graphml"))
+
+    assert (data.graphs.node_types, data.graphs.edge_types) == (["node"], ["none", "edge"])
+
+
+def test_graphs_of_atoms_and_bonds_are_molecules_again(tmp_path: Path) -> None:
+    line = '{"nodes": [{"id": 0, "type": "C"}, {"id": 1, "type": "O"}], "edges": [{"source": 0, "target": 1, "type": "single"}]}'
+
+    assert load_file(write(tmp_path / "mine.jsonl", *[line] * 12)).graphs.domain == "molecule"
+
+
+def test_defaults_of_graphml_are_taken(tmp_path: Path) -> None:
+    graph = '<graph edgedefault="undirected"><node id="a"/><node id="b"><data key="k">B</data></node><edge source="a" target="b"/></graph>'
+    key = '<key id="k" for="node" attr.name="type" attr.type="string"><default>A</default></key>'
+
+    data = load_file(write(tmp_path / "mine.graphml", "<graphml>", key, *[graph] * 12, "</graphml>"))
+
+    assert data.graphs.node_types == ["A", "B"]
+
+
+def test_the_same_file_is_split_the_same_way(tmp_path: Path) -> None:
+    path = write(tmp_path / "mine.smi", *SMILES)
+
+    assert torch.equal(load_file(path).graphs.test.nodes, load_file(path).graphs.test.nodes)
+
+
+GOOD_JSON = '{"nodes": [{"id": "a"}, {"id": "b"}], "edges": [{"source": "a", "target": "b"}]}'
+GOOD_XML = '<graph edgedefault="undirected"><node id="a"/></graph>'
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "words"),
+    [
+        ("a.smi", ["C", "", "C1CC", "CC"], "a.smi, line 3: RDKit cannot read the SMILES 'C1CC'"),
+        ("a.smi", ["x("] * 9, "line 5: RDKit cannot read the SMILES 'x('; and 4 lines more"),
+        ("a.smi", ["C"] * 9, "holds 9 graphs; at least 10"),
+        ("a.csv", ["name,mass", "a,1"], "line 1: no column is called smiles"),
+        ("a.csv", ["smiles,x,X", "C,1,2"], "line 1: more than one column is called x"),
+        ("a.csv", ["smiles,x", "C,1", "CC,n/a"], "line 3: column x is 'n/a', and elsewhere a number"),
+        ("a.csv", ["smiles,x", "C,1", "CC"], "line 3: 1 columns where the header has 2"),
+        ("a.csv", ["smiles,x", *["C,1"] * 12], "the property x is 1 for every graph"),
+        ("a.jsonl", [GOOD_JSON, "{"], "a.jsonl, line 2: not JSON"),
+        ("a.jsonl", [GOOD_JSON, "[1]"], "line 2: no node-link graph"),
+        ("a.jsonl", ['{"nodes": []}'], "line 1: the graph has no nodes"),
+        ("a.jsonl", ['{"nodes": [{"id": 1}, {"id": 1}]}'], "line 1: two nodes have the id '1'"),
+        ("a.jsonl", ['{"nodes": [{"id": 1}], "edges": [{"source": 1}]}'], "line 1: an edge has no target"),
+        ("a.jsonl", ['{"nodes": [{"id": 1}], "edges": [{"source": 1, "target": 2}]}'], "no node has that id"),
+        ("a.jsonl", ['{"nodes": [{"id": 1}], "edges": [{"source": 1, "target": 1}]}'], "loops are not supported"),
+        ("a.jsonl", ['{"nodes": [{"id": 1}], "directed": true}'], "directed graphs and multigraphs"),
+        ("a.jsonl", ['{"nodes": [{"id": 1, "type": "mask"}]}'], "have a meaning of their own"),
+        ("a.graphml", ["<graphml>", GOOD_XML, "<graph>", "</graphml>"], "a.graphml, line 4: mismatched tag"),
+        ("a.graphml", ["<graphml>", '<graph edgedefault="directed">'], "line 2: the graph is directed"),
+        ("a.graphml", ["<graphml>", "<graph>", '<data key="k"/>'], "line 3: no <key> has the id 'k'"),
+        ("a.graphml", ["<graphml>", "<graph>", '<edge source="a"/>'], "line 3: a <edge> has no target"),
+        ("a.pdf", ["C"], "a.pdf ends in .pdf; known are .smi"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(tmp_path: Path, name: str, lines: list[str], words: str) -> None:
+    with pytest.raises(DataFileError) as error:
+        load_file(write(tmp_path / name, *lines))
+
+    assert words in str(error.value)
+
+
+def test_a_property_that_some_graphs_lack_is_told(tmp_path: Path) -> None:
+    def lines(graphs: list[nx.Graph], change: Callable[[str], str]) -> list[str]:
+        return [as_json(graph) if i != 7 else change(as_json(graph)) for i, graph in enumerate(graphs)]
+
+    path = write(tmp_path / "a.jsonl", *lines(labelled_graphs(), lambda text: text.replace('"density"', '"other"')))
+
+    with pytest.raises(DataFileError, match="line 8: the property density, which other graphs have, is missing"):
+        load_file(path)
+
+
+def test_names_instead_of_types_are_refused(tmp_path: Path) -> None:
+    lines = [json.dumps({"nodes": [{"id": k, "type": f"node{i}-{k}"} for k in range(10)]}) for i in range(12)]
+
+    with pytest.raises(DataFileError, match="120 types of nodes"):
+        load_file(write(tmp_path / "a.jsonl", *lines))
