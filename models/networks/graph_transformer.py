@@ -150,7 +150,8 @@ class _Triangles(nn.Module):
 
     def __init__(self, edge_width: int, num_channels: int) -> None:
         super().__init__()
-        self.edge_to_sides = nn.Linear(edge_width, 2 * num_channels)
+        self.edge_to_first = nn.Linear(edge_width, num_channels)
+        self.edge_to_second = nn.Linear(edge_width, num_channels)
         self.triangles_to_edge = nn.Linear(num_channels, edge_width, bias=False)
 
     def forward(
@@ -161,9 +162,13 @@ class _Triangles(nn.Module):
         node_mask: Bool[Tensor, "b n"],
         edge_mask: Bool[Tensor, "b m"],
     ) -> Float[Tensor, "b m de"]:
-        sides = layout.to_square(self.edge_to_sides(edges) * edge_mask[..., None])
-        first, second = sides.permute(0, 3, 1, 2).contiguous().chunk(2, dim=1)
-        products = (first @ second) * _rsqrt_count(node_mask)[..., None]
+        # Each side brings half of 1/√n along.
+        scale = edge_mask[..., None] * _rsqrt_count(node_mask).sqrt()
+
+        def side(channels: Tensor) -> Tensor:
+            return layout.to_square(channels * scale.to(channels.dtype)).permute(0, 3, 1, 2).contiguous()
+
+        products = side(self.edge_to_first(edges)) @ side(self.edge_to_second(edges))
         through_a_third: Tensor = self.triangles_to_edge(layout.from_square(products.permute(0, 2, 3, 1)))
         return through_a_third
 

@@ -118,7 +118,7 @@ def test_triangles_are_the_written_out_sum() -> None:
 
     found = triangles(layout.from_square(edges), layout=layout, node_mask=node_mask, edge_mask=layout.mask(edge_mask))
 
-    first, second = triangles.edge_to_sides(edges[0]).split(2, dim=-1)
+    first, second = triangles.edge_to_first(edges[0]), triangles.edge_to_second(edges[0])
     for i, j in zip(*torch.triu_indices(4, 4, offset=1).tolist(), strict=True):
         others = [k for k in range(4) if k not in (i, j)]
         both_ways = [sum((first[a, k] * second[k, b] for k in others), torch.zeros(2)) for a, b in ((i, j), (j, i))]
