@@ -43,12 +43,12 @@ class PairLayout:
 
     def to_square(self, stored: Float[Tensor, "b m d"]) -> Float[Tensor, "b n n d"]:
         """Both directions read the pair; the diagonal is zero."""
-        square: Tensor = _ToSquare.apply(stored, self)
+        square: Tensor = _ToSquare.apply(stored, self)  # type: ignore[no-untyped-call]
         return square
 
     def from_square(self, square: Float[Tensor, "b n n d"]) -> Float[Tensor, "b m d"]:
         """The mean of both directions."""
-        stored: Tensor = _FromSquare.apply(square, self)
+        stored: Tensor = _FromSquare.apply(square, self)  # type: ignore[no-untyped-call]
         return stored
 
     def sum_of_ends(self, nodes: Float[Tensor, "b n d"]) -> Float[Tensor, "b m d"]:

@@ -40,7 +40,7 @@ class Together(Optimizer):
         self.param_groups = [group for optimizer in optimizers for group in optimizer.param_groups]
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Compute the gradients, if `closure` does so, and move all weights."""
         loss = None
         if closure is not None:
