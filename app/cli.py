@@ -423,6 +423,44 @@ def plot_guidance(
 
 
 @app.command()
+def plot(
+    model: ModelArgument,
+    seed: SeedOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The picture; svg, png or pdf by its ending. MODEL.png if left out.")
+    ] = None,
+    device: DeviceOption = None,
+) -> None:
+    """Plot a dozen fresh graphs of a checkpoint, and its measured quality by the number of steps.
+
+    Example: digress plot planar --out planar.png
+    """
+    _require("matplotlib", "evaluate")
+    _require("networkx", "evaluate")
+    import torch
+
+    from models.evaluation.plot import KINDS, plot_model
+    from models.evaluation.report import DEFAULT_SEED
+    from models.generation import generate
+    from models.graphs import GraphBatch
+    from worker.plans import plan
+    from worker.store import ModelStore, choose_device
+
+    path = out or Path(f"{model}.png")
+    if path.suffix not in KINDS:
+        raise CommandError(f"--out ends in {', '.join(KINDS)}, not {path.name!r}")
+    settings = _settings_on(device)
+    request = _request(model, num_graphs=12, seed=DEFAULT_SEED if seed is None else seed)
+    _require_writable(path)
+    torch.set_flush_denormal(True)
+    loaded = ModelStore(settings.checkpoints, choose_device(settings.device)).model(request.model)
+    with _progress_bar("sampling", request.num_graphs) as on_progress:
+        drawn = [batch.graphs for batch in generate(loaded, plan(request, loaded.card), on_progress)]
+    plot_model(loaded.card, GraphBatch.concatenate(drawn), path)
+    print(path)
+
+
+@app.command()
 def train(
     preset: Annotated[
         str | None, typer.Argument(help="Name of a preset, like qm9; `models/training/presets` has them all.")

@@ -1,21 +1,35 @@
-"""A picture of steering: where a property lies in the training set, and in graphs that were steered to each target."""
+"""Pictures: of a model's graphs, of how good they are by the number of steps, and of where steering leads a property."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 
 import matplotlib as mpl
+import networkx as nx
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator, ScalarFormatter
+from rdkit.Chem import rdDepictor
 
-from models.card import Property
+from models.card import ModelCard, Property
 from models.data import qm9
+from models.graphs import GraphBatch
+from models.molecules import parse_atom_type, to_molecule
 
 KINDS = (".svg", ".png", ".pdf")
 
 _BINS = 60
 # The picture reaches from the lowest of the first quantiles to the highest of the second.
 _SHOWN = (0.001, 0.999)
+_COLUMNS, _ROWS = 4, 3
+# As chemists have them.
+_ELEMENTS = {"H": "#bbbbbb", "C": "#444444", "N": "#4477aa", "O": "#ee6677", "F": "#228833"}
+# What the curve is of, the first of these that a card has; lower is better.
+_CURVES = {"ratio": "mean MMD ratio", "fcd": "Fréchet ChemNet distance"}
+_WIDTHS = {"double": 2.4, "triple": 3.6}
 _COLOURS = ("#4477aa", "#228833", "#ee6677", "#ccbb44", "#aa3377", "#66ccee")
 
 
@@ -42,6 +56,101 @@ def plot_targets(steered: Mapping[float, Sequence[float]], described: Property, 
     axes.set_xlim(low, high)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+    _save(figure, path)
+
+
+def plot_model(card: ModelCard, graphs: GraphBatch, path: Path) -> None:
+    """Write a picture of the first dozen graphs, and beside it of the card's measurements by the number of steps."""
+    figure = Figure(figsize=(13, 6), layout="constrained")
+    parts = figure.add_gridspec(1, 2, width_ratios=(3, 2))
+    left, right = figure.add_subfigure(parts[0]), figure.add_subfigure(parts[1])
+    colours = _node_colours(card)
+    shown = graphs[: _COLUMNS * _ROWS].labelled(card.node_types, card.edge_types)
+    for axes, (types, edges) in zip(left.subplots(_ROWS, _COLUMNS).flat, shown, strict=False):
+        _draw(axes, types, edges, colours, is_molecule=card.domain == "molecule")
+    for axes in left.axes:
+        axes.set_axis_off()
+    if len(colours) > 1:
+        handles = [Line2D([], [], marker="o", linestyle="", color=c, label=label) for label, c in colours.items()]
+        left.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    left.suptitle(f"{card.name}: samples")
+    _plot_curve(right.add_subplot(), card)
+    _save(figure, path)
+
+
+def _node_colours(card: ModelCard) -> dict[str, str]:
+    """A colour for each node type; atoms of one element are alike, whatever their charge."""
+    rest = cycle(_COLOURS)
+    if card.domain == "graph":
+        return dict(zip(card.node_types, rest, strict=False))
+    elements = {label: parse_atom_type(label)[0] for label in card.node_types}
+    others = dict(zip(sorted(set(elements.values()).difference(_ELEMENTS)), rest, strict=False))
+    return {label: (_ELEMENTS | others)[element] for label, element in elements.items()}
+
+
+def _draw(
+    axes: Axes,
+    types: Sequence[str],
+    edges: Sequence[tuple[int, int, str]],
+    colours: Mapping[str, str],
+    *,
+    is_molecule: bool,
+) -> None:
+    if is_molecule:
+        molecule = to_molecule(types, edges, hydrogens_are_drawn=True)
+        rdDepictor.Compute2DCoords(molecule)
+        places = molecule.GetConformer().GetPositions()[:, :2]
+    else:
+        graph = nx.Graph([(i, j) for i, j, _ in edges])
+        graph.add_nodes_from(range(len(types)))
+        layout = nx.spring_layout(graph, pos=nx.kamada_kawai_layout(graph), iterations=50, seed=0)
+        places = np.array([layout[node] for node in range(len(types))])
+    size = 60 / (1 + len(types) / 12)
+    lines = LineCollection(
+        [places[[i, j]] for i, j, _ in edges],
+        linewidths=[(0.5 if len(types) > 30 else 1.0) * _WIDTHS.get(label, 1.0) for _, _, label in edges],
+        colors="#888888",
+        zorder=1,
+    )
+    axes.add_collection(lines)
+    axes.scatter(places[:, 0], places[:, 1], s=size, c=[colours[label] for label in types], zorder=2)
+    axes.set_aspect("equal")
+    axes.margins(0.1)
+
+
+def _plot_curve(axes: Axes, card: ModelCard) -> None:
+    name = next((name for name in _CURVES if any(name in measured.values for measured in card.metrics)), None)
+    if name is None:
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "nothing measured yet", ha="center", transform=axes.transAxes)
+        return
+    # Only what was measured on as many samples can be compared.
+    counts = [measured.num_graphs for measured in card.metrics if name in measured.values]
+    most = max(set(counts), key=counts.count)
+    settings = sorted({(m.sampler, m.grid) for m in card.metrics if m.num_graphs == most and name in m.values})
+    for (sampler, grid), colour in zip(settings, cycle(_COLOURS)):
+        points = sorted(
+            (m.num_steps, m.values[name])
+            for m in card.metrics
+            if (m.sampler, m.grid, m.num_graphs) == (sampler, grid, most) and name in m.values
+        )
+        style = "-" if grid == card.sampling.grid else ":"
+        axes.plot(*zip(*points, strict=True), style, marker="o", markersize=4, color=colour, label=f"{sampler}, {grid}")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks(sorted({m.num_steps for m in card.metrics}))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(ScalarFormatter())
+    axes.set_xlabel("denoising steps")
+    axes.set_ylabel(f"{_CURVES[name]}, {most:,} samples")
+    axes.set_title(f"{card.name}: quality by steps")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+
+
+def _save(figure: Figure, path: Path) -> None:
     # Without a date and random names in it, the same numbers give the same file.
     with mpl.rc_context({"svg.hashsalt": "digress"}):
-        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+        figure.savefig(path, dpi=120, metadata={"Date": None} if path.suffix == ".svg" else None)

@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from models.checkpoint import LoadedModel
-from models.evaluation.plot import plot_targets
+from models.data.synthetic import draw, load_synthetic
+from models.evaluation.plot import plot_model, plot_targets
+from tests.models.evaluation.test_graphs import card_of
 
 
 @pytest.mark.parametrize(("ending", "signature"), [(".svg", b"<?xml"), (".png", b"\x89PNG"), (".pdf", b"%PDF")])
@@ -24,3 +26,15 @@ def test_the_same_numbers_give_the_same_picture(qm9_model: LoadedModel, tmp_path
         plot_targets({0.5: [0.4, 0.6]}, qm9_model.card.properties["mu"], path, title="mu")
 
     assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_graphs_with_and_without_chemistry_are_drawn_beside_what_was_measured(
+    qm9_model: LoadedModel, tmp_path: Path
+) -> None:
+    molecules, graphs = tmp_path / "qm9.svg", tmp_path / "comm20.svg"
+
+    plot_model(qm9_model.card, draw("comm20", 3, seed=0), molecules)
+    plot_model(card_of(load_synthetic("comm20")), draw("comm20", 14, seed=0), graphs)
+
+    assert molecules.read_bytes().startswith(b"<?xml")
+    assert graphs.stat().st_size > 20_000
