@@ -130,7 +130,7 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards
     for card in cards.values():
         shown = "–"
         if quality := card.quality:
-            values = ", ".join(f"{name} {value:.4g}" for name, value in quality.values.items())
+            values = ", ".join(f"{name} {value:.4g}" for name, value in quality.headline.items())
             shown = f"{quality.num_graphs:,} samples: {values}"
         steers_to = ", ".join(card.properties) or "–"
         table.add_row(

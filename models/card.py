@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints,
 from models.files import written_whole
 
 CARD_FILE = "card.json"
+# Which metrics say most: valid, unique and novel at once; of molecules, how near their like; of other graphs, the mean MMD ratio.
+HEADLINE = ("vun", "valid", "unique", "molecule_stable", "fcd", "ratio")
 MASK_TYPE = "mask"
 
 Schedule = Literal["cosine", "linear"]
@@ -213,6 +215,11 @@ class Measurement(_Section):
     seed: int
     command: str
     values: dict[str, float]
+
+    @property
+    def headline(self) -> dict[str, float]:
+        """What to look at first, of the values."""
+        return {name: self.values[name] for name in HEADLINE if name in self.values}
 
 
 class GuidanceMeasurement(_Section):
