@@ -3,6 +3,7 @@
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -16,11 +17,16 @@ from models.data.dataset import LabelledGraphs
 from models.diffusion.randomness import TIME_STREAM, graph_seeds, uniforms
 from models.graphs import GraphBatch
 from models.training.optimizer import make_optimizer
-from models.training.preset import TrainingConfig
+from models.training.preset import TimeDistortion, TrainingConfig
 
 Batch = GraphBatch | LabelledGraphs
 _VALIDATION_SEED = 2**40
-_DISTORTION = {"uniform": 1, "polydec": 2, "cubic": 3}
+_DISTORTIONS: Mapping[TimeDistortion, Callable[[Tensor], Tensor]] = {
+    "uniform": lambda u: u,
+    "polydec": lambda u: u**2,
+    "cubic": lambda u: u**3,
+    "early": lambda u: torch.where(u < 0.9, u / 1.8, 5 * u - 4),
+}
 
 
 class TrainingClock:
@@ -134,7 +140,7 @@ class TrainingModule(LightningModule, ABC):
             stream=TIME_STREAM,
             positions=torch.zeros(1, dtype=torch.long, device=seeds.device),
         )[:, 0]
-        return fraction ** _DISTORTION[self.config.time_distortion]
+        return _DISTORTIONS[self.config.time_distortion](fraction)
 
     def log_speed(self, num_graphs: int) -> None:
         """Show graphs per second, every few seconds."""
