@@ -442,7 +442,6 @@ def plot(
     from models.evaluation.plot import KINDS, plot_model
     from models.evaluation.report import DEFAULT_SEED
     from models.generation import generate
-    from models.graphs import GraphBatch
     from worker.plans import plan
     from worker.store import ModelStore, choose_device
 
@@ -456,7 +455,7 @@ def plot(
     loaded = ModelStore(settings.checkpoints, choose_device(settings.device)).model(request.model)
     with _progress_bar("sampling", request.num_graphs) as on_progress:
         drawn = [batch.graphs for batch in generate(loaded, plan(request, loaded.card), on_progress)]
-    plot_model(loaded.card, GraphBatch.concatenate(drawn), path)
+    plot_model(loaded.card, drawn, path)
     print(path)
 
 

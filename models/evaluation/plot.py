@@ -59,13 +59,13 @@ def plot_targets(steered: Mapping[float, Sequence[float]], described: Property, 
     _save(figure, path)
 
 
-def plot_model(card: ModelCard, graphs: GraphBatch, path: Path) -> None:
+def plot_model(card: ModelCard, graphs: Sequence[GraphBatch], path: Path) -> None:
     """Write a picture of the first dozen graphs, and beside it of the card's measurements by the number of steps."""
     figure = Figure(figsize=(13, 6), layout="constrained")
     parts = figure.add_gridspec(1, 2, width_ratios=(3, 2))
     left, right = figure.add_subfigure(parts[0]), figure.add_subfigure(parts[1])
     colours = _node_colours(card)
-    shown = graphs[: _COLUMNS * _ROWS].labelled(card.node_types, card.edge_types)
+    shown = (graph for batch in graphs for graph in batch.labelled(card.node_types, card.edge_types))
     for axes, (types, edges) in zip(left.subplots(_ROWS, _COLUMNS).flat, shown, strict=False):
         _draw(axes, types, edges, colours, is_molecule=card.domain == "molecule")
     for axes in left.axes:

@@ -18,7 +18,18 @@ def digress(*arguments: str, cwd: Path | None = None, **environment: str) -> sub
 
 @pytest.mark.parametrize(
     "command",
-    ["serve", "api", "worker", "models", "sample", "evaluate", "evaluate-guidance", "plot-guidance", "train"],
+    [
+        "serve",
+        "api",
+        "worker",
+        "models",
+        "sample",
+        "evaluate",
+        "plot",
+        "evaluate-guidance",
+        "plot-guidance",
+        "train",
+    ],
 )
 def test_every_command_explains_itself(command: str) -> None:
     done = digress(command, "--help")
@@ -30,7 +41,7 @@ def test_every_command_explains_itself(command: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["sample", "zinc"], "there is no model 'zinc'; available: qm9"),
+        (["sample", "zinc"], "there is no model 'zinc'; available: comm20, "),
         (["sample", "qm9", "--num-nodes", "12"], "1 to 9 nodes"),
         (["sample", "qm9", "--num-nodes", "many"], "like 5-9, not 'many'"),
         (["sample", "qm9", "--num-nodes", "7-5"], "min = 7 must not exceed max = 5"),
@@ -88,7 +99,8 @@ def test_models_are_listed_with_what_was_measured() -> None:
 
     assert "qm9" in table.stdout
     assert "valid" in table.stdout
-    assert [card["name"] for card in cards] == ["qm9"]
+    assert {"comm20", "qm9"} <= {card["name"] for card in cards}
+    assert "vun" in table.stdout
 
 
 def test_samples_go_to_a_file_and_its_size_is_as_asked(tmp_path: Path) -> None:
@@ -118,6 +130,27 @@ def test_evaluation_is_one_json_object() -> None:
     assert measured["num_steps"] == 20
     assert measured["values"]["valid"] > 0.85
     assert measured["values"]["fcd"] > 0
+    assert measured["values"]["distance_logp"] > 0
+    terms = {name: value for name, value in measured["values"].items() if name.startswith("nll")}
+    assert terms.pop("nll") == pytest.approx(sum(terms.values()))
+    assert len(terms) == 7
+
+
+def test_graphs_without_chemistry_are_evaluated_by_their_own_measures() -> None:
+    done = digress("evaluate", "comm20", "-n", "24", "--num-steps", "20", "--json")
+
+    values = json.loads(done.stdout)["values"]
+    assert values["vun"] > 0.5
+    assert values["ratio_degree"] < 20
+    assert values["nll"] > 0
+    assert "fcd" not in values
+
+
+def test_a_model_is_drawn(tmp_path: Path) -> None:
+    done = digress("plot", "comm20", "--out", "picture.png", cwd=tmp_path)
+
+    assert (done.returncode, done.stdout) == (0, "picture.png\n")
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_evaluate_guidance_compares_guided_and_unguided_graphs(tmp_path: Path, qm9_folder: Path) -> None:

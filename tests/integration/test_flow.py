@@ -19,6 +19,7 @@ import pytest
 from rdkit import Chem
 
 from app.supervisor import free_port
+from models.card import read_cards, shipped_checkpoints
 from models.molecules import canonical_smiles
 from tests.servers import DIGRESS, children_of, is_running, stack, wait_until
 
@@ -132,6 +133,25 @@ def test_the_service_is_ready_and_lists_its_model_with_measured_quality(client: 
     measured = next(m for m in card["metrics"] if m["num_steps"] == card["sampling"]["num_steps"])
     assert measured["command"].startswith("digress evaluate qm9")
     assert {"valid", "valid_and_connected", "unique", "novel", "fcd"} <= set(measured["values"])
+
+
+@pytest.mark.parametrize("name", sorted(read_cards(shipped_checkpoints())))
+def test_every_shipped_model_is_served(client: httpx2.Client, name: str) -> None:
+    card = client.get(f"/models/{name}").json()
+    body = {"model": name, "num_graphs": 2, "seed": 3, "num_steps": 5}
+
+    answers = [client.post("/generate", json=body, headers={"Prefer": "wait=60"}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    first, second = (answer.json()["graphs"] for answer in answers)
+    assert first == second
+    assert len(first) == 2
+    for graph in first:
+        assert str(len(graph["nodes"])) in card["size_distribution"]
+        assert {node["type"] for node in graph["nodes"]} <= set(card["node_types"])
+        assert {edge["type"] for edge in graph["edges"]} <= set(card["edge_types"][1:])
+        assert nx.node_link_graph(graph, edges="edges").number_of_nodes() == len(graph["nodes"])
+    assert any(measured["num_graphs"] >= 100 for measured in card["metrics"])
 
 
 @pytest.mark.parametrize(

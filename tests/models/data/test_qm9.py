@@ -1,12 +1,14 @@
 """The real QM9; built once into the cache folder, about a minute."""
 
+import re
+
 import pytest
 import torch
 
 from models.card import ModelCard
 from models.data import qm9
 from models.data.dataset import SPLITS, GraphData, GraphDataset, batches
-from models.evaluation.molecules import smiles_of
+from models.evaluation.molecules import smiles_of, stability
 from tests.conftest import make_card
 
 
@@ -83,3 +85,25 @@ def test_batches_are_shuffled_anew_each_epoch_and_the_same_for_the_same_seed(dat
     assert first(1, 0) == first(1, 0)
     assert first(1, 0) != first(1, 1)
     assert first(1, 0) != first(2, 0)
+
+
+def test_with_hydrogens_drawn_all_but_the_charged_molecules_are_there_stable_and_convert_back(
+    data: GraphData,
+) -> None:
+    drawn = qm9.load_qm9(draw_hydrogens=True)
+    counts = [len(getattr(drawn, split)) for split in SPLITS]
+    values = {
+        "node_types": drawn.node_types,
+        "edge_types": drawn.edge_types,
+        "node_marginals": drawn.node_marginals(),
+        "edge_marginals": drawn.edge_marginals(),
+    }
+    card = make_card().model_copy(update=values)
+    uncharged = [text for text in qm9.canonical_molecules("test") if not re.search(r"\[[^]]*[+-]", text)]
+
+    found = smiles_of(card, drawn.test[:3_000])
+
+    assert sum(counts) == sum(len(getattr(data, split)) for split in SPLITS) - 580
+    assert (drawn.max_nodes, drawn.node_types) == (29, ["H", "C", "N", "O", "F"])
+    assert found == uncharged[:3_000]
+    assert stability(card, [drawn.test[:3_000]]) == {"atom_stable": 1, "molecule_stable": 1}

@@ -1,7 +1,16 @@
 import pytest
 
+from models.card import ModelCard
 from models.data import qm9
-from models.evaluation.molecules import EvaluationError, evaluate_molecules, frechet_chemnet_distance, smiles_of
+from models.data.encoding import encode_graphs
+from models.evaluation.molecules import (
+    EvaluationError,
+    evaluate_molecules,
+    frechet_chemnet_distance,
+    smiles_of,
+    stability,
+)
+from models.molecules import from_smiles
 from tests.conftest import make_card, random_graphs
 
 
@@ -39,3 +48,39 @@ def test_random_graphs_are_hardly_ever_molecules() -> None:
     found = smiles_of(make_card(), random_graphs([9] * 200))
 
     assert sum(smiles is not None for smiles in found) < 5
+
+
+def card_with_hydrogens() -> ModelCard:
+    types = qm9.NODE_TYPES_WITH_HYDROGENS
+    changes = {"node_types": types, "node_marginals": [1 / len(types)] * len(types), "edge_types": qm9.EDGE_TYPES}
+    return make_card().model_copy(update=changes | {"edge_marginals": [0.7, 0.1, 0.1, 0.1]})
+
+
+def test_an_atom_is_stable_with_as_many_bonds_as_it_has_valences() -> None:
+    card = card_with_hydrogens()
+    methanol = from_smiles("CO", draw_hydrogens=True)
+    assert methanol is not None
+    types, bonds = methanol
+    radical = (types[:-1], bonds[:-1])  # methanol without a hydrogen: of five atoms, one has a bond too few
+    graphs = encode_graphs([(types, bonds), radical], card.node_types, card.edge_types)
+
+    found = stability(card, [graphs[:1], graphs[1:]])
+
+    assert found["molecule_stable"] == 0.5
+    assert found["atom_stable"] == pytest.approx(10 / 11)
+    assert smiles_of(card, graphs) == ["CO", "C[O]"]
+
+
+def test_where_hydrogens_are_not_drawn_there_is_no_stability() -> None:
+    assert stability(make_card(), [random_graphs([5])]) == {}
+
+
+def test_distances_of_properties_are_how_far_values_must_be_moved() -> None:
+    reference = ["CCO", "CCCO"] * 20
+    heavier = ["CCCO", "CCCCO"] * 20  # each has one CH2 more
+
+    same, moved = (evaluate_molecules(samples, training=set(), reference=reference) for samples in (reference, heavier))
+
+    assert (same.distance_mw, same.distance_logp, same.distance_qed) == (0, 0, 0)
+    assert moved.distance_mw == pytest.approx(14.027, abs=1e-3)
+    assert moved.distance_logp == pytest.approx(0.3901, abs=1e-3)

@@ -33,8 +33,8 @@ def test_graphs_with_and_without_chemistry_are_drawn_beside_what_was_measured(
 ) -> None:
     molecules, graphs = tmp_path / "qm9.svg", tmp_path / "comm20.svg"
 
-    plot_model(qm9_model.card, draw("comm20", 3, seed=0), molecules)
-    plot_model(card_of(load_synthetic("comm20")), draw("comm20", 14, seed=0), graphs)
+    plot_model(qm9_model.card, [draw("comm20", 3, seed=0)], molecules)
+    plot_model(card_of(load_synthetic("comm20")), [draw("comm20", 4, seed=0), draw("planar", 9, seed=0)], graphs)
 
     assert molecules.read_bytes().startswith(b"<?xml")
     assert graphs.stat().st_size > 20_000

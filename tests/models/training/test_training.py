@@ -36,7 +36,7 @@ TINY = [
 
 
 def test_the_shipped_presets_are_sound() -> None:
-    assert available_presets() == ["comm20", "planar", "qm9", "qm9-judge", "qm9-regressor", "sbm", "tree"]
+    assert available_presets() == ["comm20", "planar", "qm9", "qm9-h", "qm9-judge", "qm9-regressor", "sbm", "tree"]
     assert all(load_preset(name).name == name for name in available_presets())
 
 
@@ -107,7 +107,7 @@ def test_a_clock_goes_on_from_where_it_was() -> None:
 
 def test_time_is_drawn_from_one_to_the_last_step_and_more_often_early_by_polydec() -> None:
     means = {}
-    for distortion in ("uniform", "polydec"):
+    for distortion in ("uniform", "polydec", "cubic", "early"):
         config = DenoiserTraining.model_validate({"time_distortion": distortion})
         times = DiffusionModule(make_card(), config)._draw_time(torch.arange(20_000)).double()
         assert set(times.tolist()) == set(range(1, 51))
@@ -115,6 +115,8 @@ def test_time_is_drawn_from_one_to_the_last_step_and_more_often_early_by_polydec
 
     assert means["uniform"] == pytest.approx(25.5, abs=0.5)
     assert means["polydec"] == pytest.approx(50 / 3, abs=0.7)
+    assert means["cubic"] == pytest.approx(50 / 4, abs=0.7)
+    assert means["early"] == pytest.approx(50 * (0.9 / 4 + 0.1 * 3 / 4), abs=0.7)
 
 
 def test_a_network_learns_a_handful_of_graphs() -> None:
