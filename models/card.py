@@ -79,6 +79,9 @@ class FeatureConfig(_Section):
             description="Lowest eigenvalues of the Laplacian, with their eigenvectors, the number of components and who is outside the largest.",
         ),
     ] = 0
+    resistance: Annotated[
+        bool, Field(description="Resistance distances: who hangs together, and which edges close a cycle.")
+    ] = False
     molecular: bool = False
 
 

@@ -13,7 +13,7 @@ Below `min_timestep` the network is asked as if t were that. There the forward p
 as it was, so a network trained on it trusts z_t blindly; but a sampler's z_t also carries the network's own
 mistakes, and these it must stay willing to mend.
 
-Inputs are differentiable functions of the one-hot noisy graph, those from its eigenvectors apart.
+Inputs are differentiable functions of the one-hot noisy graph, those from its eigenvectors and resistances apart.
 """
 
 import torch
@@ -27,6 +27,7 @@ from models.diffusion.schedule import alpha_bar
 from models.features.cycles import cycle_counts, six_cycles
 from models.features.molecular import MolecularFeatures
 from models.features.random_walks import random_walks
+from models.features.resistance import GRAPH_FEATURES, NODE_FEATURES, PAIR_FEATURES, resistance
 from models.features.spectrum import spectrum
 from models.graphs import GraphBatch, GraphLogits
 from models.networks.graph_transformer import GraphTransformer, Head
@@ -117,6 +118,9 @@ class NetworkInputs(nn.Module):
         node_inputs = len(card.node_prior) + 1 + powers + cycles + eigenvalues + is_spectral + 2 * chemistry
         edge_inputs = len(card.edge_prior) + powers + eigenvalues
         global_inputs = 3 + cycles + features.six_cycles + eigenvalues + is_spectral + chemistry
+        if features.resistance:
+            node_inputs, edge_inputs = node_inputs + NODE_FEATURES, edge_inputs + PAIR_FEATURES
+            global_inputs += GRAPH_FEATURES
         self.widths = (node_inputs, edge_inputs, global_inputs)
 
     def forward(
@@ -155,6 +159,11 @@ class NetworkInputs(nn.Module):
             node_inputs += [shape.not_largest, shape.projections.diagonal(dim1=1, dim2=2).mT]
             edge_inputs.append(shape.projections)
             global_inputs += [shape.components, shape.eigenvalues]
+        if self.features.resistance:
+            apart = resistance(adjacency, node_mask)
+            node_inputs.append(apart.nodes)
+            edge_inputs.append(apart.pairs)
+            global_inputs.append(apart.graph)
         if self.features.molecular:
             bonds = edges[..., : self.num_edge_types] * graph.edge_mask[..., None]
             per_atom, weight = self.molecular(nodes[..., : self.num_node_types], bonds, node_mask)

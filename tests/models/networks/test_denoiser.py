@@ -16,7 +16,9 @@ CONFIGS = [
 CARDS = {
     **{f"{c.edge_attention}-{c.edge_layout}-{c.residual}-{c.triangle_width}": make_card(network=c) for c in CONFIGS},
     "all features": make_card(
-        features=FeatureConfig(random_walk_powers=4, cycles=True, six_cycles=True, eigenvalues=3, molecular=True)
+        features=FeatureConfig(
+            random_walk_powers=4, cycles=True, six_cycles=True, eigenvalues=3, resistance=True, molecular=True
+        )
     ),
 }
 
