@@ -7,7 +7,7 @@ import torch
 
 from models.card import ModelCard
 from models.data import qm9
-from models.data.dataset import SPLITS, GraphData, GraphDataset, batches
+from models.data.dataset import SPLITS, GraphData, GraphDataset, ShuffledSampler, batches
 from models.evaluation.molecules import smiles_of, stability
 from tests.conftest import make_card
 
@@ -85,6 +85,16 @@ def test_batches_are_shuffled_anew_each_epoch_and_the_same_for_the_same_seed(dat
     assert first(1, 0) == first(1, 0)
     assert first(1, 0) != first(1, 1)
     assert first(1, 0) != first(2, 0)
+
+
+def test_a_batch_holds_graphs_of_similar_size_and_an_epoch_every_graph_once(data: GraphData) -> None:
+    graphs = data.test[:1_000]
+    order = list(ShuffledSampler(graphs.num_nodes, batch_size=64, seed=1))
+    in_batches = graphs.num_nodes[order[:960]].view(-1, 64)
+
+    assert sorted(order) == list(range(1_000))
+    assert (in_batches.amax(1) - in_batches.amin(1)).sum() <= graphs.num_nodes.max() - graphs.num_nodes.min()
+    assert in_batches.amax(1).diff().min() < 0  # smaller ones do not come first
 
 
 def test_with_hydrogens_drawn_all_but_the_charged_molecules_are_there_stable_and_convert_back(
