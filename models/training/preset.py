@@ -49,6 +49,7 @@ class TrainingConfig(BaseModel):
     ] = "uniform"
     validation_steps: Annotated[int, Field(ge=1, description="Gradient steps between validations.")] = 2_000
     validation_graphs: Annotated[int, Field(ge=1)] = 2_048
+    save_minutes: Annotated[float, Field(gt=0, description="Minutes between two saves of the state.")] = 1.0
 
 
 class DenoiserTraining(TrainingConfig):

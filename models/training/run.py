@@ -16,7 +16,6 @@ from models.training.folder import StateFile, TrainingFolder
 from models.training.preset import DenoiserPreset, Preset, RegressorPreset
 from models.training.task import DenoiserTask, RegressorTask, Task, require_unchanged
 
-SAVE_EVERY = timedelta(minutes=1)
 _ORDERS_PER_START = 1_000_000
 
 
@@ -72,7 +71,7 @@ def train(
             ModelCheckpoint(
                 folder.state.parent,
                 filename="last",
-                train_time_interval=SAVE_EVERY,
+                train_time_interval=timedelta(minutes=config.save_minutes),
                 save_on_exception=True,
                 enable_version_counter=False,
             ),

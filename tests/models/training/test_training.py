@@ -158,7 +158,8 @@ def test_a_killed_training_goes_on_where_it_was_saved_and_ends_in_a_checkpoint(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     out = tmp_path / "run"
-    with running(train(out, "--set", "training.max_steps=100000"), {}, tmp_path / "log"):
+    endless = ("--set", "training.max_steps=100000", "--set", "training.save_minutes=0.1")
+    with running(train(out, *endless), {}, tmp_path / "log"):
         wait_until((out / "state" / "last.ckpt").exists, seconds=150)
     saved = torch.load(out / "state" / "last.ckpt", weights_only=True)["global_step"]
 
