@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from models.card import Domain
-from models.files import written_whole
 from models.graphs import GraphBatch
 
 SPLITS = ("train", "validation", "test")
@@ -105,7 +104,7 @@ class ShuffledSampler(Sampler[int]):
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         order = torch.randperm(len(self), generator=generator)
         num_whole = len(self) // self.batch_size * self.batch_size
-        for pool in order[:num_whole].split(_POOL * self.batch_size):
+        for pool in torch.split(order[:num_whole], _POOL * self.batch_size):
             by_size = pool[self.sizes[pool].argsort(stable=True)].view(-1, self.batch_size)
             yield from by_size[torch.randperm(len(by_size), generator=generator)].flatten().tolist()
         yield from order[num_whole:].tolist()
@@ -158,14 +157,13 @@ def batches(dataset: GraphDataset | LabelledDataset, *, batch_size: int, seed: i
 
 
 def save_graphs(splits: dict[str, GraphBatch], path: Path) -> None:
-    """Write splits as they are; the file appears whole or not at all."""
+    """Write splits as they are."""
     tensors = {
         f"{split}.{field}": getattr(graphs, field)
         for split, graphs in splits.items()
         for field in ("nodes", "edges", "num_nodes")
     }
-    with written_whole(path) as partial:
-        save_file(tensors, partial)
+    save_file(tensors, path)
 
 
 def load_graphs(path: Path) -> dict[str, GraphBatch]:

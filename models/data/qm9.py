@@ -19,8 +19,7 @@ References:
 import csv
 import hashlib
 import importlib.util
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -34,10 +33,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models import descriptors, molecules
+from models.data.cache import cached
 from models.data.dataset import SPLITS, GraphData, load_graphs, save_graphs
 from models.data.encoding import encode_graphs
 from models.descriptors import describe
-from models.files import written_whole
 from models.graphs import GraphBatch
 from models.molecules import canonical_smiles, from_smiles
 
@@ -117,15 +116,16 @@ def load_qm9(*, draw_hydrogens: bool = False) -> GraphData:
         ModuleNotFoundError: if the package `qm9pack` is not installed.
     """
     node_types = NODE_TYPES_WITH_HYDROGENS if draw_hydrogens else NODE_TYPES
-    cache = _cache_file("hydrogens.safetensors" if draw_hydrogens else "safetensors")
-    if not cache.is_file():
+
+    def build(path: Path) -> None:
         splits = {}
         for split, smiles in read_smiles().items():
             parsed = (from_smiles(text, draw_hydrogens=draw_hydrogens) for text in smiles)
             known = [molecule for molecule in parsed if molecule and set(molecule[0]).issubset(node_types)]
             splits[split] = encode_graphs(known, node_types, EDGE_TYPES)
-        save_graphs(splits, cache)
-    graphs = load_graphs(cache)
+        save_graphs(splits, path)
+
+    graphs = load_graphs(_cached("hydrogens.safetensors" if draw_hydrogens else "safetensors", build))
     return GraphData(
         name="qm9-h" if draw_hydrogens else "qm9",
         domain="molecule",
@@ -141,12 +141,12 @@ def load_qm9(*, draw_hydrogens: bool = False) -> GraphData:
 
 def canonical_molecules(split: str) -> list[str]:
     """Canonical SMILES, without stereochemistry, of a split; made once (half a minute) and kept in the cache folder."""
-    cache = _cache_file(f"{split}.smiles")
-    if not cache.is_file():
+
+    def build(path: Path) -> None:
         lines = [canonical_smiles(Chem.MolFromSmiles(smiles)) for smiles in read_smiles()[split]]
-        with written_whole(cache) as partial:
-            partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return cache.read_text(encoding="utf-8").split()
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+    return _cached(f"{split}.smiles", build).read_text(encoding="utf-8").split()
 
 
 def encode(smiles: list[str]) -> GraphBatch:
@@ -168,8 +168,8 @@ def load_properties() -> dict[str, Float[Tensor, "b p"]]:
     Raises:
         ModuleNotFoundError: if the package `qm9pack` is not installed.
     """
-    cache = _cache_file("properties.safetensors")
-    if not cache.is_file():
+
+    def build(path: Path) -> None:
         measured = [source for source in PROPERTIES if source.column]
         tables = {}
         # Not forked: torch may have started threads that a fork would leave locked.
@@ -182,20 +182,15 @@ def load_properties() -> dict[str, Float[Tensor, "b p"]]:
                         for row, by_rdkit in zip(rows, computed, strict=True)
                     ]
                 )
-        with written_whole(cache) as partial:
-            save_file(tables, partial)
-    return dict(load_file(cache))
+        save_file(tables, path)
+
+    return dict(load_file(_cached("properties.safetensors", build)))
 
 
-def cache_folder() -> Path:
-    """Where built data sets are kept: `digress` in XDG_CACHE_HOME, or in ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "digress"
-
-
-def _cache_file(suffix: str) -> Path:
+def _cached(suffix: str, build: Callable[[Path], None]) -> Path:
     """A file of the cache folder that belongs to this code: after a change of it, or of RDKit, there is none yet."""
     code = b"".join(Path(file).read_bytes() for file in (__file__, molecules.__file__, descriptors.__file__))
-    return cache_folder() / f"qm9-{hashlib.sha256(code + rdBase.rdkitVersion.encode()).hexdigest()[:12]}.{suffix}"
+    return cached(f"qm9-{hashlib.sha256(code + rdBase.rdkitVersion.encode()).hexdigest()[:12]}.{suffix}", build)
 
 
 def _package_folder() -> Path:

@@ -19,14 +19,19 @@ References:
     Hoogeboom et al. 2022, EDM, arXiv:2203.17003, section 5.1 (stability)
 """
 
+import hashlib
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
 from statistics import fmean
 
+from safetensors.numpy import load_file, save_file
 from scipy.stats import wasserstein_distance
 
 from models.card import ModelCard
+from models.data.cache import cached
 from models.descriptors import DESCRIPTORS, describe
 from models.graphs import GraphBatch
 from models.molecules import atom_valence, bond_order, canonical_smiles, to_molecule
@@ -118,7 +123,14 @@ def _property_distances(samples: Sequence[str], reference: Sequence[str]) -> dic
 
 
 def frechet_chemnet_distance(samples: Sequence[str], reference: Sequence[str]) -> float:
-    """FCD between two sets of SMILES."""
+    """FCD between two sets of SMILES; what it needs to know of the reference is kept in the cache folder."""
     from fcd_torch import FCD  # optional dependency, and slow to import
 
-    return float(FCD(device="cpu", n_jobs=1, batch_size=256, canonize=False)(gen=list(samples), ref=list(reference)))
+    network = FCD(device="cpu", n_jobs=1, batch_size=256, canonize=False)
+
+    def build(path: Path) -> None:
+        save_file(network.precalc(list(reference)), path)
+
+    key = hashlib.sha256("\n".join([version("fcd_torch"), *reference]).encode()).hexdigest()[:12]
+    known = load_file(cached(f"chemnet-{key}.safetensors", build))
+    return float(network(gen=list(samples), pref=known))

@@ -15,7 +15,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Thread
 
-from models.data.qm9 import cache_folder
+from models.data.cache import cache_folder
 from models.evaluation import quantum
 from models.evaluation.quantum import QuantumError, compute
 

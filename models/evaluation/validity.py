@@ -34,6 +34,7 @@ from scipy.stats import chi2
 Adjacency = Bool[np.ndarray, "_ _"]
 _MOST_BLOCKS = 8
 _STARTS = 3
+_PATIENCE = 2  # numbers of blocks without a gain, after which more are not tried
 _SWEEPS = 20
 
 
@@ -76,7 +77,7 @@ VALIDITY: Mapping[str, Callable[[Adjacency], bool]] = {
 def communities(adjacency: Adjacency) -> Int[np.ndarray, " n"]:
     """The likeliest block of each node, 0 to k - 1."""
     random = np.random.default_rng(0)
-    best, best_score = np.zeros(len(adjacency), int), -np.inf
+    best, best_score, best_num_blocks = np.zeros(len(adjacency), int), -np.inf, 0
     spectral = _embedding(adjacency)
     for num_blocks in range(1, min(_MOST_BLOCKS, len(adjacency)) + 1):
         points = spectral[:, :num_blocks]
@@ -86,7 +87,9 @@ def communities(adjacency: Adjacency) -> Int[np.ndarray, " n"]:
             labels = _improved(adjacency, labels, num_blocks)
             score = _completed_likelihood(adjacency, labels)
             if score > best_score:
-                best, best_score = labels, score
+                best, best_score, best_num_blocks = labels, score, num_blocks
+        if num_blocks - best_num_blocks == _PATIENCE:
+            break
     return np.unique(best, return_inverse=True)[1]
 
 

@@ -31,7 +31,7 @@ from worker.store import ModelStore
 
 LEASE_SECONDS = 3
 PERSISTENT = ["--appendonly", "yes", "--appendfsync", "always"]
-SHORT, LONG, ENDLESS = 5, 800, 4_000  # graphs
+SHORT, LONG, ENDLESS = 5, 800, 2_000  # graphs
 
 
 @pytest.fixture
