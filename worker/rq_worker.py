@@ -137,6 +137,8 @@ class GenerationWorker(SimpleWorker):
 
         Returns whether it was asked to stop: RQ also stops, with a word in the log, when it cannot go on.
         """
+        # RQ installs them too, but only after it has said that the worker is there.
+        self._install_signal_handlers()  # type: ignore[no-untyped-call]
         heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         heart.start()
         try:

@@ -97,6 +97,20 @@ def test_a_job_is_drawn_and_recorded(url: str, worker: GenerationWorker) -> None
     assert job.summary.valid == sum(graph.graph["valid"] for graph in job.graphs)
 
 
+def test_a_worker_told_to_stop_as_soon_as_it_is_known_stops(
+    worker: GenerationWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = worker.register_birth
+
+    def register_birth() -> None:
+        known()  # type: ignore[no-untyped-call]
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(worker, "register_birth", register_birth)
+
+    assert worker.run()
+
+
 def test_the_events_tell_the_story_in_order(url: str, redis: Redis, worker: GenerationWorker) -> None:
     job_id = submit(url)
 
