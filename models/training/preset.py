@@ -56,6 +56,10 @@ class DenoiserTraining(TrainingConfig):
     """How to train a denoiser."""
 
     edge_weight: Annotated[float, Field(gt=0, description="λ_E of the loss.")] = 5.0
+    start_from: Annotated[
+        str | None,
+        Field(description="Begin with the weights of this checkpoint folder, whose network must be the same."),
+    ] = None
 
 
 class RegressorTraining(TrainingConfig):

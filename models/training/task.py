@@ -54,7 +54,12 @@ class Task(ABC):
 
 
 class DenoiserTask(Task):
-    """A model from the beginning."""
+    """A model from the beginning, or from another one's weights.
+
+    Raises:
+        CardError: if it is to start from a folder that has no sound checkpoint.
+        PresetError: if that checkpoint's network is another one, or for other graphs.
+    """
 
     def __init__(self, preset: DenoiserPreset, folder: Path) -> None:
         self._folder = folder
@@ -62,6 +67,8 @@ class DenoiserTask(Task):
         self._card = describe(preset, data)
         self._record = _record(preset, data.split, len(data.train), notes=data.notes)
         self.module = _seeded(preset.training.seed, lambda: DiffusionModule(self._card, preset.training))
+        if preset.training.start_from is not None:
+            denoiser_of(self.module).load_state_dict(_weights_for(self._card, Path(preset.training.start_from)))
         self.train = GraphDataset(data.train)
         self.validation = GraphDataset(data.validation[: preset.training.validation_graphs])
         self.test = GraphDataset(data.test[: preset.training.validation_graphs])
@@ -177,6 +184,17 @@ def describe(preset: DenoiserPreset, data: GraphData) -> ModelCard:
         network=preset.network,
         sampling=preset.sampling,
     )
+
+
+def _weights_for(card: ModelCard, folder: Path) -> dict[str, Tensor]:
+    """The weights in `folder`, if they mean the same in the network of `card`."""
+    other, denoiser = load_checkpoint(folder)
+    for name in ("network", "features", "node_types", "edge_types"):
+        if getattr(other, name) != getattr(card, name):
+            raise PresetError(
+                f"training.start_from: {folder} has other {name.replace('_', ' ')}: {getattr(other, name)!r}, not {getattr(card, name)!r}"
+            )
+    return denoiser.state_dict()
 
 
 def _columns(properties: Sequence[str], data: LabelledData) -> list[int]:

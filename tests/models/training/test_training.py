@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from models.card import read_card
+from models.card import CardError, read_card
 from models.checkpoint import load_checkpoint, load_model
 from models.generation import GenerationPlan, generate
-from models.training.denoising import DiffusionModule
+from models.training.denoising import DiffusionModule, denoiser_of
 from models.training.ema import ExponentialMovingAverage
 from models.training.folder import TrainingFolder
 from models.training.module import TrainingClock
@@ -25,6 +25,7 @@ from models.training.preset import (
     saved_preset,
 )
 from models.training.run import train as run
+from models.training.task import DenoiserTask
 from tests.conftest import make_card, random_graphs
 from tests.servers import DIGRESS, running, wait_until
 
@@ -134,6 +135,31 @@ def test_a_network_learns_a_handful_of_graphs() -> None:
         losses.append(loss.item())
 
     assert losses[-1] < 0.3 * losses[0]
+
+
+def test_a_training_may_begin_with_the_weights_of_a_checkpoint_of_the_same_shape(
+    tmp_path: Path, qm9_folder: Path
+) -> None:
+    start = f"training.start_from={qm9_folder}"
+
+    begun = DenoiserTask(preset := load_denoiser_preset("qm9", start), tmp_path)
+
+    _, denoiser = load_checkpoint(qm9_folder)
+    torch.testing.assert_close(denoiser_of(begun.module).state_dict(), denoiser.state_dict(), rtol=0, atol=0)
+    assert preset.training.start_from == str(qm9_folder)
+    with pytest.raises(PresetError, match="has other network"):
+        DenoiserTask(load_denoiser_preset("qm9", start, "network.num_layers=2"), tmp_path)
+    same = ["network.num_layers=6", "network.triangle_width=0"]
+    with pytest.raises(PresetError, match="has other node types"):
+        DenoiserTask(load_denoiser_preset("qm9-h", start, *same), tmp_path)
+    with pytest.raises(CardError):
+        DenoiserTask(load_denoiser_preset("qm9", f"training.start_from={tmp_path}"), tmp_path)
+
+
+def load_denoiser_preset(name: str, *overrides: str) -> DenoiserPreset:
+    loaded = load_preset(name, overrides)
+    assert isinstance(loaded, DenoiserPreset)
+    return loaded
 
 
 def train(out: Path, *arguments: str) -> list[str]:
