@@ -158,6 +158,7 @@ class TrainingRecord(_Section):
     """Where the weights come from: enough to train them again."""
 
     dataset: str
+    dataset_sha256: Annotated[str | None, Field(description="Of a file of the user's own.")] = None
     split: str
     num_graphs: Annotated[int, Field(description="Graphs in the training split.")]
     preset: str

@@ -101,13 +101,19 @@ def canonical_smiles(molecule: Chem.Mol) -> str | None:
 
 
 def from_smiles(smiles: str, *, draw_hydrogens: bool = False) -> tuple[list[str], list[tuple[int, int, str]]] | None:
-    """Atom types and kekulised bonds of a molecule, or None if RDKit cannot read it; hydrogens stay implicit unless drawn."""
+    """Atom types and kekulised bonds of a molecule, or None if RDKit cannot read it; hydrogens stay implicit unless drawn.
+
+    Raises:
+        ValueError: if a bond is none of `BONDS`.
+    """
     molecule = Chem.MolFromSmiles(smiles)
     if molecule is None:
         return None
     if draw_hydrogens:
         molecule = Chem.AddHs(molecule)
     Chem.Kekulize(molecule, clearAromaticFlags=True)
+    if unknown := [kind for bond in molecule.GetBonds() if (kind := bond.GetBondType()) not in _LABELS]:
+        raise ValueError(f"{smiles!r} has a bond of the type {unknown[0].name.lower()}; known are {', '.join(BONDS)}")
     atoms = [atom_type(atom.GetSymbol(), atom.GetFormalCharge()) for atom in molecule.GetAtoms()]
     bonds = [
         (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), _LABELS[bond.GetBondType()]) for bond in molecule.GetBonds()

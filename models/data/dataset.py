@@ -86,8 +86,8 @@ class LabelledDataset(Dataset[LabelledGraphs]):
 class ShuffledSampler(Sampler[int]):
     """A new order every epoch, which depends on the seed and the epoch alone; cut into batches, each holds graphs of similar size.
 
-    The order is random in pools of `_POOL` batches. A pool is sorted by size and cut, and its batches come in random
-    order: padding costs time with the square of the size.
+    The graphs are dealt at random to pools of up to `_POOL` batches, and of a quarter of them at most. A pool is sorted by size and
+    cut: padding costs time with the square of the size. Order within a batch, and of batches in a pool, is random.
     """
 
     def __init__(self, sizes: Int[Tensor, " b"], *, batch_size: int, seed: int) -> None:
@@ -103,10 +103,12 @@ class ShuffledSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         order = torch.randperm(len(self), generator=generator)
-        num_whole = len(self) // self.batch_size * self.batch_size
-        for pool in torch.split(order[:num_whole], _POOL * self.batch_size):
+        num_batches = len(self) // self.batch_size
+        num_whole = num_batches * self.batch_size
+        for pool in torch.split(order[:num_whole], max(min(_POOL, num_batches // 4), 1) * self.batch_size):
             by_size = pool[self.sizes[pool].argsort(stable=True)].view(-1, self.batch_size)
-            yield from by_size[torch.randperm(len(by_size), generator=generator)].flatten().tolist()
+            for batch in by_size[torch.randperm(len(by_size), generator=generator)]:
+                yield from batch[torch.randperm(self.batch_size, generator=generator)].tolist()
         yield from order[num_whole:].tolist()
 
 

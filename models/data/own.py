@@ -19,7 +19,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -39,6 +39,7 @@ MIN_GRAPHS = 10
 _SPLIT_SEED = 0
 _SHOWN = 5
 _NO_EDGE = "none"
+_NOT_HEAVY = {"H", "H+", "H-", "*"}
 
 
 class DataFileError(ValueError):
@@ -53,6 +54,7 @@ class OwnGraph:
     types: list[str]
     edges: list[tuple[int, int, str]]
     properties: Mapping[str, float] = field(default_factory=dict)
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def load_file(path: Path) -> OwnData:
                 "are the most; a type is a kind, not a name of its own"
             )
     properties = sorted(set.intersection(*(set(graph.properties) for graph in graphs)))
-    _require_spread(path, graphs, properties)
+    _require_everywhere(path, graphs, properties)
     order = torch.randperm(len(graphs), generator=torch.Generator().manual_seed(_SPLIT_SEED)).tolist()
     held_out = max(len(graphs) // 10, 1)
     parts = {
@@ -95,9 +97,15 @@ def load_file(path: Path) -> OwnData:
         split: encode_graphs([(graphs[i].types, graphs[i].edges) for i in chosen], node_types, [_NO_EDGE, *edge_types])
         for split, chosen in parts.items()
     }
+    values = {
+        split: torch.tensor([[graphs[i].properties[name] for name in properties] for i in chosen])
+        for split, chosen in parts.items()
+    }
+    _require_spread(path, properties, values["train"])
     return OwnData(
         GraphData(
-            name=path.name,
+            # A folder may be called as a data set of this package is.
+            name=f"{path.name}/" if path.is_dir() else path.name,
             domain=_domain(node_types, edge_types),
             split=f"{' / '.join(str(len(part)) for part in parts.values())} graphs of {path.name} for training, validation and test, at random",
             node_types=node_types,
@@ -106,10 +114,7 @@ def load_file(path: Path) -> OwnData:
             **encoded,
         ),
         properties,
-        {
-            split: torch.tensor([[graphs[i].properties[name] for name in properties] for i in chosen])
-            for split, chosen in parts.items()
-        },
+        values,
     )
 
 
@@ -122,7 +127,7 @@ def fingerprint(path: Path) -> str:
 def _read(path: Path) -> Iterator[OwnGraph]:
     if path.is_dir():
         for file in _graphml_files(path):
-            yield from _read_graphml(file)
+            yield from (replace(graph, file=f"{path.name}/{file.name}") for graph in _read_graphml(file))
         return
     match path.suffix.lower():
         case ".smi" | ".smiles" | ".txt":
@@ -151,23 +156,33 @@ def _molecule(line: int, smiles: str) -> OwnGraph:
     parsed = from_smiles(smiles)
     if parsed is None or not parsed[0]:
         raise ValueError(f"RDKit cannot read the SMILES {smiles!r}")
+    if odd := [label for label in parsed[0] if label in _NOT_HEAVY]:
+        raise ValueError(
+            f"{smiles!r} has {odd[0]} as an atom of its own; leave out hydrogens that the others imply, isotopes of hydrogen and wildcards"
+        )
     return _sound(OwnGraph(line, *parsed))
 
 
 def _read_table(path: Path, delimiter: str) -> Iterator[OwnGraph]:
     with _opened(path) as file:
-        rows = list(csv.reader(file, delimiter=delimiter))
-    header = [_property_name(name) for name in rows[0]] if rows else []
+        reader = csv.reader(file, delimiter=delimiter)
+        try:
+            rows = [(reader.line_num, row) for row in reader]
+        except csv.Error as error:
+            raise DataFileError(f"{path.name}, line {reader.line_num}: {error}; is a quote not closed?") from error
+    header = [_property_name(name) for name in rows[0][1]] if rows else []
     if "smiles" not in header:
         raise DataFileError(f"{path.name}, line 1: no column is called smiles; a header names the columns")
-    if repeated := [name for name, count in Counter(header).items() if count > 1]:
+    if repeated := [name for name, count in Counter(header).items() if name and count > 1]:
         raise DataFileError(f"{path.name}, line 1: more than one column is called {repeated[0]}")
-    numbered = [(number, row) for number, row in enumerate(rows[1:], start=2) if row]
+    numbered = [(number, row) for number, row in rows[1:] if row]
     place = header.index("smiles")
     numeric = [
         column
         for column in range(len(header))
-        if column != place and any(_number(row[column]) is not None for _, row in numbered if column < len(row))
+        if header[column]
+        and column != place
+        and any(_number(row[column]) is not None for _, row in numbered if column < len(row))
     ]
 
     def read(number: int, row: list[str]) -> OwnGraph:
@@ -185,18 +200,18 @@ def _read_table(path: Path, delimiter: str) -> Iterator[OwnGraph]:
     yield from _collected(path, numbered, read)
 
 
-def _number(text: str) -> float | None:
+def _number(text: str | float | int) -> float | None:
     try:
         value = float(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return value if math.isfinite(value) else None
 
 
 def _property_name(text: str) -> str:
-    """As cards have it: small letters, digits and underscores, a letter first."""
+    """As cards have it: small letters, digits and underscores, a letter first; nothing for a column without a name."""
     name = re.sub(r"[^a-z0-9]+", "_", text.strip().lower()).strip("_")
-    return name if name[:1].isalpha() else f"property_{name}"
+    return name if not name or name[:1].isalpha() else f"property_{name}"
 
 
 # -- node-link JSON
@@ -218,18 +233,27 @@ def _json_line(number: int, text: str) -> OwnGraph:
         raise ValueError(f"an edge has no {missing[0]}")
     if any("id" not in node for node in found["nodes"]):
         raise ValueError("a node has no id")
-    about = found.get("graph") or {}
-    properties = about.get("properties", {}) if isinstance(about, dict) else {}
     return _graph(
         number,
         [(str(node["id"]), _type(node, "node")) for node in found["nodes"]],
         [(str(link["source"]), str(link["target"]), _type(link, "edge")) for link in links],
-        {
-            _property_name(name): float(value)
-            for name, value in properties.items()
-            if isinstance(value, int | float) and not isinstance(value, bool)
-        },
+        _json_properties(found.get("graph")),
     )
+
+
+def _json_properties(about: Any) -> dict[str, float]:
+    """The numbers among `graph.properties`; a null is a property that the graph does not have."""
+    properties = about.get("properties") if isinstance(about, dict) else None
+    if not isinstance(properties, dict):
+        return {}
+    numbers = {}
+    for name, told in properties.items():
+        if isinstance(told, int | float) and not isinstance(told, bool):
+            value = _number(told)
+            if value is None:
+                raise ValueError(f"the property {name} is {str(told)[:20]}, not a finite number")
+            numbers[_property_name(name)] = value
+    return numbers
 
 
 def _type(attributes: Mapping[str, Any], otherwise: str) -> str:
@@ -273,7 +297,7 @@ class _GraphMLReader:
         tag = tag.rpartition(":")[2]
         self._text = ""
         if tag == "key":
-            self._key = given["id"]
+            self._key = _attribute(given, "id", tag)
             self._keys[self._key] = (
                 given.get("for", "all"),
                 given.get("attr.name", self._key),
@@ -424,13 +448,18 @@ def _domain(node_types: list[str], edge_types: list[str]) -> Domain:
     return "molecule" if set(edge_types) <= set(BONDS) else "graph"
 
 
-def _require_spread(path: Path, graphs: list[OwnGraph], properties: list[str]) -> None:
-    for name in properties:
-        if len({graph.properties[name] for graph in graphs}) == 1:
-            raise DataFileError(
-                f"{path.name}: the property {name} is {graphs[0].properties[name]:g} for every graph; leave it out"
-            )
+def _require_everywhere(path: Path, graphs: list[OwnGraph], properties: list[str]) -> None:
     told = {name for graph in graphs for name in graph.properties}
     for name in sorted(told.difference(properties)):
-        line = next(graph.line for graph in graphs if name not in graph.properties)
-        raise DataFileError(f"{path.name}, line {line}: the property {name}, which other graphs have, is missing")
+        graph = next(graph for graph in graphs if name not in graph.properties)
+        raise DataFileError(
+            f"{graph.file or path.name}, line {graph.line}: the property {name}, which other graphs have, is missing"
+        )
+
+
+def _require_spread(path: Path, properties: list[str], values: Float[Tensor, "b p"]) -> None:
+    for name, column in zip(properties, values.T, strict=True):
+        if column.min() == column.max():
+            raise DataFileError(
+                f"{path.name}: the property {name} is {column[0]:g} for every graph to train on; leave it out"
+            )

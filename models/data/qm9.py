@@ -22,6 +22,7 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models import descriptors, molecules
+from models.data import encoding
 from models.data.cache import cached
 from models.data.dataset import SPLITS, GraphData, load_graphs, save_graphs
 from models.data.encoding import encode_graphs
@@ -118,11 +120,7 @@ def load_qm9(*, draw_hydrogens: bool = False) -> GraphData:
     node_types = NODE_TYPES_WITH_HYDROGENS if draw_hydrogens else NODE_TYPES
 
     def build(path: Path) -> None:
-        splits = {}
-        for split, smiles in read_smiles().items():
-            parsed = (from_smiles(text, draw_hydrogens=draw_hydrogens) for text in smiles)
-            known = [molecule for molecule in parsed if molecule and set(molecule[0]).issubset(node_types)]
-            splits[split] = encode_graphs(known, node_types, EDGE_TYPES)
+        splits = {split: encode(smiles, draw_hydrogens=draw_hydrogens) for split, smiles in read_smiles().items()}
         save_graphs(splits, path)
 
     graphs = load_graphs(_cached("hydrogens.safetensors" if draw_hydrogens else "safetensors", build))
@@ -149,15 +147,16 @@ def canonical_molecules(split: str) -> list[str]:
     return _cached(f"{split}.smiles", build).read_text(encoding="utf-8").split()
 
 
-def encode(smiles: list[str]) -> GraphBatch:
-    """Graphs over the vocabulary with implicit hydrogens, as int8."""
+def encode(smiles: list[str], *, draw_hydrogens: bool = False) -> GraphBatch:
+    """Graphs over one of the vocabularies, as int8; with hydrogens drawn, molecules with charged atoms are left out."""
     parsed = []
     for text in smiles:
-        molecule = from_smiles(text)
+        molecule = from_smiles(text, draw_hydrogens=draw_hydrogens)
         if molecule is None:
             raise ValueError(f"RDKit cannot read the QM9 molecule {text!r}")
-        parsed.append(molecule)
-    return encode_graphs(parsed, NODE_TYPES, EDGE_TYPES)
+        if not (draw_hydrogens and any(label[-1] in "+-" for label in molecule[0])):
+            parsed.append(molecule)
+    return encode_graphs(parsed, NODE_TYPES_WITH_HYDROGENS if draw_hydrogens else NODE_TYPES, EDGE_TYPES)
 
 
 def load_properties() -> dict[str, Float[Tensor, "b p"]]:
@@ -188,9 +187,11 @@ def load_properties() -> dict[str, Float[Tensor, "b p"]]:
 
 
 def _cached(suffix: str, build: Callable[[Path], None]) -> Path:
-    """A file of the cache folder that belongs to this code: after a change of it, or of RDKit, there is none yet."""
-    code = b"".join(Path(file).read_bytes() for file in (__file__, molecules.__file__, descriptors.__file__))
-    return cached(f"qm9-{hashlib.sha256(code + rdBase.rdkitVersion.encode()).hexdigest()[:12]}.{suffix}", build)
+    """A file of the cache folder that belongs to this code: after a change of it, of RDKit or of the data, there is none yet."""
+    modules = (__file__, molecules.__file__, descriptors.__file__, encoding.__file__)
+    code = b"".join(Path(file).read_bytes() for file in modules)
+    packages = f"{rdBase.rdkitVersion} {version('qm9pack')}".encode()
+    return cached(f"qm9-{hashlib.sha256(code + packages).hexdigest()[:12]}.{suffix}", build)
 
 
 def _package_folder() -> Path:

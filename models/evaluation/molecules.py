@@ -10,8 +10,8 @@
     distance_NAME         Wasserstein-1 distance between the valid ones and test molecules in logp, qed or mw, in the
                           property's unit: how far values must be moved, on average, to turn one set into the other
 
-FCD falls with the number of samples, so it is only comparable at equal numbers; `REFERENCE_MOLECULES` test molecules
-are always used.
+FCD falls with the number of samples, so it is only comparable at equal numbers; of the test molecules up to
+`REFERENCE_MOLECULES` are used.
 
 References:
     Polykovskiy et al. 2020, MOSES, arXiv:1811.12823 (validity, uniqueness, novelty, distances of properties)
@@ -80,6 +80,8 @@ def evaluate_molecules(
     valid = [smiles for smiles in samples if smiles]
     if len(valid) < 2:
         raise EvaluationError(f"of {len(samples)} samples {len(valid)} are valid molecules; at least 2 are needed")
+    if len(reference) < 2:
+        raise EvaluationError(f"there are {len(reference)} molecules to test against; at least 2 are needed")
     reference = reference[:REFERENCE_MOLECULES]
     distance = frechet_chemnet_distance(valid, reference)
     if not math.isfinite(distance):

@@ -13,6 +13,7 @@ from models.checkpoint import LoadedModel
 from models.data import qm9
 from models.data.catalogue import DATASETS, load_dataset
 from models.data.dataset import GraphData
+from models.data.own import fingerprint
 from models.diffusion.likelihood import likelihood_bound
 from models.diffusion.randomness import graph_seeds
 from models.evaluation.graphs import evaluate_graphs
@@ -34,12 +35,15 @@ def reference_data(card: ModelCard, file: Path | None = None) -> GraphData:
         EvaluationError: if that is not known, or the file is another.
         DataFileError: if the file holds no graphs.
     """
-    source = card.training.dataset if card.training else None
-    if file is None and source in DATASETS:
-        return load_dataset(source)
+    record = card.training
     if file is None:
-        raise EvaluationError(f"{card.name!r} was trained on {source or 'other data'}; give its file by --data")
+        if record and record.dataset_sha256 is None and record.dataset in DATASETS:
+            return load_dataset(record.dataset)
+        source = record.dataset if record else "other data"
+        raise EvaluationError(f"{card.name!r} was trained on {source}; give its file by --data")
     data = load_dataset(str(file))
+    if record and record.dataset_sha256 not in {None, fingerprint(file)}:
+        raise EvaluationError(f"{file.name} is not what {card.name!r} was trained on, or has changed since")
     if (data.node_types, data.edge_types) != (card.node_types, card.edge_types):
         raise EvaluationError(
             f"{file.name} is not what {card.name!r} was trained on: its types of nodes or edges are others"

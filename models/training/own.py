@@ -28,7 +28,7 @@ def own_model(
     Raises:
         PresetError: if an override, or the name, does not fit.
     """
-    largest = data.graphs.max_nodes
+    largest, is_molecule = data.graphs.max_nodes, data.graphs.domain == "molecule"
     return parse_preset(
         {
             "name": name,
@@ -37,9 +37,14 @@ def own_model(
             "licence": "that of the data",
             "dataset": str(file.resolve()),
             "dataset_sha256": fingerprint(file),
+            # Near the clean graph a network would trust the sampler's own mistakes.
+            "diffusion": {"min_timestep": 15},
             "features": {
                 "random_walk_powers": 8 if largest <= _SMALL else 12,
-                "molecular": data.graphs.domain == "molecule",
+                "molecular": is_molecule,
+                # What hangs together, and in which communities: a large graph does not tell by short walks.
+                "resistance": largest > _SMALL and not is_molecule,
+                "eigenvalues": 6 if largest > _SMALL and not is_molecule else 0,
             },
             "network": {"num_layers": 5, "triangle_width": 16},
             "sampling": {"sampler": "mixed", "num_steps": 100},

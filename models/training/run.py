@@ -14,7 +14,7 @@ from models.precision import has_native_bfloat16
 from models.training.ema import ExponentialMovingAverage
 from models.training.folder import StateFile, TrainingFolder
 from models.training.preset import DenoiserPreset, Preset, RegressorPreset
-from models.training.task import DenoiserTask, RegressorTask, Task, require_unchanged
+from models.training.task import DenoiserTask, RegressorTask, Task, require_unchanged, said_from
 
 _ORDERS_PER_START = 1_000_000
 
@@ -34,17 +34,19 @@ def train(
 
     Raises:
         TrainingFolderError: if the folder holds a run and `resume` is not set, or none and it is.
-        CardError: if the model of a regressor has no sound checkpoint.
-        PresetError: if a regressor is to learn a property that the data set does not have, or a file of data has changed.
+        CardError: if the model of a regressor, or the one to start from, has no sound checkpoint.
+        PresetError: if a regressor is to learn a property that the data set does not have, a file of data has changed, or the
+            checkpoint to start from is of another network.
         DataFileError: if a file holds no graphs to learn from.
         OSError: if it is gone.
     """
     require_unchanged(preset)
     folder.require(run=resume)
+    preset = preset if resume else said_from(preset)
     folder.save_preset(preset)
     torch.set_flush_denormal(True)
     torch.set_float32_matmul_precision("high")
-    task = _task(preset, folder, checkpoints or shipped_checkpoints())
+    task = _task(preset, folder, checkpoints or shipped_checkpoints(), resume=resume)
     average = ExponentialMovingAverage(preset.training.ema_decay)
     config = preset.training
     # A run stopped within an epoch begins that epoch anew, in another order.
@@ -97,10 +99,10 @@ def train(
     return True
 
 
-def _task(preset: Preset, folder: TrainingFolder, checkpoints: Path) -> Task:
+def _task(preset: Preset, folder: TrainingFolder, checkpoints: Path, *, resume: bool) -> Task:
     match preset:
         case DenoiserPreset():
-            return DenoiserTask(preset, folder.checkpoint)
+            return DenoiserTask(preset, folder.checkpoint, resume=resume)
         case RegressorPreset():
             return RegressorTask(preset, folder.checkpoint, checkpoints=checkpoints)
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from models.card import ModelCard, Property, RegressorCard, TrainingRecord
+from models.card import ModelCard, Property, RegressorCard, TrainingRecord, read_card
 from models.checkpoint import load_checkpoint, save_checkpoint, save_regressor
 from models.data.catalogue import LabelledData, load_dataset, load_labelled
 from models.data.dataset import GraphData, GraphDataset, LabelledDataset, LabelledGraphs
@@ -61,13 +61,13 @@ class DenoiserTask(Task):
         PresetError: if that checkpoint's network is another one, or for other graphs.
     """
 
-    def __init__(self, preset: DenoiserPreset, folder: Path) -> None:
+    def __init__(self, preset: DenoiserPreset, folder: Path, *, resume: bool = False) -> None:
         self._folder = folder
         data = load_dataset(preset.dataset)
         self._card = describe(preset, data)
         self._record = _record(preset, data.split, len(data.train), notes=data.notes)
         self.module = _seeded(preset.training.seed, lambda: DiffusionModule(self._card, preset.training))
-        if preset.training.start_from is not None:
+        if preset.training.start_from is not None and not resume:
             denoiser_of(self.module).load_state_dict(_weights_for(self._card, Path(preset.training.start_from)))
         self.train = GraphDataset(data.train)
         self.validation = GraphDataset(data.validation[: preset.training.validation_graphs])
@@ -152,6 +152,21 @@ class RegressorTask(Task):
         save_regressor(card, self._described, regressor_of(self._average), self._folder)
 
 
+def said_from(preset: Preset) -> Preset:
+    """The preset with a note of the checkpoint that it starts from, if it does.
+
+    Raises:
+        CardError: if that folder has no sound card.
+    """
+    if not isinstance(preset, DenoiserPreset) or preset.training.start_from is None:
+        return preset
+    source = read_card(Path(preset.training.start_from))
+    trained = source.training
+    told = f"Began with the weights of {source.name} {source.version} (sha256 {source.weights.sha256 if source.weights else 'unknown'})"
+    told += f", trained for {trained.minutes:g} minutes, {trained.gradient_steps} steps." if trained else "."
+    return preset.model_copy(update={"notes": [*preset.notes, told]})
+
+
 def require_unchanged(preset: Preset) -> None:
     """Make sure that a file to learn from is what it was when the preset was made.
 
@@ -189,7 +204,11 @@ def describe(preset: DenoiserPreset, data: GraphData) -> ModelCard:
 def _weights_for(card: ModelCard, folder: Path) -> dict[str, Tensor]:
     """The weights in `folder`, if they mean the same in the network of `card`."""
     other, denoiser = load_checkpoint(folder)
-    for name in ("network", "features", "node_types", "edge_types"):
+    # The time it is asked about at the least does not change what a weight means.
+    other = other.model_copy(
+        update={"diffusion": other.diffusion.model_copy(update={"min_timestep": card.diffusion.min_timestep})}
+    )
+    for name in ("network", "features", "node_types", "edge_types", "max_nodes", "diffusion"):
         if getattr(other, name) != getattr(card, name):
             raise PresetError(
                 f"training.start_from: {folder} has other {name.replace('_', ' ')}: {getattr(other, name)!r}, not {getattr(card, name)!r}"
@@ -240,18 +259,27 @@ def _seeded(seed: int, make: Callable[[], _Module]) -> _Module:
 def _record(preset: Preset, split: str, num_graphs: int, *, notes: list[str] | None = None) -> TrainingRecord:
     return TrainingRecord(
         dataset=Path(preset.dataset).name,
+        dataset_sha256=preset.dataset_sha256,
         split=split,
         num_graphs=num_graphs,
         preset=preset.name,
         seed=preset.training.seed,
         gradient_steps=0,
-        recipe=preset.training.model_dump(mode="json"),
+        recipe=_recipe(preset),
         minutes=0.0,
         hardware=_hardware(),
         code_version=version("digress-serve"),
         finished=False,
         notes=[*(notes or []), *preset.notes],
     )
+
+
+def _recipe(preset: Preset) -> dict[str, Any]:
+    """The training section; of a folder its name only, since paths are this machine's."""
+    recipe = preset.training.model_dump(mode="json")
+    if recipe.get("start_from"):
+        recipe["start_from"] = Path(recipe["start_from"]).name
+    return recipe
 
 
 def _so_far(record: TrainingRecord, module: TrainingModule, gradient_steps: int) -> TrainingRecord:

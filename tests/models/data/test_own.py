@@ -172,6 +172,14 @@ GOOD_XML = '<graph edgedefault="undirected"><node id="a"/></graph>'
         ("a.graphml", ["<graphml>", '<graph edgedefault="directed">'], "line 2: the graph is directed"),
         ("a.graphml", ["<graphml>", "<graph>", '<data key="k"/>'], "line 3: no <key> has the id 'k'"),
         ("a.graphml", ["<graphml>", "<graph>", '<edge source="a"/>'], "line 3: a <edge> has no target"),
+        ("a.smi", ["C", "[NH3]->[Cu]"], "line 2: '[NH3]->[Cu]' has a bond of the type dative; known are single"),
+        ("a.smi", ["C", "[2H]C"], "line 2: '[2H]C' has H as an atom of its own"),
+        ("a.smi", ["*CC"], "line 1: '*CC' has * as an atom of its own"),
+        ("a.csv", ["smiles,x", 'C,"1', "2", '"', "C1CC,3"], "line 5: RDKit cannot read"),
+        ("a.csv", ["smiles,x", f'C,"{"1" * 140_000}'], "is a quote not closed?"),
+        ("a.jsonl", ['{"nodes": [{"id": 1}], "graph": {"properties": {"x": NaN}}}'], "property x is nan, not a finite"),
+        ("a.jsonl", [f'{{"nodes": [{{"id": 1}}], "graph": {{"properties": {{"x": 1{"0" * 400}}}}}}}'], "not a finite"),
+        ("a.graphml", ["<graphml>", '<key for="node"/>'], "line 2: a <key> has no id"),
         ("a.pdf", ["C"], "a.pdf ends in .pdf; known are .smi"),
     ],
 )
@@ -190,6 +198,52 @@ def test_a_property_that_some_graphs_lack_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(DataFileError, match="line 8: the property density, which other graphs have, is missing"):
         load_file(path)
+
+
+def test_in_a_folder_the_file_is_named_that_lacks_a_property(tmp_path: Path) -> None:
+    for i, graph in enumerate(labelled_graphs()):
+        if i == 7:
+            del graph.graph["density"]
+        as_graphml([graph], tmp_path / f"{i:02d}.graphml")
+
+    with pytest.raises(DataFileError, match=rf"^{tmp_path.name}/07.graphml, line \d+: the property density"):
+        load_file(tmp_path)
+
+
+def test_a_property_must_differ_among_the_graphs_to_train_on(tmp_path: Path) -> None:
+    def odd_one(place: int) -> Path:
+        rows = [f"{'C' * (1 + i)},{int(i == place)}" for i in range(20)]
+        return write(tmp_path / f"{place}.csv", "smiles,x", *rows)
+
+    # Chains of carbon: their length tells which of them are to train on.
+    lengths = load_file(write(tmp_path / "a.smi", *("C" * (1 + i) for i in range(20)))).graphs.train.num_nodes.tolist()
+    for place in range(20):
+        if place + 1 in lengths:
+            assert load_file(odd_one(place)).values["train"].std() > 0
+        else:
+            with pytest.raises(DataFileError, match="x is 0 for every graph to train on"):
+                load_file(odd_one(place))
+
+
+def test_a_column_without_a_name_is_no_property(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", ",smiles,x", *(f"{i},{text},{i}" for i, text in enumerate(SMILES)))
+
+    assert load_file(path).properties == ["x"]
+
+
+@pytest.mark.parametrize("properties", ["null", "[1, 2]", '{"x": null}'])
+def test_graphs_without_properties_may_say_so(tmp_path: Path, properties: str) -> None:
+    line = f'{{"nodes": [{{"id": 1}}], "graph": {{"properties": {properties}}}}}'
+
+    assert load_file(write(tmp_path / "a.jsonl", *[line] * 12)).properties == []
+
+
+def test_a_folder_called_as_a_data_set_is_not_taken_for_it(tmp_path: Path) -> None:
+    folder = tmp_path / "planar"
+    folder.mkdir()
+    as_graphml(labelled_graphs(), folder / "all.graphml")
+
+    assert load_file(folder).graphs.name == "planar/"
 
 
 def test_names_instead_of_types_are_refused(tmp_path: Path) -> None:

@@ -93,8 +93,25 @@ def test_a_batch_holds_graphs_of_similar_size_and_an_epoch_every_graph_once(data
     in_batches = graphs.num_nodes[order[:960]].view(-1, 64)
 
     assert sorted(order) == list(range(1_000))
-    assert (in_batches.amax(1) - in_batches.amin(1)).sum() <= graphs.num_nodes.max() - graphs.num_nodes.min()
+    spread = in_batches.amax(1) - in_batches.amin(1)
+    blind = graphs.num_nodes[torch.randperm(960, generator=torch.Generator().manual_seed(0))].view(-1, 64)
+    assert spread.float().mean() < 0.6 * (blind.amax(1) - blind.amin(1)).float().mean()
     assert in_batches.amax(1).diff().min() < 0  # smaller ones do not come first
+
+
+def test_neither_place_in_a_batch_nor_company_depends_on_size() -> None:
+    sampler = ShuffledSampler(torch.arange(10, 170), batch_size=16, seed=0)
+    first, seen = torch.zeros(160), set()
+
+    for epoch in range(200):
+        sampler.set_epoch(epoch)
+        rows = torch.tensor(list(sampler)).view(10, 16)
+        first[rows[:, 0]] += 1
+        seen |= {tuple(sorted(row.tolist())) for row in rows}
+
+    assert len(seen) == 2_000
+    assert first[:80].sum() == pytest.approx(first[80:].sum(), rel=0.15)
+    assert first.max() < 40
 
 
 def test_with_hydrogens_drawn_all_but_the_charged_molecules_are_there_stable_and_convert_back(

@@ -29,7 +29,12 @@ def test_shares_are_counted_as_defined() -> None:
 @pytest.mark.parametrize("samples", [[], [None, None], ["C", None]])
 def test_too_few_valid_samples_are_an_error(samples: list[str | None]) -> None:
     with pytest.raises(EvaluationError, match="at least 2 are needed"):
-        evaluate_molecules(samples, training=set(), reference=["C"])
+        evaluate_molecules(samples, training=set(), reference=["C", "CC"])
+
+
+def test_too_few_molecules_to_test_against_are_an_error() -> None:
+    with pytest.raises(EvaluationError, match="1 molecules to test against"):
+        evaluate_molecules(["C", "CC"], training=set(), reference=["C"])
 
 
 def test_the_distance_is_zero_to_itself_small_to_its_like_and_large_to_others() -> None:

@@ -1,5 +1,7 @@
 import csv
+import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -149,11 +151,31 @@ def test_a_training_may_begin_with_the_weights_of_a_checkpoint_of_the_same_shape
     assert preset.training.start_from == str(qm9_folder)
     with pytest.raises(PresetError, match="has other network"):
         DenoiserTask(load_denoiser_preset("qm9", start, "network.num_layers=2"), tmp_path)
+    with pytest.raises(PresetError, match="has other diffusion"):
+        DenoiserTask(load_denoiser_preset("qm9", start, "diffusion.num_timesteps=100"), tmp_path)
     same = ["network.num_layers=6", "network.triangle_width=0"]
     with pytest.raises(PresetError, match="has other node types"):
         DenoiserTask(load_denoiser_preset("qm9-h", start, *same), tmp_path)
     with pytest.raises(CardError):
         DenoiserTask(load_denoiser_preset("qm9", f"training.start_from={tmp_path}"), tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:::lightning")  # whose own calls are deprecated
+def test_what_a_training_began_with_is_in_its_card_and_not_needed_to_go_on(tmp_path: Path) -> None:
+    first, second = TrainingFolder(tmp_path / "a", "comm20"), TrainingFolder(tmp_path / "b", "comm20")
+    run(load_preset("comm20", [*TINY, "training.max_steps=2"]), first, resume=False, progress=False)
+    sha256 = json.loads((first.checkpoint / "card.json").read_text())["weights"]["sha256"]
+    start = f"training.start_from={first.checkpoint}"
+    run(load_preset("comm20", [*TINY, "training.max_steps=2", start]), second, resume=False, progress=False)
+    shutil.rmtree(first.root)
+
+    run(saved_preset(second.root, ["training.max_steps=3"]), second, resume=True, progress=False)
+
+    record = read_card(second.checkpoint).training
+    assert record is not None
+    assert record.gradient_steps == 3
+    assert f"Began with the weights of comm20 1.0.0 (sha256 {sha256}), trained for" in record.notes[-1]
+    assert record.recipe["start_from"] == "comm20"
 
 
 def load_denoiser_preset(name: str, *overrides: str) -> DenoiserPreset:
