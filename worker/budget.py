@@ -27,8 +27,9 @@ _PORTIONS_PER_STEP = 64
 _PORTIONS_PER_OVERHEAD = 4
 # A lane gains nothing by a part that is not worth a few empty steps: lanes share Python's lock.
 _OVERHEADS_PER_PART = 2
-# Probes grow until one takes so many times as long as the smallest, or takes this share of the memory.
+# Probes grow until one takes so many times as long as the smallest, or so long that it tells enough by itself, or this share of the memory.
 _GROWTH = 8
+_LONG_SECONDS = 0.5
 _SHARE_OF_PROBES = 0.05
 _REPEATS = 2
 # A step needs this much per unit at the least, whatever the kernel says; memory that is used again does not show.
@@ -75,7 +76,7 @@ def measure(model: LoadedModel, lanes: Lanes) -> Budget:
     least, at_rest, memory = _seconds(smallest, lanes), used_bytes(device), _memory_bytes(device)
     cost, seconds, per_unit = 2 * smallest.cost, 2 * least, _LEAST_BYTES
     num_graphs, most = 1, sys.maxsize
-    while seconds < _GROWTH * least and per_unit * cost < _SHARE_OF_PROBES * memory:
+    while seconds < min(_GROWTH * least, _LONG_SECONDS) and per_unit * cost < _SHARE_OF_PROBES * memory:
         num_graphs *= 2
         larger = _cohort(model, num_graphs)
         try:
