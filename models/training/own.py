@@ -10,7 +10,7 @@ from models.data.own import fingerprint
 from models.training.preset import DenoiserPreset, Preset, parse_preset
 
 # Σ n² of a training batch, the most graphs in it, and how many batches there should be at least:
-# of 160 graphs, batches of 16 taught more in four minutes than one of 128 in five.
+# of 160 graphs, with batches of 16 a mean MMD ratio of 4.4 was reached in four minutes, with one of 128 9.4 in five.
 _BATCH_COST = 65_536
 _LARGEST_BATCH = 128
 _FEWEST_BATCHES = 10

@@ -1,3 +1,4 @@
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -6,9 +7,11 @@ import networkx as nx
 import pytest
 import torch
 
+from models.data.catalogue import load_labelled
 from models.data.own import DataFileError, OwnData, load_file
 from models.evaluation.isomorphism import GraphSet
 from models.evaluation.molecules import smiles_of
+from models.training.own import own_model
 from tests.conftest import make_card
 
 SMILES = ["C", "CC", "CCO", "C=O", "C#N", "c1ccccc1", "CC(=O)[O-]", "N", "CN", "CCC", "N#CCO", "C1CC1"]
@@ -222,6 +225,24 @@ def test_a_property_must_differ_among_the_graphs_to_train_on(tmp_path: Path) -> 
         else:
             with pytest.raises(DataFileError, match="x is 0 for every graph to train on"):
                 load_file(odd_one(place))
+
+
+def test_a_quote_that_is_not_closed_is_told(tmp_path: Path) -> None:
+    limit = csv.field_size_limit(1_000)
+    try:
+        with pytest.raises(DataFileError, match="line 2: .*; is a quote not closed?"):
+            load_file(write(tmp_path / "a.csv", "smiles,x", f'C,"{"1" * 2_000}'))
+    finally:
+        csv.field_size_limit(limit)
+
+
+@pytest.mark.parametrize(("size", "is_large"), [(12, False), (40, True)])
+def test_large_graphs_are_told_what_hangs_together(tmp_path: Path, size: int, is_large: bool) -> None:
+    path = as_graphml([nx.path_graph(size) for _ in range(12)], tmp_path / "a.graphml")
+
+    features = own_model(path, load_labelled(str(path)), name="a", max_minutes=1).features
+
+    assert (features.resistance, features.eigenvalues > 0) == (is_large, is_large)
 
 
 def test_a_column_without_a_name_is_no_property(tmp_path: Path) -> None:
