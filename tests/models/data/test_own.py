@@ -230,7 +230,7 @@ def test_a_property_must_differ_among_the_graphs_to_train_on(tmp_path: Path) -> 
 def test_a_quote_that_is_not_closed_is_told(tmp_path: Path) -> None:
     limit = csv.field_size_limit(1_000)
     try:
-        with pytest.raises(DataFileError, match="line 2: .*; is a quote not closed?"):
+        with pytest.raises(DataFileError, match=r"line 2: .*; is a quote not closed\?"):
             load_file(write(tmp_path / "a.csv", "smiles,x", f'C,"{"1" * 2_000}'))
     finally:
         csv.field_size_limit(limit)
@@ -240,7 +240,7 @@ def test_a_quote_that_is_not_closed_is_told(tmp_path: Path) -> None:
 def test_large_graphs_are_told_what_hangs_together(tmp_path: Path, size: int, is_large: bool) -> None:
     path = as_graphml([nx.path_graph(size) for _ in range(12)], tmp_path / "a.graphml")
 
-    features = own_model(path, load_labelled(str(path)), name="a", max_minutes=1).features
+    features = own_model(path, load_labelled(str(path)), name="a", max_minutes=1.0).features
 
     assert (features.resistance, features.eigenvalues > 0) == (is_large, is_large)
 
