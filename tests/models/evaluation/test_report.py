@@ -1,0 +1,28 @@
+from pathlib import Path
+
+import pytest
+
+from models.card import ModelCard
+from models.evaluation.molecules import EvaluationError
+from models.evaluation.report import reference_data
+from tests.conftest import make_card, make_record
+
+
+def card_of(dataset: str, sha256: str | None) -> ModelCard:
+    record = make_record().model_copy(update={"dataset": dataset, "dataset_sha256": sha256})
+    return make_card().model_copy(update={"training": record})
+
+
+def test_a_file_that_is_not_the_one_trained_on_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "mine.smi"
+    file.write_text("C\n" * 12, encoding="utf-8")
+
+    with pytest.raises(EvaluationError, match="not what 'tiny' was trained on, or has changed since"):
+        reference_data(card_of("mine.smi", "0" * 64), file)
+
+
+def test_a_users_data_called_as_a_data_set_is_not_taken_for_it() -> None:
+    with pytest.raises(EvaluationError, match="trained on planar; give its file by --data"):
+        reference_data(card_of("planar", "0" * 64))
+
+    assert reference_data(card_of("planar", None)).name == "planar"
