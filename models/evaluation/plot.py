@@ -127,15 +127,15 @@ def _plot_curve(axes: Axes, card: ModelCard) -> None:
     # Only what was measured on as many samples can be compared.
     counts = [measured.num_graphs for measured in card.metrics if name in measured.values]
     most = max(set(counts), key=counts.count)
-    settings = sorted({(m.sampler, m.grid) for m in card.metrics if m.num_graphs == most and name in m.values})
-    for (sampler, grid), colour in zip(settings, cycle(_COLOURS)):
-        points = sorted(
-            (m.num_steps, m.values[name])
-            for m in card.metrics
-            if (m.sampler, m.grid, m.num_graphs) == (sampler, grid, most) and name in m.values
-        )
+    curves: dict[tuple[str, str], list[tuple[int, float]]] = {}
+    for m in card.metrics:
+        if m.num_graphs == most and name in m.values:
+            sampler = m.sampler if m.eta is None else f"{m.sampler} {m.eta:g}"
+            curves.setdefault((sampler, m.grid), []).append((m.num_steps, m.values[name]))
+    for ((sampler, grid), points), colour in zip(sorted(curves.items()), cycle(_COLOURS)):
         style = "-" if grid == card.sampling.grid else ":"
-        axes.plot(*zip(*points, strict=True), style, marker="o", markersize=4, color=colour, label=f"{sampler}, {grid}")
+        label = f"{sampler}, {grid}"
+        axes.plot(*zip(*sorted(points), strict=True), style, marker="o", markersize=4, color=colour, label=label)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks(sorted({m.num_steps for m in card.metrics}))

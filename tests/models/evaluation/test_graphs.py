@@ -34,7 +34,7 @@ def planar() -> GraphData:
     return load_synthetic("planar")
 
 
-@pytest.mark.parametrize("family", ["planar", "comm20"])
+@pytest.mark.parametrize("family", ["planar", "sbm", "tree", "comm20"])
 def test_fresh_graphs_of_a_family_score_near_one_and_random_ones_badly(family: Family) -> None:
     data = load_synthetic(family)
     train, test = list(adjacencies(data.train)), list(adjacencies(data.test))

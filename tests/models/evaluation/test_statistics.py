@@ -1,6 +1,8 @@
 import networkx as nx
 import numpy as np
 import pytest
+from pygsp.filters import Abspline
+from pygsp.graphs import Graph
 
 from models.data.synthetic import draw
 from models.evaluation.graphs import adjacencies
@@ -54,6 +56,20 @@ def test_all_nodes_of_a_symmetric_graph_have_the_same_wavelets() -> None:
     assert ((cycle > 0).sum(1) == 1).all()
     assert ((path > 0).sum(1) > 1).any()
     assert cycle.sum(1) == pytest.approx(1 / 12)
+
+
+def test_wavelets_are_those_of_impulses_filtered_by_an_independent_package() -> None:
+    graph = nx.connected_watts_strogatz_graph(20, 4, 0.3, seed=1)
+    signals = Graph(nx.to_numpy_array(graph), lap_type="normalized")
+    signals.compute_fourier_basis()
+    signals._lmax = 2.0  # the frame is laid on all that a normalised Laplacian can have, for all graphs alike
+    filtered = Abspline(signals, 12).filter(np.eye(20), method="exact")  # node, impulse, filter
+
+    energies = np.square(filtered).sum(0).T
+    bound = Abspline(signals, 12).evaluate(np.arange(0, 2, 0.01)).max()
+    expected = np.concatenate([np.histogram(energy, bins=100, range=(0, bound))[0] for energy in energies])
+
+    assert np.allclose(wavelets(matrix(graph)) * 20 * 12, expected)
 
 
 def test_a_set_is_at_no_distance_from_itself_and_the_distance_of_two_graphs_is_the_kernels() -> None:
