@@ -228,6 +228,9 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option(help="The file that the checkpoint was trained on, if it was one of yours.")
     ] = None,
+    likelihood: Annotated[
+        bool, typer.Option(help="The likelihood bound too; it is slow for large graphs, and no sampler changes it.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
     save: Annotated[bool, typer.Option("--save", help="Also put the measurement into the checkpoint's card.")] = False,
     device: DeviceOption = None,
@@ -264,8 +267,8 @@ def evaluate(
     except (EvaluationError, DataFileError) as error:
         raise CommandError(str(error)) from error
     try:
-        with _progress_bar("sampling", request.num_graphs) as on_progress:
-            measurement = measure(loaded, terms, reference, on_progress)
+        with _progress_bar("sampling", request.num_graphs, then="measuring") as on_progress:
+            measurement = measure(loaded, terms, reference, on_progress, likelihood=likelihood)
     except EvaluationError as error:
         raise CommandError(str(error)) from error
     if save:
@@ -658,7 +661,7 @@ def _require(module: str, extra: str) -> None:
 
 
 @contextmanager
-def _progress_bar(what: str, total: int) -> Iterator[Callable[["GenerationProgress"], None]]:
+def _progress_bar(what: str, total: int, *, then: str | None = None) -> Iterator[Callable[["GenerationProgress"], None]]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -668,7 +671,13 @@ def _progress_bar(what: str, total: int) -> Iterator[Callable[["GenerationProgre
     )
     with Progress(*columns, console=_console, transient=True) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda progress: bar.update(task, completed=progress.fraction * total)
+
+        def show(progress: "GenerationProgress") -> None:
+            bar.update(task, completed=progress.fraction * total)
+            if then and progress.fraction == 1:
+                bar.update(task, description=then)
+
+        yield show
 
 
 if __name__ == "__main__":

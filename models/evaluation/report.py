@@ -56,6 +56,8 @@ def evaluate(
     plan: GenerationPlan,
     data: GraphData,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    *,
+    likelihood: bool = True,
 ) -> Measurement:
     """Metrics of a plan's samples (`models.evaluation.molecules`, `models.evaluation.graphs`), and the likelihood of test graphs.
 
@@ -77,10 +79,12 @@ def evaluate(
         seed=plan.seed,
         command=f"digress evaluate {card.name} -n {plan.num_graphs} --sampler {plan.sampler}"
         + (f" --eta {plan.eta:g}" if plan.sampler == "mixed" else "")
-        + f" --grid {plan.grid} --num-steps {plan.num_steps} --seed {plan.seed} --json",
+        + f" --grid {plan.grid} --num-steps {plan.num_steps} --seed {plan.seed}"
+        + ("" if likelihood else " --no-likelihood")
+        + " --json",
         values={
             **metrics,
-            **negative_log_likelihood(model, data, seed=plan.seed),
+            **(negative_log_likelihood(model, data, seed=plan.seed) if likelihood else {}),
             "graphs_per_second": round(plan.num_graphs / seconds, 1),
         },
     )

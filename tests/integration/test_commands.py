@@ -155,6 +155,14 @@ def test_graphs_without_chemistry_are_evaluated_by_their_own_measures() -> None:
     assert "fcd" not in values
 
 
+def test_the_likelihood_is_left_out_on_demand() -> None:
+    done = digress("evaluate", "qm9", "-n", "60", "--num-steps", "5", "--no-likelihood", "--json")
+
+    measured = json.loads(done.stdout)
+    assert "--no-likelihood" in measured["command"]
+    assert not any(name.startswith("nll") for name in measured["values"])
+
+
 def test_a_model_is_drawn(tmp_path: Path) -> None:
     done = digress("plot", "comm20", "--out", "picture.png", cwd=tmp_path)
 
