@@ -661,7 +661,9 @@ def _require(module: str, extra: str) -> None:
 
 
 @contextmanager
-def _progress_bar(what: str, total: int, *, then: str | None = None) -> Iterator[Callable[["GenerationProgress"], None]]:
+def _progress_bar(
+    what: str, total: int, *, then: str | None = None
+) -> Iterator[Callable[["GenerationProgress"], None]]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
