@@ -245,7 +245,7 @@ def evaluate(
     _require("fcd_torch", "evaluate")
     import torch
 
-    from models.data.own import DataFileError
+    from models.data.file_graphs import DataFileError
     from models.evaluation.molecules import EvaluationError
     from models.evaluation.report import DEFAULT_SEED, reference_data
     from models.evaluation.report import evaluate as measure
@@ -499,7 +499,7 @@ def train(
     """
     _require("lightning", "train")
     _require("qm9pack", "train")
-    from models.data.own import DataFileError
+    from models.data.file_graphs import DataFileError
     from models.training.folder import TrainingFolderError
     from models.training.plan import plan_runs
     from models.training.preset import PresetError

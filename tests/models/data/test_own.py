@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from models.data.catalogue import load_labelled
-from models.data.own import DataFileError, OwnData, load_file
+from models.data.file_graphs import DataFileError
+from models.data.own import OwnData, load_file
 from models.evaluation.isomorphism import GraphSet
 from models.evaluation.molecules import smiles_of
 from models.training.own import own_model

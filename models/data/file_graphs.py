@@ -1,0 +1,118 @@
+"""What readers of files make: graphs with types and properties, checked, or an error that names the line.
+
+A reader turns one entry of a file into an `OwnGraph` and raises ValueError if it cannot; `collected` tells the file and
+the lines of the first few that it could not read.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from models.card import MASK_TYPE
+
+MAX_NODES = 1_000
+NO_EDGE = "none"
+_SHOWN = 5
+
+
+class DataFileError(ValueError):
+    """A file that holds no graphs to learn from; the message names the line."""
+
+
+@dataclass(frozen=True)
+class OwnGraph:
+    """A graph of a file: the type of every node, (i, j, type) of every edge, its properties, and where it stands."""
+
+    line: int
+    types: list[str]
+    edges: list[tuple[int, int, str]]
+    properties: Mapping[str, float] = field(default_factory=dict)
+    file: str = ""
+
+
+def assemble(
+    line: int, nodes: list[tuple[str, str]], links: list[tuple[str, str, str]], properties: Mapping[str, float]
+) -> OwnGraph:
+    """The graph of named nodes and of edges between the names; raises ValueError if that is none."""
+    places: dict[str, int] = {}
+    for name, _ in nodes:
+        if name in places:
+            raise ValueError(f"two nodes have the id {name!r}")
+        places[name] = len(places)
+    edges: dict[tuple[int, int], str] = {}
+    for source, target, label in links:
+        if unknown := [name for name in (source, target) if name not in places]:
+            raise ValueError(f"an edge leads to {unknown[0]!r}, and no node has that id")
+        pair = (min(places[source], places[target]), max(places[source], places[target]))
+        if pair[0] == pair[1]:
+            raise ValueError(f"an edge leads from {source!r} to itself; loops are not supported")
+        if edges.setdefault(pair, label) != label:
+            raise ValueError(f"{source!r} and {target!r} are joined by two edges of different types")
+    return sound(
+        OwnGraph(line, [label for _, label in nodes], [(i, j, label) for (i, j), label in edges.items()], properties)
+    )
+
+
+def sound(graph: OwnGraph) -> OwnGraph:
+    """The graph, if it is one that can be learned from; raises ValueError if not."""
+    if not graph.types:
+        raise ValueError("the graph has no nodes")
+    if len(graph.types) > MAX_NODES:
+        raise ValueError(f"the graph has {len(graph.types)} nodes, and {MAX_NODES} are the most")
+    if MASK_TYPE in graph.types or any(label in {MASK_TYPE, NO_EDGE} for _, _, label in graph.edges):
+        raise ValueError(
+            f"the types {MASK_TYPE!r} and, of edges, {NO_EDGE!r} have a meaning of their own; choose others"
+        )
+    return graph
+
+
+def collected(
+    path: Path, entries: Iterable[tuple[int, Any]], read: Callable[[int, Any], OwnGraph]
+) -> Iterator[OwnGraph]:
+    """What `read` makes of each entry; the first few that it cannot read are told together."""
+    problems = []
+    for number, entry in entries:
+        try:
+            yield read(number, entry)
+        except ValueError as error:
+            problems.append(f"line {number}: {error}")
+    if problems:
+        more = f"; and {len(problems) - _SHOWN} lines more" if len(problems) > _SHOWN else ""
+        raise DataFileError(f"{path.name}, {'; '.join(problems[:_SHOWN])}{more}")
+
+
+def numbered(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines with anything on them, counted from 1."""
+    with opened(path) as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield number, line
+
+
+def opened(path: Path) -> IO[str]:
+    """The file as text, without the mark that some editors put at its beginning."""
+    return path.open(encoding="utf-8-sig", errors="replace", newline="")
+
+
+def type_of(attributes: Mapping[str, Any], otherwise: str) -> str:
+    """The type of a node or edge: its attribute `type`, or else `label`."""
+    found = attributes.get("type", attributes.get("label"))
+    return otherwise if found is None else str(found)
+
+
+def number(text: str | float | int) -> float | None:
+    """A finite number, or None."""
+    try:
+        value = float(text)
+    except (ValueError, OverflowError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def property_name(text: str) -> str:
+    """As cards have it: small letters, digits and underscores, a letter first; nothing for a column without a name."""
+    name = re.sub(r"[^a-z0-9]+", "_", text.strip().lower()).strip("_")
+    return name if not name or name[:1].isalpha() else f"property_{name}"

@@ -1,0 +1,56 @@
+"""Node-link JSON, a graph a line, as `digress sample` writes and networkx reads."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from models.data.file_graphs import OwnGraph, assemble, collected, number, numbered, property_name, type_of
+
+
+def read_node_link(path: Path) -> Iterator[OwnGraph]:
+    """The graphs of a file, in order.
+
+    Raises:
+        DataFileError: if a line cannot be understood.
+    """
+    yield from collected(path, numbered(path), _graph_of)
+
+
+def _graph_of(line: int, text: str) -> OwnGraph:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}; a line is one graph") from error
+    if not isinstance(found, dict) or not isinstance(found.get("nodes"), list):
+        raise ValueError('no node-link graph, like {"nodes": [{"id": 0, "type": "C"}], "edges": []}')
+    if found.get("directed") or found.get("multigraph"):
+        raise ValueError("directed graphs and multigraphs are not supported")
+    links = found.get("edges", found.get("links", []))
+    if not isinstance(links, list) or not all(isinstance(entry, dict) for entry in (*found["nodes"], *links)):
+        raise ValueError("nodes and edges must be lists of objects")
+    if missing := [key for key in ("source", "target") if any(key not in link for link in links)]:
+        raise ValueError(f"an edge has no {missing[0]}")
+    if any("id" not in node for node in found["nodes"]):
+        raise ValueError("a node has no id")
+    return assemble(
+        line,
+        [(str(node["id"]), type_of(node, "node")) for node in found["nodes"]],
+        [(str(link["source"]), str(link["target"]), type_of(link, "edge")) for link in links],
+        _properties(found.get("graph")),
+    )
+
+
+def _properties(about: Any) -> dict[str, float]:
+    """The numbers among `graph.properties`; a null is a property that the graph does not have."""
+    properties = about.get("properties") if isinstance(about, dict) else None
+    if not isinstance(properties, dict):
+        return {}
+    numbers = {}
+    for name, told in properties.items():
+        if isinstance(told, int | float) and not isinstance(told, bool):
+            value = number(told)
+            if value is None:
+                raise ValueError(f"the property {name} is {str(told)[:20]}, not a finite number")
+            numbers[property_name(name)] = value
+    return numbers

@@ -1,0 +1,73 @@
+"""Files of SMILES: one a line, or a column of a table whose numeric columns are properties."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from models.data.file_graphs import DataFileError, OwnGraph, collected, number, numbered, opened, property_name, sound
+from models.molecules import from_smiles
+
+_NOT_HEAVY = {"H", "H+", "H-", "*"}
+
+
+def read_smiles(path: Path) -> Iterator[OwnGraph]:
+    """The molecules of a file with a SMILES a line, and whatever else after a space or tab.
+
+    Raises:
+        DataFileError: if a line cannot be understood.
+    """
+    yield from collected(path, numbered(path), lambda line, text: _molecule(line, text.split()[0]))
+
+
+def _molecule(line: int, smiles: str) -> OwnGraph:
+    parsed = from_smiles(smiles)
+    if parsed is None or not parsed[0]:
+        raise ValueError(f"RDKit cannot read the SMILES {smiles!r}")
+    if odd := [label for label in parsed[0] if label in _NOT_HEAVY]:
+        raise ValueError(
+            f"{smiles!r} has {odd[0]} as an atom of its own; leave out hydrogens that the others imply, isotopes of hydrogen and wildcards"
+        )
+    return sound(OwnGraph(line, *parsed))
+
+
+def read_table(path: Path, delimiter: str) -> Iterator[OwnGraph]:
+    """The molecules of a table with a header and a column `smiles`.
+
+    Raises:
+        DataFileError: if a row cannot be understood.
+    """
+    with opened(path) as file:
+        reader = csv.reader(file, delimiter=delimiter)
+        try:
+            rows = [(reader.line_num, row) for row in reader]
+        except csv.Error as error:
+            raise DataFileError(f"{path.name}, line {reader.line_num}: {error}; is a quote not closed?") from error
+    header = [property_name(name) for name in rows[0][1]] if rows else []
+    if "smiles" not in header:
+        raise DataFileError(f"{path.name}, line 1: no column is called smiles; a header names the columns")
+    if repeated := [name for name, count in Counter(header).items() if name and count > 1]:
+        raise DataFileError(f"{path.name}, line 1: more than one column is called {repeated[0]}")
+    entries = [(line, row) for line, row in rows[1:] if row]
+    place = header.index("smiles")
+    numeric = [
+        column
+        for column in range(len(header))
+        if header[column]
+        and column != place
+        and any(number(row[column]) is not None for _, row in entries if column < len(row))
+    ]
+
+    def read(line: int, row: list[str]) -> OwnGraph:
+        if len(row) != len(header):
+            raise ValueError(f"{len(row)} columns where the header has {len(header)}")
+        properties = {}
+        for column in numeric:
+            value = number(row[column])
+            if value is None:
+                raise ValueError(f"column {header[column]} is {row[column]!r}, and elsewhere a number")
+            properties[header[column]] = value
+        molecule = _molecule(line, row[place].strip())
+        return OwnGraph(line, molecule.types, molecule.edges, properties)
+
+    yield from collected(path, entries, read)
