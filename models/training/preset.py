@@ -58,7 +58,9 @@ class DenoiserTraining(TrainingConfig):
     edge_weight: Annotated[float, Field(gt=0, description="λ_E of the loss.")] = 5.0
     start_from: Annotated[
         str | None,
-        Field(description="Begin with the weights of this checkpoint folder, whose network must be the same."),
+        Field(
+            description="Begin with the weights of this checkpoint folder, whose network must be the same, or lack no more than triangles."
+        ),
     ] = None
 
 

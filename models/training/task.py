@@ -24,6 +24,7 @@ from models.data.own import fingerprint
 from models.data.qm9 import PropertySource
 from models.files import written_whole
 from models.graphs import GraphBatch
+from models.networks.denoiser import Denoiser
 from models.training.denoising import DiffusionModule, denoiser_of
 from models.training.module import TrainingModule
 from models.training.preset import DenoiserPreset, Preset, PresetError, RegressorPreset
@@ -68,7 +69,8 @@ class DenoiserTask(Task):
         self._record = _record(preset, data.split, len(data.train), notes=data.notes)
         self.module = _seeded(preset.training.seed, lambda: DiffusionModule(self._card, preset.training))
         if preset.training.start_from is not None and not resume:
-            denoiser_of(self.module).load_state_dict(_weights_for(self._card, Path(preset.training.start_from)))
+            denoiser = denoiser_of(self.module)
+            denoiser.load_state_dict(_weights_for(denoiser, self._card, Path(preset.training.start_from)))
         self.train = GraphDataset(data.train)
         self.validation = GraphDataset(data.validation[: preset.training.validation_graphs])
         self.test = GraphDataset(data.test[: preset.training.validation_graphs])
@@ -201,19 +203,26 @@ def describe(preset: DenoiserPreset, data: GraphData) -> ModelCard:
     )
 
 
-def _weights_for(card: ModelCard, folder: Path) -> dict[str, Tensor]:
-    """The weights in `folder`, if they mean the same in the network of `card`."""
+def _weights_for(fresh: Denoiser, card: ModelCard, folder: Path) -> dict[str, Tensor]:
+    """The weights in `folder`, if they mean the same in the network of `card`; triangles that they lack say nothing at first."""
     other, denoiser = load_checkpoint(folder)
     # The time it is asked about at the least does not change what a weight means.
-    other = other.model_copy(
-        update={"diffusion": other.diffusion.model_copy(update={"min_timestep": card.diffusion.min_timestep})}
-    )
+    diffusion = other.diffusion.model_copy(update={"min_timestep": card.diffusion.min_timestep})
+    network, missing = other.network, dict[str, Tensor]()
+    if not network.triangle_width and card.network.triangle_width:
+        network = network.model_copy(update={"triangle_width": card.network.triangle_width})
+        missing = {
+            name: torch.zeros_like(weight) if name.endswith("triangles_to_edge.weight") else weight
+            for name, weight in fresh.state_dict().items()
+            if ".triangles." in name
+        }
+    other = other.model_copy(update={"diffusion": diffusion, "network": network})
     for name in ("network", "features", "node_types", "edge_types", "max_nodes", "diffusion"):
         if getattr(other, name) != getattr(card, name):
             raise PresetError(
                 f"training.start_from: {folder} has other {name.replace('_', ' ')}: {getattr(other, name)!r}, not {getattr(card, name)!r}"
             )
-    return denoiser.state_dict()
+    return missing | denoiser.state_dict()
 
 
 def _columns(properties: Sequence[str], data: LabelledData) -> list[int]:

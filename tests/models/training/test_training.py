@@ -160,6 +160,25 @@ def test_a_training_may_begin_with_the_weights_of_a_checkpoint_of_the_same_shape
         DenoiserTask(load_denoiser_preset("qm9", f"training.start_from={tmp_path}"), tmp_path)
 
 
+def test_a_training_that_begins_with_weights_without_triangles_begins_with_the_same_function(tmp_path: Path) -> None:
+    small = ["network.num_layers=2", "network.triangle_width=0"]
+    folder = tmp_path / "comm20"
+    folder.mkdir()
+    plain = DenoiserTask(load_denoiser_preset("comm20", *small), folder)
+    denoiser = denoiser_of(plain.module)
+    with torch.no_grad():
+        for parameter in denoiser.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape))
+    plain.export(plain.module, gradient_steps=0)
+
+    changes = ["network.num_layers=2", "network.triangle_width=4", f"training.start_from={folder}"]
+    begun = denoiser_of(DenoiserTask(load_denoiser_preset("comm20", *changes), tmp_path).module)
+
+    graphs, t = plain.validation.__getitems__([0, 1, 2]), torch.tensor([1, 50, 400])
+    torch.testing.assert_close(begun(graphs, t).edges, denoiser(graphs, t).edges, rtol=0, atol=1e-5)
+    assert any("triangles_to_edge" in name for name in begun.state_dict())
+
+
 @pytest.mark.filterwarnings("ignore:::lightning")  # whose own calls are deprecated
 def test_what_a_training_began_with_is_in_its_card_and_not_needed_to_go_on(tmp_path: Path) -> None:
     first, second = TrainingFolder(tmp_path / "a", "comm20"), TrainingFolder(tmp_path / "b", "comm20")
