@@ -56,6 +56,18 @@ class NotFound(ServiceError):
     status = HTTPStatus.NOT_FOUND
 
 
+class NotAcceptable(ServiceError):
+    """A graph in a form that it does not have."""
+
+    status = HTTPStatus.NOT_ACCEPTABLE
+
+
+class NotReady(ServiceError):
+    """Something that there will be once a job has ended."""
+
+    status = HTTPStatus.CONFLICT
+
+
 class BodyTooLarge(ServiceError):
     """A body beyond the limit."""
 

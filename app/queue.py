@@ -4,7 +4,7 @@ RQ is the transport: it brings a job to a worker once, and again if the worker d
 record, a hash that both sides write and that outlives RQ's bookkeeping, with a stream of events beside it:
 
     digress:job:{id}          status, times, request, progress, summary, error
-    digress:job:{id}:graphs   the result
+    digress:job:{id}:graphs   the result, a list
     digress:job:{id}:events   status | progress | succeeded | failed | canceled
 
 RQ messages are JSON, and name the one function that workers run.
@@ -33,6 +33,7 @@ from rq.serializers import JSONSerializer
 from app.errors import NotFound, shorten
 from app.schemas import (
     JOB_FUNCTION,
+    MAX_GRAPHS,
     QUEUE,
     WORKER_SILENCE_SECONDS,
     WORKERS_KEY,
@@ -50,6 +51,8 @@ _MAX_RETRIES = 2
 _RQ_TTL = 60
 # How long one look at the stream may take: after each, `wait` asks whether anybody still waits.
 _LONGEST_BLOCK_SECONDS = 0.5
+# More than this is not put into one answer, but into pages.
+LONGEST_ANSWER_BYTES = 8_000_000
 # A job that never ends is forgotten all the same.
 _LONGEST_LIFE_SECONDS = 30 * 86_400
 _FINAL_EVENTS = {status.value for status in JobStatus if status.is_final}
@@ -70,15 +73,16 @@ return status
 
 @dataclass(frozen=True)
 class FoundJob:
-    """A job without its graphs, and the graphs as the worker wrote them: JSON, which may be megabytes."""
+    """A job without its graphs, and the graphs as the worker wrote them, each as JSON, if they were asked for and are not too many."""
 
     job: Job
-    graphs: bytes | None
+    graphs: list[bytes] | None
 
     def to_json(self) -> bytes:
         """The whole job; the graphs are put in as they are, never parsed."""
         document = self.job.model_dump_json(exclude={"graphs"}).encode()
-        return document[:-1] + b',"graphs":' + (self.graphs or b"null") + b"}"
+        graphs = b"null" if self.graphs is None else b"[" + b",".join(self.graphs) + b"]"
+        return document[:-1] + b',"graphs":' + graphs + b"}"
 
 
 class JobQueue:
@@ -148,15 +152,20 @@ class JobQueue:
         Raises:
             NotFound: if there is none, or it has expired.
         """
-        async with self._async_redis.pipeline(transaction=True) as pipeline:
-            pipeline.hgetall(record_key(job_id))
-            if with_graphs:
-                pipeline.get(graphs_key(job_id))
-            record, *graphs = await pipeline.execute()
+        record: Any = await self._async_redis.hgetall(record_key(job_id))
         if not record:
             raise self._no_such_job(job_id)
         fields = {name.decode(): value.decode() for name, value in record.items()}
-        return FoundJob(_job(job_id, fields), graphs[0] if graphs else None)
+        graphs = None
+        if with_graphs and int(fields.get("graphs_bytes", LONGEST_ANSWER_BYTES + 1)) <= LONGEST_ANSWER_BYTES:
+            graphs = await self.graphs(job_id, 0, MAX_GRAPHS)
+        return FoundJob(_job(job_id, fields), graphs)
+
+    async def graphs(self, job_id: str, first: int, count: int) -> list[bytes]:
+        """So many of a job's graphs, each as JSON, from the one with the number `first` on; none where there are none."""
+        # The type stubs allow for text and for a client that is not asynchronous.
+        found: Any = await self._async_redis.lrange(graphs_key(job_id), first, first + count - 1)
+        return list(found)
 
     async def wait(self, job_id: str, seconds: float, *, pointless: Callable[[], Awaitable[bool]]) -> None:
         """Return when the job has ended, `seconds` have passed, or waiting has become pointless. Holds no thread."""
@@ -216,6 +225,10 @@ def _job(job_id: str, record: Mapping[str, str]) -> Job:
             "summary": json.loads(record.get("summary", "null")),
             "error": json.loads(record.get("error", "null")),
             "graphs": None,
-            "links": {"self": f"/jobs/{job_id}", "model": f"/models/{record['model']}"},
+            "links": {
+                "self": f"/jobs/{job_id}",
+                "graphs": f"/jobs/{job_id}/graphs",
+                "model": f"/models/{record['model']}",
+            },
         }
     )

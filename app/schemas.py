@@ -35,7 +35,7 @@ def capacity_key(worker: str) -> str:
 
 
 def graphs_key(job_id: str) -> str:
-    """The graphs of a finished job: a JSON array."""
+    """The graphs of a finished job: a list, each of them as JSON."""
     return f"digress:job:{job_id}:graphs"
 
 
@@ -236,7 +236,15 @@ class JobLinks(BaseModel):
     """Where to go from a job."""
 
     self: str
+    graphs: Annotated[str, Field(description="Its graphs, in pages or as lines of JSON, once it has ended.")]
     model: str
+
+
+class GraphPage(BaseModel):
+    """Some of a job's graphs, in their order."""
+
+    graphs: list[Graph]
+    next: Annotated[str | None, Field(description="Where the ones after these are; null if these are the last.")]
 
 
 class Job(BaseModel):
@@ -254,7 +262,12 @@ class Job(BaseModel):
     progress: JobProgress
     summary: JobSummary | None
     error: Problem | None
-    graphs: list[Graph] | None
+    graphs: Annotated[
+        list[Graph] | None,
+        Field(
+            description="Null until the job has ended, and if they are more than 8 MB: `links.graphs` has them then."
+        ),
+    ]
     links: JobLinks
 
 

@@ -1,8 +1,9 @@
 """The one function that workers run: a request in, graphs in the job's record."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from statistics import fmean
 from typing import Any
@@ -21,6 +22,13 @@ from worker.store import UnknownModel
 
 _REQUEST: TypeAdapter[AnyCompletedRequest] = TypeAdapter(AnyCompletedRequest)
 _log = structlog.get_logger(__name__)
+
+
+_TOO_LONG = Problem(
+    title=HTTPStatus.GATEWAY_TIMEOUT.phrase,
+    status=HTTPStatus.GATEWAY_TIMEOUT,
+    detail="the job took longer than the service allows, and keeps what was finished by then; ask for fewer graphs or steps",
+)
 
 
 class NotThisWorkers(Exception):
@@ -101,13 +109,7 @@ class GenerationJob:
         except Canceled:
             record.cancel([], JobSummary(num_graphs=0, seconds=0))
         except TooLong:
-            log.warning("job took too long")
-            record.fail(
-                _problem(
-                    HTTPStatus.GATEWAY_TIMEOUT,
-                    "the job took longer than the service allows; ask for fewer graphs or steps",
-                )
-            )
+            record.fail(_TOO_LONG)
         except TooLarge as error:
             record.fail(_problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{error}; ask for smaller ones"))
         except (UnknownModel, CardError) as error:
@@ -127,16 +129,19 @@ class GenerationJob:
         request = drawing.request
         card = self.engine.store.model(request.model).card
         selection = Selection(request.filter)
+        end: Callable[[Sequence[Graph], JobSummary], None] = record.succeed
+        how, short = "succeeded", 0
         try:
-            collect(drawing, selection, card, record.progress)
-            end, short = record.succeed, request.num_graphs - len(selection.kept)
+            short = len(collect(drawing, selection, card, record.progress))
         except Canceled:
-            end, short = record.cancel, 0
+            end, how = record.cancel, "canceled"
+        except TooLong:
+            end, how = partial(record.fail, _TOO_LONG), "took too long"
         graphs = [selection.kept[index] for index in sorted(selection.kept)]
         seconds = time.perf_counter() - started
         summary = summarise(graphs, request, card, num_drawn=selection.num_drawn, seconds=seconds)
         end(graphs, summary.model_copy(update={"short": short}))
-        log.info("job ended", how=end.__name__, model=card.name, num_graphs=len(graphs), seconds=summary.seconds)
+        log.info("job ended", how=how, model=card.name, num_graphs=len(graphs), seconds=summary.seconds)
 
 
 def summarise(

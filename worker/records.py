@@ -7,7 +7,8 @@ changes again, whatever a worker that was thought dead still has to say.
 
 import json
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,20 +21,26 @@ PROGRESS_PER_SECOND = 4
 _MAX_EVENTS = 1_000
 _IS_OVER, _SHALL_END = 0, 2
 _FINAL = [status.value for status in JobStatus if status.is_final]
-# Keys: record, events, graphs. Arguments: event, its data, seconds that all is kept from now on (0: as before),
-# the graphs ("": none), then fields of the record and their values. Answers 0 if the job is over, 2 if it shall end.
+# Graphs are brought to Redis in pieces of so many, under a name of their own that nobody reads and that expires.
+_GRAPHS_AT_ONCE = 256
+_UNREAD_SECONDS = 600
+# Keys: record, events, graphs, graphs brought before. Arguments: event, its data, seconds that all is kept from now on
+# (0: as before), then fields of the record and their values. Answers 0 if the job is over, 2 if it shall end.
 _WRITE = f"""
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status then return 0 end
 for _, final in ipairs({{{str(_FINAL)[1:-1]}}}) do
     if status == final then return 0 end
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 5))
+redis.call('HSET', KEYS[1], unpack(ARGV, 4))
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', {_MAX_EVENTS}, '*', 'event', ARGV[1], 'data', ARGV[2])
 if ARGV[3] ~= '0' then
     redis.call('EXPIRE', KEYS[1], ARGV[3])
     redis.call('EXPIRE', KEYS[2], ARGV[3])
-    if ARGV[4] ~= '' then redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[3]) end
+    if KEYS[4] ~= KEYS[3] and redis.call('EXISTS', KEYS[4]) == 1 then
+        redis.call('RENAME', KEYS[4], KEYS[3])
+        redis.call('EXPIRE', KEYS[3], ARGV[3])
+    end
 end
 return 1 + redis.call('HEXISTS', KEYS[1], 'cancel_requested')
 """
@@ -56,6 +63,7 @@ class JobRecord:
 
     def __init__(self, redis: Redis, job_id: str, *, ttl_seconds: int) -> None:
         self._id, self._ttl = job_id, ttl_seconds
+        self._redis = redis
         self._script = redis.register_script(_WRITE)
         self._last_progress = 0.0
 
@@ -80,38 +88,59 @@ class JobRecord:
 
     def succeed(self, graphs: Sequence[Graph], summary: JobSummary) -> None:
         """All graphs are there."""
-        self._end_with_graphs(JobStatus.SUCCEEDED, graphs, summary, fraction=1.0)
+        self._end(JobStatus.SUCCEEDED, summary.model_dump(mode="json"), graphs, summary, fraction=1.0)
 
     def cancel(self, graphs: Sequence[Graph], summary: JobSummary) -> None:
         """Nobody wants the rest; these were finished before that."""
-        self._end_with_graphs(JobStatus.CANCELED, graphs, summary)
+        self._end(JobStatus.CANCELED, summary.model_dump(mode="json"), graphs, summary)
 
-    def fail(self, problem: Problem) -> None:
-        """There will be no graphs, for the reason given."""
-        self._end(JobStatus.FAILED, {"error": problem.model_dump_json()}, problem.model_dump(mode="json"))
+    def fail(self, problem: Problem, graphs: Sequence[Graph] = (), summary: JobSummary | None = None) -> None:
+        """There will be no more graphs than these, for the reason given."""
+        error = problem.model_dump_json()
+        self._end(JobStatus.FAILED, problem.model_dump(mode="json"), graphs, summary, error=error)
 
-    def _end_with_graphs(
-        self, status: JobStatus, graphs: Sequence[Graph], summary: JobSummary, **fields: float
+    def _end(
+        self,
+        status: JobStatus,
+        data: dict[str, Any],
+        graphs: Sequence[Graph],
+        summary: JobSummary | None,
+        **fields: float | str,
     ) -> None:
-        result = json.dumps([graph.model_dump(mode="json") for graph in graphs], separators=(",", ":"))
-        about = {"graphs_done": len(graphs), "summary": summary.model_dump_json(), **fields}
-        self._end(status, about, summary.model_dump(mode="json"), result)
-
-    def _end(self, status: JobStatus, fields: dict[str, Any], data: dict[str, Any], result: str = "") -> None:
         now = _now()
-        times = {"finished_at": now.isoformat(), "expires_at": (now + timedelta(seconds=self._ttl)).isoformat()}
-        self._write({"status": status.value, **times, **fields}, status.value, data, ttl=self._ttl, result=result)
+        fields |= {"finished_at": now.isoformat(), "expires_at": (now + timedelta(seconds=self._ttl)).isoformat()}
+        lines = [graph.model_dump_json() for graph in graphs]
+        if summary is not None:
+            num_bytes = sum(len(line.encode()) + 1 for line in lines)
+            fields |= {"summary": summary.model_dump_json(), "graphs_done": len(lines), "graphs_bytes": num_bytes}
+        brought = self._bring(lines)
+        self._write({"status": status.value, **fields}, status.value, data, ttl=self._ttl, brought=brought)
+
+    def _bring(self, lines: Sequence[str]) -> str:
+        key = f"{graphs_key(self._id)}:{uuid.uuid4().hex}"
+        for start in range(0, len(lines), _GRAPHS_AT_ONCE):
+            with self._redis.pipeline() as pipeline:
+                pipeline.rpush(key, *lines[start : start + _GRAPHS_AT_ONCE])
+                pipeline.expire(key, _UNREAD_SECONDS)
+                pipeline.execute()
+        return key
 
     def _go_on(self, fields: dict[str, Any], event: str, data: dict[str, Any]) -> None:
         if self._write(fields, event, data) == _SHALL_END:
             raise Canceled
 
     def _write(
-        self, fields: dict[str, Any], event: str, data: dict[str, Any], *, ttl: int = 0, result: str = ""
+        self,
+        fields: Mapping[str, Any],
+        event: str,
+        data: Mapping[str, Any],
+        *,
+        ttl: int = 0,
+        brought: str | None = None,
     ) -> int:
         keys = [record_key(self._id), events_key(self._id), graphs_key(self._id)]
         flat = [part for field in fields.items() for part in field]
-        answer = int(self._script(keys, [event, json.dumps(data), ttl, result, *flat]))
+        answer = int(self._script([*keys, brought or graphs_key(self._id)], [event, json.dumps(data), ttl, *flat]))
         if answer == _IS_OVER:
             raise JobOver
         return answer

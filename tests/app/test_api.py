@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,33 +21,8 @@ from app.schemas import WORKERS_KEY, AnyCompletedRequest, CompletedRequest, Cond
 from app.settings import Settings
 from app.supervisor import free_port
 from models.card import read_card
-from tests.conftest import make_card, make_regressor_card
-from tests.servers import valkey
-
-PROBLEM = "application/problem+json"
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with valkey(tmp_path_factory.mktemp("valkey")) as url:
-        yield url
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[TestClient]:
-    with make_client(redis_url) as client:
-        yield client
-
-
-def make_client(url: str, *, max_graphs: int = 10_000, max_nodes: int = 9, steerable: bool = True) -> TestClient:
-    card = make_card(max_nodes=max_nodes)
-    if steerable:
-        card = card.with_regressor(make_regressor_card()).with_regressor(
-            make_regressor_card(name="tiny-judge", role="judge")
-        )
-    card = card.model_copy(update={"sampling": card.sampling.model_copy(update={"max_graphs": max_graphs})})
-    queue = JobQueue(Redis.from_url(url), AsyncRedis.from_url(url), job_timeout_seconds=60, job_ttl_seconds=600)
-    return TestClient(create_app(queue, {"tiny": card}, Settings()), raise_server_exceptions=False)
+from tests.app.conftest import PROBLEM, make_client
+from tests.conftest import make_card
 
 
 def test_a_request_is_accepted_with_its_defaults_filled_in(client: TestClient) -> None:
@@ -375,6 +349,8 @@ def test_openapi_names_every_route_and_the_problem_document(client: TestClient) 
         "/generate",
         "/generate/conditional",
         "/jobs/{job_id}",
+        "/jobs/{job_id}/graphs",
+        "/jobs/{job_id}/graphs/{number}",
         "/models",
         "/models/{name}",
         "/health/live",

@@ -81,7 +81,7 @@ class Service:
         return float(self.redis.hget(f"digress:job:{job_id}", "fraction") or 0)
 
     def graphs(self, job_id: str) -> Any:
-        return json.loads(self.redis.get(f"digress:job:{job_id}:graphs") or "null")
+        return [json.loads(graph) for graph in self.redis.lrange(f"digress:job:{job_id}:graphs", 0, -1)]
 
     def events(self, job_id: str) -> list[str]:
         entries: Any = self.redis.xrange(f"digress:job:{job_id}:events")

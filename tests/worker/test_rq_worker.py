@@ -25,6 +25,7 @@ from models.checkpoint import save_checkpoint
 from models.generation import Progress
 from tests.conftest import make_card, make_denoiser
 from tests.servers import running, valkey, wait_until
+from worker.budget import Budget
 from worker.engine import Engine
 from worker.jobs import GenerationJob
 from worker.records import JobOver, JobRecord
@@ -51,17 +52,20 @@ def checkpoints(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def worker(redis: Redis, checkpoints: Path) -> Iterator[GenerationWorker]:
+def worker(redis: Redis, checkpoints: Path, request: pytest.FixtureRequest) -> Iterator[GenerationWorker]:
+    """A worker, with the budget that a test names by `indirect`, or finds by trying."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    with Engine(ModelStore(checkpoints, torch.device("cpu"))) as engine:
+    with Engine(ModelStore(checkpoints, torch.device("cpu")), getattr(request, "param", None)) as engine:
         yield GenerationWorker(GenerationJob(engine, redis, ttl_seconds=60), redis, lease_seconds=30)
     for number, handler in handlers.items():
         signal.signal(number, handler)
 
 
-def submit(url: str, *, model: str = "tiny", num_graphs: int = 5, num_steps: int = 3) -> str:
+def submit(url: str, *, model: str = "tiny", num_graphs: int = 5, num_steps: int = 3, timeout_seconds: int = 60) -> str:
     request = CompletedRequest(model=model, num_graphs=num_graphs, seed=7, sampler="ancestral", num_steps=num_steps)
-    queue = JobQueue(Redis.from_url(url), AsyncRedis.from_url(url), job_timeout_seconds=60, job_ttl_seconds=60)
+    queue = JobQueue(
+        Redis.from_url(url), AsyncRedis.from_url(url), job_timeout_seconds=timeout_seconds, job_ttl_seconds=60
+    )
     job_id = queue.submit(request)
     asyncio.run(queue.close())
     return job_id
@@ -160,6 +164,19 @@ def test_a_job_past_its_time_limit_fails_and_the_worker_goes_on(
     assert found.error is not None
     assert found.error.status == 504
     assert find(url, next_one).status == JobStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("worker", [Budget(largest=900, overhead=100)], indirect=True)
+def test_what_a_job_past_its_time_limit_had_finished_is_kept(url: str, worker: GenerationWorker) -> None:
+    job_id = submit(url, num_graphs=10_000, timeout_seconds=1)
+
+    worker.work(burst=True)
+
+    job = find(url, job_id)
+    assert (job.status, job.error and job.error.status) == (JobStatus.FAILED, 504)
+    assert job.graphs is not None
+    assert job.summary is not None
+    assert 0 < len(job.graphs) == job.progress.graphs_done == job.summary.num_graphs < 10_000
 
 
 @pytest.fixture

@@ -1,0 +1,39 @@
+"""An API over a real Valkey, with no worker, so that jobs stay queued."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+
+from app.main import create_app
+from app.queue import JobQueue
+from app.settings import Settings
+from tests.conftest import make_card, make_regressor_card
+from tests.servers import valkey
+
+PROBLEM = "application/problem+json"
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with valkey(tmp_path_factory.mktemp("valkey")) as url:
+        yield url
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[TestClient]:
+    with make_client(redis_url) as client:
+        yield client
+
+
+def make_client(url: str, *, max_graphs: int = 10_000, max_nodes: int = 9, steerable: bool = True) -> TestClient:
+    card = make_card(max_nodes=max_nodes)
+    if steerable:
+        card = card.with_regressor(make_regressor_card()).with_regressor(
+            make_regressor_card(name="tiny-judge", role="judge")
+        )
+    card = card.model_copy(update={"sampling": card.sampling.model_copy(update={"max_graphs": max_graphs})})
+    queue = JobQueue(Redis.from_url(url), AsyncRedis.from_url(url), job_timeout_seconds=60, job_ttl_seconds=600)
+    return TestClient(create_app(queue, {"tiny": card}, Settings()), raise_server_exceptions=False)
