@@ -11,7 +11,7 @@ from redis.asyncio import Redis as AsyncRedis
 from app.body_limit import BodyLimit
 from app.errors import install_handlers
 from app.queue import JobQueue
-from app.routes import generate, graphs, health, jobs, models
+from app.routes import events, generate, graphs, health, jobs, models
 from app.schemas import FieldProblem, Problem
 from app.settings import Settings, read_settings
 from models.card import ModelCard, read_cards
@@ -39,7 +39,7 @@ def create_app(queue: JobQueue, cards: dict[str, ModelCard], settings: Settings)
     app.state.is_stopping = lambda: False  # whoever runs the server may know better
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     install_handlers(app)
-    for routes in (generate, jobs, graphs, models, health):
+    for routes in (generate, jobs, events, graphs, models, health):
         app.include_router(routes.router)
     _describe_problems(app)
     return app

@@ -14,9 +14,10 @@ Redis at once, and reads it in the record the next time that it writes there, sh
 """
 
 import json
+import math
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -83,6 +84,15 @@ class FoundJob:
         document = self.job.model_dump_json(exclude={"graphs"}).encode()
         graphs = b"null" if self.graphs is None else b"[" + b",".join(self.graphs) + b"]"
         return document[:-1] + b',"graphs":' + graphs + b"}"
+
+
+@dataclass(frozen=True)
+class JobEvent:
+    """Something that happened to a job: the place in its stream, what it was, and more about it as JSON."""
+
+    id: str
+    name: str
+    data: str
 
 
 class JobQueue:
@@ -167,18 +177,36 @@ class JobQueue:
         found: Any = await self._async_redis.lrange(graphs_key(job_id), first, first + count - 1)
         return list(found)
 
-    async def wait(self, job_id: str, seconds: float, *, pointless: Callable[[], Awaitable[bool]]) -> None:
-        """Return when the job has ended, `seconds` have passed, or waiting has become pointless. Holds no thread."""
+    async def events(
+        self, job_id: str, *, pointless: Callable[[], Awaitable[bool]], after: str = "0", seconds: float = math.inf
+    ) -> AsyncIterator[JobEvent]:
+        """What has happened to the job after the event with the id `after`, and what happens, up to its end.
+
+        Stops early when `seconds` have passed, or going on has become pointless. Holds no thread.
+        """
         deadline = time.monotonic() + seconds
-        position: bytes | str = "0"
         while (left := deadline - time.monotonic()) > 0 and not await pointless():
-            # The type stubs allow for every protocol version; a version 2 connection gives (stream, [(id, fields)]).
             block = max(1, int(1000 * min(left, _LONGEST_BLOCK_SECONDS)))
-            streams: Any = await self._async_redis.xread({events_key(job_id): position}, block=block)
-            for _, entries in streams or []:
-                if any(fields[b"event"].decode() in _FINAL_EVENTS for _, fields in entries):
+            # The type stubs allow for every protocol version; a version 2 connection gives (stream, [(id, fields)]).
+            streams: Any = await self._async_redis.xread({events_key(job_id): after}, block=block)
+            if not streams and await self._is_over(job_id):
+                return
+            for number, fields in (entry for _, entries in streams or [] for entry in entries):
+                after = number.decode()
+                event = JobEvent(after, fields[b"event"].decode(), fields[b"data"].decode())
+                yield event
+                if event.name in _FINAL_EVENTS:
                     return
-                position = entries[-1][0]
+
+    async def wait(self, job_id: str, seconds: float, *, pointless: Callable[[], Awaitable[bool]]) -> None:
+        """Return when the job has ended, `seconds` have passed, or waiting has become pointless."""
+        async for _ in self.events(job_id, pointless=pointless, seconds=seconds):
+            pass
+
+    async def _is_over(self, job_id: str) -> bool:
+        # The type stubs allow for a client that is not asynchronous.
+        status: Any = await self._async_redis.hget(record_key(job_id), "status")
+        return status is None or JobStatus(status.decode()).is_final
 
     async def num_workers(self) -> int:
         """Workers that have been heard of in the last few seconds."""
@@ -227,6 +255,7 @@ def _job(job_id: str, record: Mapping[str, str]) -> Job:
             "graphs": None,
             "links": {
                 "self": f"/jobs/{job_id}",
+                "events": f"/jobs/{job_id}/events",
                 "graphs": f"/jobs/{job_id}/graphs",
                 "model": f"/models/{record['model']}",
             },

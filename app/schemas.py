@@ -236,6 +236,7 @@ class JobLinks(BaseModel):
     """Where to go from a job."""
 
     self: str
+    events: Annotated[str, Field(description="What happens to it, as server-sent events.")]
     graphs: Annotated[str, Field(description="Its graphs, in pages or as lines of JSON, once it has ended.")]
     model: str
 

@@ -349,6 +349,7 @@ def test_openapi_names_every_route_and_the_problem_document(client: TestClient) 
         "/generate",
         "/generate/conditional",
         "/jobs/{job_id}",
+        "/jobs/{job_id}/events",
         "/jobs/{job_id}/graphs",
         "/jobs/{job_id}/graphs/{number}",
         "/models",

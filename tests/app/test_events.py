@@ -1,0 +1,80 @@
+"""Server-sent events over HTTP, of jobs that a worker's record tells about."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from redis import Redis
+
+from app.schemas import JobSummary
+from models.generation import Progress
+from tests.app.conftest import PROBLEM
+from worker.records import JobRecord
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    with Redis.from_url(redis_url) as redis:
+        yield redis
+
+
+@pytest.fixture
+def job_id(client: TestClient) -> str:
+    found: str = client.post("/generate", json={"model": "tiny"}).json()["id"]
+    return found
+
+
+def read(text: str) -> list[tuple[str, str, Any]]:
+    """(id, event, data) of each event."""
+    blocks = [dict(line.split(": ", 1) for line in block.splitlines()) for block in text.split("\n\n") if block]
+    return [(block["id"], block["event"], json.loads(block["data"])) for block in blocks if "event" in block]
+
+
+def run(redis: Redis, job_id: str) -> None:
+    record = JobRecord(redis, job_id, ttl_seconds=60)
+    record.start()
+    record.progress(Progress(0.5, 0))
+    record.succeed([], JobSummary(num_graphs=0, seconds=1))
+
+
+def test_events_come_as_they_happen_and_end_with_the_job(client: TestClient, redis: Redis, job_id: str) -> None:
+    later = threading.Timer(0.7, run, [redis, job_id])
+    later.start()
+    started = time.monotonic()
+
+    answer = client.get(f"/jobs/{job_id}/events")
+
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
+    assert [(name, data.get("status") or data.get("fraction")) for _, name, data in read(answer.text)] == [
+        ("status", "queued"),
+        ("status", "running"),
+        ("progress", 0.5),
+        ("succeeded", None),
+    ]
+    assert 0.5 < time.monotonic() - started < 10
+
+
+def test_a_client_that_lost_its_connection_goes_on_where_it_was(client: TestClient, redis: Redis, job_id: str) -> None:
+    run(redis, job_id)
+    whole = read(client.get(f"/jobs/{job_id}/events").text)
+
+    rest, nothing = (
+        read(client.get(f"/jobs/{job_id}/events", headers={"Last-Event-ID": seen}).text)
+        for seen in (whole[1][0], whole[-1][0])
+    )
+
+    assert rest == whole[2:]
+    assert nothing == []
+
+
+def test_what_cannot_be_followed_is_a_problem(client: TestClient, job_id: str) -> None:
+    missing = client.get("/jobs/none/events")
+    odd = client.get(f"/jobs/{job_id}/events", headers={"Last-Event-ID": "yesterday"})
+
+    assert (missing.status_code, odd.status_code) == (404, 400)
+    assert missing.headers["Content-Type"] == odd.headers["Content-Type"] == PROBLEM
+    assert odd.json()["detail"] == "Last-Event-ID takes the id of an event of this job, not 'yesterday'"
