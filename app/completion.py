@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from app.errors import InvalidRequest, shorten
+from app.estimates import size_range
 from app.schemas import (
     MAX_SEED,
     AnyCompletedRequest,
@@ -79,14 +80,7 @@ def check_memory(request: AnyCompletedRequest, card: ModelCard, capacity: int | 
     Raises:
         InvalidRequest: if its graphs can never fit into any worker's memory.
     """
-    match request.num_nodes:
-        case SizeRange(min=smallest, max=largest):
-            pass
-        case int(size):
-            smallest = largest = size
-        case _:
-            smallest, largest = 1, card.max_nodes
-    most = max(card.sizes_between(smallest, largest))
+    most = max(card.sizes_between(*size_range(request, card)))
     estimator = request.estimator if isinstance(request, CompletedConditionalRequest) else None
     if capacity is None or card.cost(most, estimator) <= capacity:
         return

@@ -1,6 +1,7 @@
 """Everything that can go wrong for a caller, each with its status, and how it is said (RFC 9457)."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
@@ -66,6 +67,22 @@ class NotReady(ServiceError):
     """Something that there will be once a job has ended."""
 
     status = HTTPStatus.CONFLICT
+
+
+class KeyReused(ServiceError):
+    """An idempotency key that stands for another request."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class QueueFull(ServiceError):
+    """No more jobs may wait."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, detail: str, *, retry_after: float = 30.0) -> None:
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(math.ceil(retry_after))}
 
 
 class BodyTooLarge(ServiceError):

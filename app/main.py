@@ -69,5 +69,6 @@ def build(settings: Settings | None = None) -> FastAPI:
         AsyncRedis.from_url(url, max_connections=_MAX_CONNECTIONS),
         job_timeout_seconds=settings.job_timeout_seconds,
         job_ttl_seconds=settings.job_ttl_seconds,
+        max_queued_jobs=settings.max_queued_jobs,
     )
     return create_app(queue, read_cards(settings.checkpoints), settings)

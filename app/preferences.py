@@ -1,10 +1,17 @@
-"""The header `Prefer: wait=N` (RFC 7240, section 4.3): answer when the job is done, if that takes no longer."""
+"""Headers that say how a job is asked for.
+
+Prefer: wait=N     answer when the job is done, if that takes no longer than N seconds (RFC 7240, section 4.3)
+Idempotency-Key    the same key and request give the same job (draft-ietf-httpapi-idempotency-key-header)
+"""
 
 import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Header
 
+from app.deps import PointlessDep
 from app.errors import BadHeader, shorten
 
 LONGEST_WAIT = 60
@@ -28,4 +35,28 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
-WaitDep = Annotated[int, Depends(_wait_seconds)]
+@dataclass(frozen=True)
+class Terms:
+    """How a job is asked for: seconds to wait for it, whether that has become pointless, and the idempotency key."""
+
+    wait: int
+    pointless: Callable[[], Awaitable[bool]]
+    key: str | None
+
+
+def _terms(
+    pointless: PointlessDep,
+    wait: Annotated[int, Depends(_wait_seconds)],
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=255,
+            description="The same key and request give the same job, for a day; the same key with another request is refused.",
+        ),
+    ] = None,
+) -> Terms:
+    return Terms(wait, pointless, idempotency_key)
+
+
+TermsDep = Annotated[Terms, Depends(_terms)]

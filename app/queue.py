@@ -13,14 +13,14 @@ A job that is canceled while it is queued ends at once. One that runs is ended b
 Redis at once, and reads it in the record the next time that it writes there, should the word be lost.
 """
 
-import json
+import hashlib
 import math
 import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from redis import Redis
@@ -31,21 +31,28 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
-from app.errors import NotFound, shorten
+from app.errors import KeyReused, NotFound, QueueFull, shorten
+from app.estimates import until_done, until_end
+from app.records import FoundJob, decoded, new_job_id, to_job
 from app.schemas import (
+    BACKLOG_KEY,
+    CLOCK_KEY,
     JOB_FUNCTION,
     MAX_GRAPHS,
+    PENDING_KEY,
     QUEUE,
     WORKER_SILENCE_SECONDS,
     WORKERS_KEY,
     AnyCompletedRequest,
     Job,
     JobStatus,
-    capacity_key,
+    WorkerReport,
     events_key,
     graphs_key,
     record_key,
+    worker_key,
 )
+from app.scripts import CANCEL, SUBMIT
 
 # Times that a job is tried again after a worker died over it.
 _MAX_RETRIES = 2
@@ -56,34 +63,13 @@ _LONGEST_BLOCK_SECONDS = 0.5
 LONGEST_ANSWER_BYTES = 8_000_000
 # A job that never ends is forgotten all the same.
 _LONGEST_LIFE_SECONDS = 30 * 86_400
+_JOBS_KEY = "digress:jobs"
+_FLOWS_KEY = "digress:flows"
+# How long an idempotency key is remembered.
+_AGAIN_SECONDS = 86_400
+# When to come back to a full queue of which nobody knows how fast it moves.
+_USUAL_PATIENCE_SECONDS = 30.0
 _FINAL_EVENTS = {status.value for status in JobStatus if status.is_final}
-# Keys: record, events. Arguments: now, when it is forgotten, the seconds until then. Answers what the status is now.
-_CANCEL = """
-local status = redis.call('HGET', KEYS[1], 'status')
-if status == 'queued' then
-    redis.call('HSET', KEYS[1], 'status', 'canceled', 'finished_at', ARGV[1], 'expires_at', ARGV[2])
-    redis.call('XADD', KEYS[2], '*', 'event', 'canceled', 'data', '{}')
-    redis.call('EXPIRE', KEYS[1], ARGV[3])
-    redis.call('EXPIRE', KEYS[2], ARGV[3])
-    return 'canceled'
-end
-if status == 'running' then redis.call('HSET', KEYS[1], 'cancel_requested', '1') end
-return status
-"""
-
-
-@dataclass(frozen=True)
-class FoundJob:
-    """A job without its graphs, and the graphs as the worker wrote them, each as JSON, if they were asked for and are not too many."""
-
-    job: Job
-    graphs: list[bytes] | None
-
-    def to_json(self) -> bytes:
-        """The whole job; the graphs are put in as they are, never parsed."""
-        document = self.job.model_dump_json(exclude={"graphs"}).encode()
-        graphs = b"null" if self.graphs is None else b"[" + b",".join(self.graphs) + b"]"
-        return document[:-1] + b',"graphs":' + graphs + b"}"
 
 
 @dataclass(frozen=True)
@@ -95,36 +81,60 @@ class JobEvent:
     data: str
 
 
+@dataclass(frozen=True)
+class Again:
+    """What a request is known by if it is sent again: its idempotency key, and a hash of what it asks."""
+
+    key: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A job that is queued, and whether it was before: an earlier request had the same idempotency key and body."""
+
+    job_id: str
+    is_known: bool = False
+
+
 class JobQueue:
-    """The jobs of one Redis. Methods that only read are coroutines; `submit` blocks for a fraction of a millisecond."""
+    """The jobs of one Redis. Methods that only read are coroutines; those that write block for a fraction of a millisecond."""
 
     def __init__(
-        self, redis: Redis, async_redis: AsyncRedis, *, job_timeout_seconds: int, job_ttl_seconds: int
+        self,
+        redis: Redis,
+        async_redis: AsyncRedis,
+        *,
+        job_timeout_seconds: int,
+        job_ttl_seconds: int,
+        max_queued_jobs: int = 10_000,
     ) -> None:
         self._redis, self._async_redis = redis, async_redis
         self._timeout, self._ttl = job_timeout_seconds, job_ttl_seconds
+        self._max_queued = max_queued_jobs
         self._queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
-        self._cancel = redis.register_script(_CANCEL)
+        self._submit, self._cancel = redis.register_script(SUBMIT), redis.register_script(CANCEL)
 
-    def submit(self, request: AnyCompletedRequest) -> str:
-        """Queue a job and return its id."""
-        job_id = uuid.uuid4().hex
+    def submit(
+        self, request: AnyCompletedRequest, *, cost: float = 1.0, owner: str = "", again: Again | None = None
+    ) -> Submission:
+        """Queue a job that is so many seconds of work.
+
+        Raises:
+            QueueFull: if as many jobs wait as may.
+            KeyReused: if the idempotency key came with another body before.
+        """
+        job_id = new_job_id()
         now = datetime.now(UTC)
-        record: dict[Any, Any] = {
+        record = {
             "status": JobStatus.QUEUED.value,
             "model": request.model,
             "kind": request.kind,
+            "owner": owner,
             "created_at": now.isoformat(),
             "request": request.model_dump_json(),
         }
-        with self._redis.pipeline() as pipeline:
-            pipeline.hset(record_key(job_id), mapping=record)
-            pipeline.expire(record_key(job_id), _LONGEST_LIFE_SECONDS)
-            pipeline.xadd(events_key(job_id), {"event": "status", "data": json.dumps({"status": "queued"})})
-            pipeline.expire(events_key(job_id), _LONGEST_LIFE_SECONDS)
-            pipeline.execute()
-        # After the record, so that a worker never meets a job without one.
-        self._queue.enqueue_call(
+        message = self._queue.create_job(
             JOB_FUNCTION,
             args=(job_id, request.model_dump(mode="json")),
             job_id=job_id,
@@ -134,7 +144,28 @@ class JobQueue:
             failure_ttl=_RQ_TTL,
             retry=Retry(max=_MAX_RETRIES),
         )
-        return job_id
+        message.enqueued_at = now
+        outcome, found = self._submit(
+            [
+                *(record_key(job_id), events_key(job_id), message.key, self._queue.key),
+                *(PENDING_KEY, _FLOWS_KEY, CLOCK_KEY, BACKLOG_KEY, _JOBS_KEY, _jobs_key(owner)),
+                _again_key(owner, again.key if again else ""),
+            ],
+            [
+                *(job_id, repr(max(cost, 1e-6)), f"{owner}:{request.priority}", request.priority.weight),
+                *(self._max_queued, _LONGEST_LIFE_SECONDS, again.body if again else "", _AGAIN_SECONDS),
+                *(new_job_id(now.timestamp() - _LONGEST_LIFE_SECONDS), len(record)),
+                *chain.from_iterable(record.items()),
+                *chain.from_iterable(message.to_dict().items()),
+            ],
+        )
+        match outcome.decode():
+            case "full":
+                raise QueueFull(f"{found.decode()} jobs wait already, which is as many as may")
+            case "other":
+                raise KeyReused("this Idempotency-Key came with another request before; choose a new one")
+            case what:
+                return Submission(found.decode(), is_known=what == "known")
 
     def cancel(self, job_id: str) -> None:
         """End a job before its time; one that has ended stays as it is. A running one ends within a step or two.
@@ -143,14 +174,12 @@ class JobQueue:
             NotFound: if there is none, or it has expired.
         """
         now = datetime.now(UTC)
-        times: list[str | int] = [now.isoformat(), (now + timedelta(seconds=self._ttl)).isoformat(), self._ttl]
-        match self._cancel([record_key(job_id), events_key(job_id)], times):
+        forgotten = now + timedelta(seconds=self._ttl)
+        keys = [record_key(job_id), events_key(job_id), RqJob.key_for(job_id), self._queue.key]
+        times: list[str | int] = [job_id, now.isoformat(), forgotten.isoformat(), self._ttl]
+        match self._cancel([*keys, PENDING_KEY, BACKLOG_KEY], times):
             case None:
                 raise self._no_such_job(job_id)
-            case b"canceled":
-                # If no worker has taken it, nobody else will clean up; one that has finds that the job is over.
-                if self._redis.lrem(self._queue.key, 1, job_id):
-                    self._redis.delete(RqJob.key_for(job_id))
             case b"running":
                 # The worker may be dead, or done a moment ago: then there is nobody to tell.
                 with suppress(NoSuchJobError, InvalidJobOperation):
@@ -162,14 +191,76 @@ class JobQueue:
         Raises:
             NotFound: if there is none, or it has expired.
         """
-        record: Any = await self._async_redis.hgetall(record_key(job_id))
-        if not record:
-            raise self._no_such_job(job_id)
-        fields = {name.decode(): value.decode() for name, value in record.items()}
+        fields = await self._record(job_id)
         graphs = None
         if with_graphs and int(fields.get("graphs_bytes", LONGEST_ANSWER_BYTES + 1)) <= LONGEST_ANSWER_BYTES:
             graphs = await self.graphs(job_id, 0, MAX_GRAPHS)
-        return FoundJob(_job(job_id, fields), graphs)
+        return FoundJob(to_job(job_id, fields | await self._outlook(job_id, fields)), graphs)
+
+    async def page(
+        self, *, owner: str | None = None, before: str | None = None, count: int = 50
+    ) -> tuple[list[Job], str | None]:
+        """The newest jobs, of one owner or of all, older than the one with the id `before`; and where to go on from."""
+        key = _JOBS_KEY if owner is None else _jobs_key(owner)
+        jobs: list[Job] = []
+        last: str | None = f"({before}" if before else "+"
+        while len(jobs) < count and last is not None:
+            found: Any = await self._async_redis.zrange(
+                key,
+                last,
+                "-",
+                desc=True,
+                bylex=True,
+                offset=0,
+                num=count - len(jobs),
+            )
+            ids = [job_id.decode() for job_id in found]
+            last = f"({ids[-1]}" if len(ids) == count - len(jobs) else None
+            async with self._async_redis.pipeline(transaction=False) as pipeline:
+                for job_id in ids:
+                    pipeline.hgetall(record_key(job_id))
+                records = await pipeline.execute()
+            gone = [job_id for job_id, record in zip(ids, records, strict=True) if not record]
+            if gone:
+                await self._async_redis.zrem(key, *gone)
+            jobs += [to_job(job_id, decoded(record)) for job_id, record in zip(ids, records, strict=True) if record]
+        return jobs, last and last[1:]
+
+    async def _record(self, job_id: str) -> dict[str, str]:
+        record: Any = await self._async_redis.hgetall(record_key(job_id))
+        if not record:
+            raise self._no_such_job(job_id)
+        return decoded(record)
+
+    async def _outlook(self, job_id: str, record: Mapping[str, str]) -> dict[str, str]:
+        """Where a job stands in the queue, and about when it will have ended."""
+        match record["status"]:
+            case JobStatus.QUEUED:
+                ahead, work = await self._ahead(job_id)
+                left = until_done(work + float(record["cost"]), await self.workers())
+                place = {} if ahead is None else {"position": str(ahead)}
+            case JobStatus.RUNNING:
+                place, left = (
+                    {},
+                    until_end(datetime.fromisoformat(record["started_at"]), float(record.get("fraction", 0))),
+                )
+            case _:
+                return {}
+        return place if left is None else place | {"eta_seconds": f"{left:.1f}"}
+
+    async def _ahead(self, job_id: str) -> tuple[int | None, float]:
+        """How many jobs are to be taken before a job, and about how many seconds of work they are."""
+        async with self._async_redis.pipeline(transaction=True) as pipeline:
+            pipeline.lrange(self._queue.key, 0, -1)
+            pipeline.zrank(PENDING_KEY, job_id)
+            pipeline.zcard(PENDING_KEY)
+            pipeline.get(BACKLOG_KEY)
+            next_ones, rank, waiting, backlog = await pipeline.execute()
+        if job_id.encode() in next_ones:
+            return next_ones.index(job_id.encode()), 0.0
+        if rank is None:
+            return None, 0.0  # a worker has just taken it
+        return len(next_ones) + rank, float(backlog or 0) * rank / waiting
 
     async def graphs(self, job_id: str, first: int, count: int) -> list[bytes]:
         """So many of a job's graphs, each as JSON, from the one with the number `first` on; none where there are none."""
@@ -213,15 +304,17 @@ class JobQueue:
         seconds, _ = await self._async_redis.time()
         return int(await self._async_redis.zcount(WORKERS_KEY, seconds - WORKER_SILENCE_SECONDS, "+inf"))
 
-    async def capacity(self, model: str) -> int | None:
-        """The most Σ n² that any worker can hold in one step of a model; None if none has said."""
+    async def workers(self) -> list[WorkerReport]:
+        """What the workers have said of themselves."""
         # The type stubs allow for scores too.
-        workers: Any = await self._async_redis.zrange(WORKERS_KEY, 0, -1)
-        if not workers:
-            return None
-        said = await self._async_redis.mget([capacity_key(worker.decode()) for worker in workers])
-        known = [json.loads(capacity) for capacity in said if capacity]
-        return max((capacity[model] for capacity in known if model in capacity), default=None)
+        names: Any = await self._async_redis.zrange(WORKERS_KEY, 0, -1)
+        said = await self._async_redis.mget([worker_key(name.decode()) for name in names]) if names else []
+        return [WorkerReport.model_validate_json(report) for report in said if report]
+
+    async def seconds_until_room(self) -> float:
+        """About how long until a tenth of the queue has been computed, at least a second."""
+        backlog = await self._async_redis.get(BACKLOG_KEY)
+        return max(until_done(float(backlog or 0) / 10, await self.workers()) or _USUAL_PATIENCE_SECONDS, 1.0)
 
     def _no_such_job(self, job_id: str) -> NotFound:
         return NotFound(f"there is no job {shorten(job_id)!r}; a job is kept for {self._ttl} seconds after it ended")
@@ -232,32 +325,9 @@ class JobQueue:
         await self._async_redis.aclose()
 
 
-def _job(job_id: str, record: Mapping[str, str]) -> Job:
-    request = json.loads(record["request"])
-    return Job.model_validate(
-        {
-            "id": job_id,
-            "status": record["status"],
-            "model": record["model"],
-            "kind": record["kind"],
-            "created_at": record["created_at"],
-            "started_at": record.get("started_at"),
-            "finished_at": record.get("finished_at"),
-            "expires_at": record.get("expires_at"),
-            "request": request,
-            "progress": {
-                "fraction": record.get("fraction", 0.0),
-                "graphs_done": record.get("graphs_done", 0),
-                "num_graphs": request["num_graphs"],
-            },
-            "summary": json.loads(record.get("summary", "null")),
-            "error": json.loads(record.get("error", "null")),
-            "graphs": None,
-            "links": {
-                "self": f"/jobs/{job_id}",
-                "events": f"/jobs/{job_id}/events",
-                "graphs": f"/jobs/{job_id}/graphs",
-                "model": f"/models/{record['model']}",
-            },
-        }
-    )
+def _jobs_key(owner: str) -> str:
+    return f"{_JOBS_KEY}:{owner}"
+
+
+def _again_key(owner: str, key: str) -> str:
+    return f"digress:again:{owner}:{hashlib.sha256(key.encode()).hexdigest()}"

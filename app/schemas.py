@@ -16,6 +16,10 @@ QUEUE = "digress"
 JOB_FUNCTION = "worker.jobs.generate"
 WORKERS_KEY = "digress:workers"
 WORKER_SILENCE_SECONDS = 15
+# Jobs that wait behind the next one, by tag (`app.scripts`); the tag of the job that was taken last; Σ cost of those that wait.
+PENDING_KEY = "digress:pending"
+CLOCK_KEY = "digress:clock"
+BACKLOG_KEY = "digress:backlog"
 JobKind = Literal["unconditional", "conditional"]
 MAX_SEED = 2**53 - 1
 MAX_GRAPHS = 10_000
@@ -29,9 +33,9 @@ def record_key(job_id: str) -> str:
     return f"digress:job:{job_id}"
 
 
-def capacity_key(worker: str) -> str:
-    """What a worker has room for: a JSON object, model -> Σ n² in one step; it expires if the worker is silent."""
-    return f"digress:worker:{worker}:capacity"
+def worker_key(worker: str) -> str:
+    """A worker's `WorkerReport`; it expires if the worker is silent."""
+    return f"digress:worker:{worker}"
 
 
 def graphs_key(job_id: str) -> str:
@@ -57,6 +61,19 @@ class JobStatus(StrEnum):
     def is_final(self) -> bool:
         """Whether the job will not change any more."""
         return self in {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED}
+
+
+class Priority(StrEnum):
+    """Whose turn comes more often; none waits for ever."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+    @property
+    def weight(self) -> int:
+        """Its share of the workers, beside the others'."""
+        return {Priority.HIGH: 16, Priority.NORMAL: 4, Priority.LOW: 1}[self]
 
 
 class SizeRange(BaseModel):
@@ -125,6 +142,10 @@ class GenerateRequest(BaseModel):
     filter: Annotated[
         GraphFilter, Field(description="What the graphs must be; those that are not are drawn again, up to ten times.")
     ] = GraphFilter()
+    priority: Annotated[
+        Priority,
+        Field(description="A share of the workers: 'high' has 16, 'normal' 4 and 'low' 1; none waits for ever."),
+    ] = Priority.NORMAL
 
 
 class CompletedRequest(GenerateRequest):
@@ -211,6 +232,13 @@ class JobProgress(BaseModel):
     fraction: Annotated[float, Field(ge=0, le=1)]
     graphs_done: int
     num_graphs: int
+    position: Annotated[int | None, Field(description="Jobs ahead of it in the queue; null once it has begun.")] = None
+    eta_seconds: Annotated[
+        float | None,
+        Field(
+            description="About how long until it ends, by what the workers have done lately; null if that is unknown."
+        ),
+    ] = None
 
 
 class JobSummary(BaseModel):
@@ -270,6 +298,25 @@ class Job(BaseModel):
         ),
     ]
     links: JobLinks
+
+
+class JobPage(BaseModel):
+    """Some of the jobs, the newest first, without their graphs."""
+
+    jobs: list[Job]
+    next: Annotated[str | None, Field(description="Where the older ones are; null if there are none.")]
+
+
+class WorkerReport(BaseModel):
+    """What a worker says of itself every few seconds."""
+
+    capacity: Annotated[dict[str, int], Field(description="Model -> the most Σ n² of one step that memory holds.")] = {}
+    pace: Annotated[dict[str, float], Field(description="Model -> seconds for a graph's step, per n².")] = {}
+    speed: Annotated[
+        float,
+        Field(description="Seconds of work, by pace, that it does in a second: its lanes, and what overhead leaves."),
+    ] = 1.0
+    left: Annotated[float, Field(description="Seconds of work, by pace, that it has taken and not done.")] = 0.0
 
 
 class Health(BaseModel):

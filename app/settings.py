@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     lease_seconds: Annotated[
         int, Field(ge=3, description="How long a worker may be silent before its job is given to another one.")
     ] = 30
+    max_queued_jobs: Annotated[
+        int, Field(ge=1, description="Jobs that may wait; more are answered 503 until there is room.")
+    ] = 10_000
     max_jobs: Annotated[int, Field(ge=1, le=1_000, description="Jobs that one worker computes at the same time.")] = 128
     drain_seconds: Annotated[
         float,

@@ -6,9 +6,10 @@ to their jobs. Graphs join and leave at any step. Time limits and cancellations 
     submit → Drawing → next_batch, next_batch, …        in the job's own thread
 """
 
+import math
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -17,7 +18,7 @@ from queue import Empty, SimpleQueue
 import structlog
 import torch
 
-from app.schemas import AnyCompletedRequest, CompletedConditionalRequest
+from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, WorkerReport
 from models.generation import Cohort, GeneratedBatch, Generation, advance
 from models.lanes import Lanes
 from worker.budget import Budget, measure
@@ -30,6 +31,8 @@ from worker.store import ModelStore
 _MOST_BATCHES = 256
 # So long steps stay small after memory was short.
 _SHRUNK_SECONDS = 60.0
+# How long it takes until what was measured of the speed has faded to a third.
+_MEMORY_SECONDS = 60.0
 _log = structlog.get_logger(__name__)
 
 
@@ -136,6 +139,8 @@ class Engine:
         self._budgets: dict[str, Budget] = {}
         self._measured: dict[str, Budget] = {}
         self._shrunk: dict[str, float] = {}
+        # Seconds of work, by pace, and the seconds that it took; both fade with time.
+        self._done = self._busy = 1e-3
         self._drawings: dict[Work, Drawing] = {}
         self._orders: list[_Order] = []
         self._changed = threading.Condition()
@@ -164,10 +169,15 @@ class Engine:
             ordered = sum(self._batches(order.drawing.request) for order in self._orders)
         return self._schedule.batches_left + ordered < _MOST_BATCHES
 
-    @property
-    def capacity(self) -> Mapping[str, int]:
-        """Σ n², as often as a step reads them, that fits into memory, by model; of those that have been tried."""
-        return {name: budget.fits for name, budget in dict(self._measured).items()}
+    def report(self) -> WorkerReport:
+        """What it can do, as far as it has tried, and what it has still to do."""
+        known = dict(self._measured)
+        return WorkerReport(
+            capacity={name: budget.fits for name, budget in known.items()},
+            pace={name: budget.pace for name, budget in known.items()},
+            speed=self._done / self._busy,
+            left=self._schedule.seconds_left,
+        )
 
     def prepare(self, name: str) -> Budget:
         """Load a model, and find out what the device can do with it in one step, unless that is known.
@@ -266,7 +276,13 @@ class Engine:
             budget = self.prepare(drawing.request.model)
             if drawing.generation.largest_cost > budget.fits:
                 raise TooLarge("a graph of this size does not fit into the worker's memory")
-            work = Work(drawing.generation, budget, chosen=order.chosen, round_number=order.round_number)
+            work = Work(
+                drawing.generation,
+                budget,
+                chosen=order.chosen,
+                round_number=order.round_number,
+                weight=drawing.request.priority.weight,
+            )
         except Exception as error:  # whatever it is, it is this job's and no other's
             drawing.deliver(error)
             return
@@ -301,6 +317,9 @@ class Engine:
         seconds = time.perf_counter() - started
         costs = {work: sum(cohort.cost for cohort in cohorts) for work, cohorts in ready}
         self._schedule.charge(costs, seconds)
+        fade = math.exp(-seconds / _MEMORY_SECONDS)
+        self._busy = fade * self._busy + seconds
+        self._done = fade * self._done + sum(cost * work.budget.pace for work, cost in costs.items())
         for work, cohorts in ready:
             share = costs[work] / sum(costs.values())
             self._drawings[work].spend(seconds * share, sum(len(cohort.graphs) for cohort in cohorts))

@@ -13,7 +13,6 @@ What differs from RQ's SimpleWorker, and why:
   the front of the queue. No try is lost by that. Told a second time, it ends at once, and its leases run out.
 """
 
-import json
 import os
 import threading
 import time
@@ -38,7 +37,16 @@ from rq.timeouts import BaseDeathPenalty
 from rq.utils import now
 from rq.worker_registration import clean_worker_registry
 
-from app.schemas import JOB_FUNCTION, QUEUE, WORKER_SILENCE_SECONDS, WORKERS_KEY, capacity_key
+from app.schemas import (
+    BACKLOG_KEY,
+    CLOCK_KEY,
+    JOB_FUNCTION,
+    PENDING_KEY,
+    QUEUE,
+    WORKER_SILENCE_SECONDS,
+    WORKERS_KEY,
+    worker_key,
+)
 from worker.jobs import GenerationJob, NotThisWorkers
 from worker.records import Canceled
 
@@ -46,6 +54,20 @@ _log = structlog.get_logger(__name__)
 # RQ counts in whole seconds.
 _LONGEST_WAIT_SECONDS = 1
 _WAIT_FOR_ROOM_SECONDS = 0.05
+
+
+# Puts the job whose turn it is into RQ's list, if that is empty (`app.scripts`).
+# Keys: RQ's list, pending, clock, backlog.
+_RELEASE = """
+if redis.call('LLEN', KEYS[1]) > 0 then return end
+local found = redis.call('ZPOPMIN', KEYS[2])
+if not found[1] then return end
+redis.call('SET', KEYS[3], found[2])
+local cost = redis.call('HGET', 'digress:job:' .. found[1], 'cost')
+if redis.call('ZCARD', KEYS[2]) == 0 then redis.call('DEL', KEYS[4])
+elseif cost then redis.call('INCRBYFLOAT', KEYS[4], '-' .. cost) end
+redis.call('RPUSH', KEYS[1], found[1])
+"""
 
 
 class ForbiddenFunction(PermissionError):
@@ -120,6 +142,10 @@ class GenerationWorker(SimpleWorker):
         self._room = threading.Semaphore(max_jobs)
         self._threads = ThreadPoolExecutor(max_jobs, thread_name_prefix="job")
         self._ended = threading.Event()
+        release = redis.register_script(_RELEASE)
+        self._release = partial(
+            release, [self.queue_class.redis_queue_namespace_prefix + QUEUE, PENDING_KEY, CLOCK_KEY, BACKLOG_KEY]
+        )
         job_class = allow_only(function)
         super().__init__(
             [Queue(QUEUE, connection=redis, job_class=job_class, serializer=JSONSerializer)],
@@ -147,7 +173,7 @@ class GenerationWorker(SimpleWorker):
             self._ended.set()
             heart.join(timeout=self._heartbeat_seconds)
         self.connection.zrem(WORKERS_KEY, self.name)
-        self.connection.delete(capacity_key(self.name))
+        self.connection.delete(worker_key(self.name))
         return self._stop_requested
 
     # What RQ's work loop calls, in the main thread.
@@ -186,8 +212,9 @@ class GenerationWorker(SimpleWorker):
     def _look(self, timeout: int | None) -> tuple[Job, Queue] | None:
         """The next job of the queue, if there is one within `timeout` seconds."""
         self.heartbeat()
+        self._release()
         try:
-            return self.queue_class.dequeue_any(
+            found = self.queue_class.dequeue_any(
                 self.queues,
                 timeout,
                 connection=self.connection,
@@ -197,6 +224,8 @@ class GenerationWorker(SimpleWorker):
             )
         except DequeueTimeout:
             return None
+        self._release()  # for another worker that waits
+        return found
 
     def clean_registries(self) -> None:
         # First what is ours: a worker that was held up must not take its own jobs for a dead one's.
@@ -302,8 +331,8 @@ class GenerationWorker(SimpleWorker):
             try:
                 seconds, _ = self.connection.time()
                 self.connection.zadd(WORKERS_KEY, {self.name: seconds})
-                capacity = json.dumps(dict(self._function.engine.capacity))
-                self.connection.set(capacity_key(self.name), capacity, ex=WORKER_SILENCE_SECONDS)
+                report = self._function.engine.report().model_dump_json()
+                self.connection.set(worker_key(self.name), report, ex=WORKER_SILENCE_SECONDS)
                 self.connection.zremrangebyscore(WORKERS_KEY, "-inf", seconds - 10 * WORKER_SILENCE_SECONDS)
                 for job, execution in list(self._running.values()):
                     self.maintain_heartbeats(job, execution)

@@ -1,6 +1,6 @@
 """Which graphs advance in the next step: fair among jobs, and quick for the small ones.
 
-Every job has an account of the time that was spent on it. The job that has had least goes first and says which group of
+Every job has an account of the time that was spent on it, over its weight. The job that has had least goes first and says which group of
 graphs the step is for: those of one model, sampler, kind of guidance and width. Groups take turns in this way, and in a
 step the job that has had least is never left out. A job that comes later, or comes back, starts no lower than where
 the one that has had least stood last, so that nobody has to make up for the past (start-time fair queueing: Goyal,
@@ -34,13 +34,17 @@ class Work:
         *,
         chosen: Sequence[int] | None = None,
         round_number: int = 0,
+        weight: float = 1.0,
     ) -> None:
-        self.generation, self.budget = generation, budget
+        """`weight` is its share of the device, beside the others'."""
+        self.generation, self.budget, self.weight = generation, budget, weight
         self.account = 0.0
         self._round = round_number
         self._waiting = deque(generation.portions(budget.portion, chosen))
         self._running: list[Cohort] = []
         self.size = self.cost = sum(map(generation.cost, self._waiting))
+        self.left = self.size * generation.plan.num_steps
+        """Σ n² of all steps that are to come."""
 
     @property
     def is_over(self) -> bool:
@@ -86,6 +90,7 @@ class Work:
 
     def put_back(self, cohorts: Sequence[Cohort]) -> None:
         """Cohorts after a step; those that are finished are not kept."""
+        self.left -= sum(cohort.cost for cohort in cohorts)
         self.cost -= sum(cohort.cost for cohort in cohorts if cohort.is_finished)
         self._running = [*(cohort for cohort in cohorts if not cohort.is_finished), *self._running]
 
@@ -105,6 +110,11 @@ class Schedule:
     def batches_left(self) -> float:
         """The sum over all jobs."""
         return sum(work.batches_left for work in self._works)
+
+    @property
+    def seconds_left(self) -> float:
+        """How long all jobs take, by the pace of the device."""
+        return sum(work.budget.pace * work.left for work in list(self._works))
 
     def add(self, work: Work) -> None:
         """A job that has come, or come back with its account."""
@@ -139,5 +149,5 @@ class Schedule:
         shares = {work: work.budget.overhead / len(costs) + cost for work, cost in costs.items()}
         whole = sum(shares.values())
         for work, share in shares.items():
-            work.account += seconds * share / whole
+            work.account += seconds * share / whole / work.weight
         self._now = max(self._now, min(work.account for work in self._works))

@@ -1,16 +1,18 @@
 """POST /generate and POST /generate/conditional: ask for new graphs, of whatever kind or near property values."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Response, status
 from starlette.concurrency import run_in_threadpool
 
 from app.completion import check_memory, complete, find_card
-from app.deps import CardsDep, PointlessDep, QueueDep
-from app.errors import problems
-from app.preferences import WaitDep
-from app.queue import JobQueue
+from app.deps import CardsDep, QueueDep
+from app.errors import QueueFull, problems
+from app.estimates import capacity, cost
+from app.preferences import Terms, TermsDep
+from app.queue import Again, JobQueue
 from app.schemas import ConditionalRequest, GenerateRequest, Job
 from models.card import ModelCard
 
@@ -24,40 +26,42 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/generate", status_code=status.HTTP_202_ACCEPTED, response_model=Job, responses=_ANSWERS)
-async def generate(
-    body: GenerateRequest, cards: CardsDep, queue: QueueDep, wait: WaitDep, pointless: PointlessDep
-) -> Response:
+async def generate(body: GenerateRequest, cards: CardsDep, queue: QueueDep, terms: TermsDep) -> Response:
     """Queue the generation of new graphs; poll the returned location for the result."""
-    return await _submit(body, cards, queue, wait=wait, pointless=pointless)
+    return await _submit(body, cards, queue, terms)
 
 
 @router.post("/generate/conditional", status_code=status.HTTP_202_ACCEPTED, response_model=Job, responses=_ANSWERS)
-async def generate_conditional(
-    body: ConditionalRequest, cards: CardsDep, queue: QueueDep, wait: WaitDep, pointless: PointlessDep
-) -> Response:
+async def generate_conditional(body: ConditionalRequest, cards: CardsDep, queue: QueueDep, terms: TermsDep) -> Response:
     """Queue the generation of graphs whose properties are near `targets`; poll the returned location for the result."""
-    return await _submit(body, cards, queue, wait=wait, pointless=pointless)
+    return await _submit(body, cards, queue, terms)
 
 
 async def _submit(
     body: GenerateRequest,
     cards: Mapping[str, ModelCard],
     queue: JobQueue,
-    *,
-    wait: int | None,
-    pointless: Callable[[], Awaitable[bool]],
+    terms: Terms,
 ) -> Response:
     card = find_card(body.model, cards)
-    request = complete(body, card)
-    check_memory(request, card, await queue.capacity(card.name))
-    job_id = await run_in_threadpool(queue.submit, request)
-    if wait:
-        await queue.wait(job_id, wait, pointless=pointless)
-    found = await queue.find(job_id)
+    request, workers = complete(body, card), await queue.workers()
+    check_memory(request, card, capacity(card.name, workers))
+    # What was sent, not what was made of it: a seed that was left out is another one every time.
+    body_hash = hashlib.sha256(f"{request.kind} {body.model_dump_json()}".encode()).hexdigest()
+    again = Again(terms.key, body_hash) if terms.key else None
+    try:
+        submission = await run_in_threadpool(queue.submit, request, cost=cost(request, card, workers), again=again)
+    except QueueFull as error:
+        raise QueueFull(error.detail, retry_after=await queue.seconds_until_room()) from None
+    if terms.wait:
+        await queue.wait(submission.job_id, terms.wait, pointless=terms.pointless)
+    found = await queue.find(submission.job_id)
 
     headers = {"Location": found.job.links.self}
+    if submission.is_known:
+        headers["Idempotency-Replayed"] = "true"
     code = status.HTTP_202_ACCEPTED
-    if wait and found.job.status.is_final:
+    if terms.wait and found.job.status.is_final:
         code = status.HTTP_200_OK
-        headers["Preference-Applied"] = f"wait={wait}"
+        headers["Preference-Applied"] = f"wait={terms.wait}"
     return Response(found.to_json(), code, headers, media_type="application/json")

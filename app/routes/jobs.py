@@ -1,4 +1,4 @@
-"""GET and DELETE /jobs/{id}: what has become of a job, and no more of it."""
+"""GET /jobs, GET and DELETE /jobs/{id}: which jobs there are, what has become of one, and no more of it."""
 
 from typing import Annotated
 
@@ -7,9 +7,22 @@ from starlette.concurrency import run_in_threadpool
 
 from app.deps import QueueDep
 from app.errors import problems
-from app.schemas import Job
+from app.schemas import Job, JobPage
 
 router = APIRouter(tags=["jobs"])
+
+
+@router.get("/jobs", responses=problems(422, 503))
+async def list_jobs(
+    queue: QueueDep,
+    limit: Annotated[int, Query(ge=1, le=200, description="Jobs in a page at the most.")] = 50,
+    cursor: Annotated[
+        str | None, Query(pattern="^[0-9a-f]{32}$", description="Of `next`: the last job of the page before.")
+    ] = None,
+) -> JobPage:
+    """The jobs, the newest first, without their graphs."""
+    jobs, last = await queue.page(before=cursor, count=limit)
+    return JobPage(jobs=jobs, next=f"/jobs?cursor={last}&limit={limit}" if last else None)
 
 
 @router.get("/jobs/{job_id}", response_model=Job, responses=problems(404, 422, 503))

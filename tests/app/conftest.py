@@ -28,12 +28,20 @@ def client(redis_url: str) -> Iterator[TestClient]:
         yield client
 
 
-def make_client(url: str, *, max_graphs: int = 10_000, max_nodes: int = 9, steerable: bool = True) -> TestClient:
+def make_client(
+    url: str, *, max_graphs: int = 10_000, max_nodes: int = 9, steerable: bool = True, max_queued_jobs: int = 10_000
+) -> TestClient:
     card = make_card(max_nodes=max_nodes)
     if steerable:
         card = card.with_regressor(make_regressor_card()).with_regressor(
             make_regressor_card(name="tiny-judge", role="judge")
         )
     card = card.model_copy(update={"sampling": card.sampling.model_copy(update={"max_graphs": max_graphs})})
-    queue = JobQueue(Redis.from_url(url), AsyncRedis.from_url(url), job_timeout_seconds=60, job_ttl_seconds=600)
+    queue = JobQueue(
+        Redis.from_url(url),
+        AsyncRedis.from_url(url),
+        job_timeout_seconds=60,
+        job_ttl_seconds=600,
+        max_queued_jobs=max_queued_jobs,
+    )
     return TestClient(create_app(queue, {"tiny": card}, Settings()), raise_server_exceptions=False)

@@ -16,8 +16,8 @@ from redis.asyncio import Redis as AsyncRedis
 from app.completion import complete
 from app.errors import InvalidRequest
 from app.main import build, create_app
-from app.queue import JobQueue
-from app.schemas import WORKERS_KEY, AnyCompletedRequest, CompletedRequest, ConditionalRequest, capacity_key
+from app.queue import JobQueue, Submission
+from app.schemas import WORKERS_KEY, CompletedRequest, ConditionalRequest, worker_key
 from app.settings import Settings
 from app.supervisor import free_port
 from models.card import read_card
@@ -43,8 +43,10 @@ def test_a_request_is_accepted_with_its_defaults_filled_in(client: TestClient) -
         "sampler": "ancestral",
         "num_steps": 10,
         "filter": {"valid": False, "unique": False, "connected": False},
+        "priority": "normal",
     }
-    assert job["progress"] == {"fraction": 0, "graphs_done": 0, "num_graphs": 1}
+    assert job["progress"].pop("position") >= 0
+    assert job["progress"] == {"fraction": 0, "graphs_done": 0, "num_graphs": 1, "eta_seconds": None}
     assert client.get(answer.headers["Location"]).json()["id"] == job["id"]
 
 
@@ -57,14 +59,14 @@ def test_graphs_that_no_worker_has_memory_for_are_refused(redis_url: str) -> Non
         for worker, capacity in (("small", 300), ("larger", 32**2), ("silent", None)):
             redis.zadd(WORKERS_KEY, {worker: time.time()})
             if capacity:
-                redis.set(capacity_key(worker), f'{{"tiny": {capacity}}}')
+                redis.set(worker_key(worker), f'{{"capacity": {{"tiny": {capacity}}}}}')
         try:
             refused = [ask(), ask(num_nodes=33), ask(num_nodes={"min": 20, "max": 33})]
             # Of the sizes up to 33 only 5 was seen in training.
             accepted = [ask(num_nodes=32), ask(num_nodes={"min": 2, "max": 33})]
             guided = ask("/generate/conditional", targets={"a": 1}, num_nodes=2)
         finally:
-            redis.delete(WORKERS_KEY, capacity_key("small"), capacity_key("larger"))
+            redis.delete(WORKERS_KEY, worker_key("small"), worker_key("larger"))
 
     assert {problem["status"] for problem in refused} == {422}
     assert [problem["detail"] for problem in refused] == [
@@ -281,11 +283,11 @@ def test_an_unforeseen_fault_is_a_problem_that_tells_nothing(redis_url: str) -> 
 
 def test_without_prefer_a_job_is_accepted_even_if_it_has_ended_already(redis_url: str) -> None:
     class InstantQueue(JobQueue):
-        def submit(self, request: AnyCompletedRequest) -> str:
-            job_id = super().submit(request)
+        def submit(self, *arguments: Any, **options: Any) -> Submission:
+            submission = super().submit(*arguments, **options)
             with Redis.from_url(redis_url) as redis:
-                redis.hset(f"digress:job:{job_id}", "status", "failed")
-            return job_id
+                redis.hset(f"digress:job:{submission.job_id}", "status", "failed")
+            return submission
 
     queue = InstantQueue(
         Redis.from_url(redis_url), AsyncRedis.from_url(redis_url), job_timeout_seconds=60, job_ttl_seconds=600
@@ -301,7 +303,7 @@ def test_without_prefer_a_job_is_accepted_even_if_it_has_ended_already(redis_url
 def test_hundreds_of_waiting_clients_hold_up_nobody(redis_url: str) -> None:
     queue: JobQueue = build(Settings.model_validate({"redis_url": redis_url})).state.queue
     request = CompletedRequest(model="tiny", num_graphs=1, seed=1, sampler="ancestral", num_steps=1)
-    job_id = queue.submit(request)
+    job_id = queue.submit(request).job_id
 
     async def never() -> bool:
         return False
@@ -320,7 +322,7 @@ def test_hundreds_of_waiting_clients_hold_up_nobody(redis_url: str) -> None:
 def test_waiting_ends_when_it_is_pointless(redis_url: str) -> None:
     queue: JobQueue = build(Settings.model_validate({"redis_url": redis_url})).state.queue
     request = CompletedRequest(model="tiny", num_graphs=1, seed=1, sampler="ancestral", num_steps=1)
-    job_id, started = queue.submit(request), time.monotonic()
+    job_id, started = queue.submit(request).job_id, time.monotonic()
 
     async def pointless() -> bool:
         return time.monotonic() > started + 1
@@ -348,6 +350,7 @@ def test_openapi_names_every_route_and_the_problem_document(client: TestClient) 
     assert set(document["paths"]) == {
         "/generate",
         "/generate/conditional",
+        "/jobs",
         "/jobs/{job_id}",
         "/jobs/{job_id}/events",
         "/jobs/{job_id}/graphs",
@@ -398,6 +401,7 @@ def test_a_conditional_request_is_accepted_with_its_defaults_filled_in(client: T
         "sampler": "ancestral",
         "num_steps": 10,
         "filter": {"valid": False, "unique": False, "connected": False},
+        "priority": "normal",
         "targets": {"a": 1.0, "b": -0.5},
         "guidance_scale": 20.0,
         "estimator": "proposals",

@@ -241,7 +241,7 @@ def test_a_step_that_memory_cannot_hold_is_made_smaller(
 def test_a_graph_that_memory_can_never_hold_is_refused(store: ModelStore) -> None:
     with Engine(store, replace(SMALL, fits=80)) as engine:
         assert isinstance(ended(engine.submit(make_request(5))), TooLarge)
-        assert engine.capacity == {"tiny": 80}
+        assert engine.report().capacity == {"tiny": 80}
 
 
 def test_a_plan_that_cannot_begin_is_that_jobs_error(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ class Service:
 
     def submit(self, num_graphs: int, *, timeout_seconds: int = 300) -> str:
         request = CompletedRequest(model="tiny", num_graphs=num_graphs, seed=7, sampler="ancestral", num_steps=50)
-        return self.queue(timeout_seconds).submit(request)
+        return self.queue(timeout_seconds).submit(request).job_id
 
     def worker(self, **settings: str) -> AbstractContextManager[Popen[bytes]]:
         self._num_workers += 1

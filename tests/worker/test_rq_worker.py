@@ -66,7 +66,7 @@ def submit(url: str, *, model: str = "tiny", num_graphs: int = 5, num_steps: int
     queue = JobQueue(
         Redis.from_url(url), AsyncRedis.from_url(url), job_timeout_seconds=timeout_seconds, job_ttl_seconds=60
     )
-    job_id = queue.submit(request)
+    job_id = queue.submit(request).job_id
     asyncio.run(queue.close())
     return job_id
 

@@ -1,0 +1,67 @@
+"""The record of a job in Redis, and the job that it says."""
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.schemas import Job
+
+
+@dataclass(frozen=True)
+class FoundJob:
+    """A job without its graphs, and the graphs as the worker wrote them, each as JSON, if they were asked for and are not too many."""
+
+    job: Job
+    graphs: list[bytes] | None
+
+    def to_json(self) -> bytes:
+        """The whole job; the graphs are put in as they are, never parsed."""
+        document = self.job.model_dump_json(exclude={"graphs"}).encode()
+        graphs = b"null" if self.graphs is None else b"[" + b",".join(self.graphs) + b"]"
+        return document[:-1] + b',"graphs":' + graphs + b"}"
+
+
+def to_job(job_id: str, record: Mapping[str, str]) -> Job:
+    """The job that a record describes, without its graphs."""
+    request = json.loads(record["request"])
+    return Job.model_validate(
+        {
+            "id": job_id,
+            "status": record["status"],
+            "model": record["model"],
+            "kind": record["kind"],
+            "created_at": record["created_at"],
+            "started_at": record.get("started_at"),
+            "finished_at": record.get("finished_at"),
+            "expires_at": record.get("expires_at"),
+            "request": request,
+            "progress": {
+                "fraction": record.get("fraction", 0.0),
+                "graphs_done": record.get("graphs_done", 0),
+                "num_graphs": request["num_graphs"],
+                "position": record.get("position"),
+                "eta_seconds": record.get("eta_seconds"),
+            },
+            "summary": json.loads(record.get("summary", "null")),
+            "error": json.loads(record.get("error", "null")),
+            "graphs": None,
+            "links": {
+                "self": f"/jobs/{job_id}",
+                "events": f"/jobs/{job_id}/events",
+                "graphs": f"/jobs/{job_id}/graphs",
+                "model": f"/models/{record['model']}",
+            },
+        }
+    )
+
+
+def new_job_id(seconds: float | None = None) -> str:
+    """An id that sorts by its time, now or the one given: milliseconds, then chance, in hexadecimal digits."""
+    return f"{int(1000 * (time.time() if seconds is None else seconds)):012x}{secrets.token_hex(10)}"
+
+
+def decoded(record: Mapping[bytes, bytes]) -> dict[str, str]:
+    """The fields of a record as text."""
+    return {name.decode(): value.decode() for name, value in record.items()}
