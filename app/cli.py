@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import structlog
 import typer
 from pydantic import ValidationError
+from redis.exceptions import RedisError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from app.completion import complete, find_card
 from app.errors import ServiceError, field_problem
+from app.key_commands import app as key_commands
+from app.keys import NamingError
 from app.schemas import MAX_GRAPHS, AnyCompletedRequest, ConditionalRequest, GenerateRequest
 from app.settings import Settings, SettingsError, read_settings
 from models.card import CardError, Estimator, Grid, Measure, ModelCard, change_card, read_cards
@@ -40,6 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(key_commands, name="keys")
 _console = Console(stderr=True)
 # How long the API, when it stops, waits for requests under way.
 _GRACE_SECONDS = 2
@@ -535,8 +539,10 @@ def main() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         app()
-    except (CommandError, SettingsError, CardError, ServiceError) as error:
+    except (CommandError, SettingsError, CardError, ServiceError, NamingError) as error:
         _complain(str(error))
+    except RedisError as error:
+        _complain(f"Redis does not answer: {error}")
     except ValidationError as error:
         _complain("; ".join(f"{problem.field}: {problem.detail}" for problem in map(field_problem, error.errors())))
     except OSError as error:

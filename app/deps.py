@@ -1,10 +1,12 @@
-"""What routes are given: the queue and the cards, as `create_app` received them, and whether it is worth waiting."""
+"""What routes are given: the queue and the cards, as `create_app` received them, who asks, and whether it is worth waiting."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from app.keys import Caller, Gate
 from app.queue import JobQueue
 from models.card import ModelCard
 
@@ -19,6 +21,18 @@ def _cards(request: Request) -> dict[str, ModelCard]:
     return cards
 
 
+_bearer = HTTPBearer(auto_error=False, description="An API key, where DIGRESS_AUTH is `keys`.")
+
+
+async def _caller(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+) -> Caller:
+    gate: Gate | None = request.app.state.gate
+    if gate is None:
+        return Caller(sees_all=True)
+    return await gate.admit(credentials.credentials if credentials else None)
+
+
 def _pointless(request: Request) -> Callable[[], Awaitable[bool]]:
     async def pointless() -> bool:
         return request.app.state.is_stopping() or await request.is_disconnected()
@@ -28,5 +42,15 @@ def _pointless(request: Request) -> Callable[[], Awaitable[bool]]:
 
 QueueDep = Annotated[JobQueue, Depends(_queue)]
 CardsDep = Annotated[dict[str, ModelCard], Depends(_cards)]
+CallerDep = Annotated[Caller, Depends(_caller)]
+
+
+async def _visible_job(job_id: str, caller: CallerDep, queue: QueueDep) -> str:
+    await queue.require(job_id, owner=caller.owner)
+    return job_id
+
+
+# The id of a job that the caller may see; of others there is nothing to be known.
+VisibleJob = Annotated[str, Depends(_visible_job)]
 # Whether to stop waiting for a job: the client is gone, or the server is about to be.
 PointlessDep = Annotated[Callable[[], Awaitable[bool]], Depends(_pointless)]

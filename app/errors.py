@@ -75,14 +75,37 @@ class KeyReused(ServiceError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-class QueueFull(ServiceError):
-    """No more jobs may wait."""
+class Unauthorized(ServiceError):
+    """No key, or one that is not valid."""
 
-    status = HTTPStatus.SERVICE_UNAVAILABLE
+    status = HTTPStatus.UNAUTHORIZED
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
+
+
+class Forbidden(ServiceError):
+    """Something that the caller's key does not allow."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class TryLater(ServiceError):
+    """Something that is possible again after a while."""
 
     def __init__(self, detail: str, *, retry_after: float = 30.0) -> None:
         super().__init__(detail)
         self.headers = {"Retry-After": str(math.ceil(retry_after))}
+
+
+class QueueFull(TryLater):
+    """No more jobs may wait."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class TooManyRequests(TryLater):
+    """More than the caller's key allows."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
 
 
 class BodyTooLarge(ServiceError):
@@ -99,9 +122,9 @@ class QueueUnavailable(ServiceError):
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route says in OpenAPI about the errors it answers."""
+    """What a route says in OpenAPI about the errors it answers; 401 where keys are needed."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {code: {"description": HTTPStatus(code).phrase, "content": content} for code in statuses}
+    return {code: {"description": HTTPStatus(code).phrase, "content": content} for code in sorted({401, *statuses})}
 
 
 def respond(error: ServiceError) -> JSONResponse:

@@ -1,19 +1,21 @@
 """The API: `create_app` puts the parts together, `build` finds them from the settings."""
 
-import contextlib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
+from redis.exceptions import RedisError
 
 from app.body_limit import BodyLimit
 from app.errors import install_handlers
+from app.keys import Gate, KeyBook
 from app.queue import JobQueue
 from app.routes import events, generate, graphs, health, jobs, models
 from app.schemas import FieldProblem, Problem
-from app.settings import Settings, read_settings
+from app.settings import Settings, SettingsError, read_settings
 from models.card import ModelCard, read_cards
 
 _DESCRIPTION = (
@@ -26,16 +28,18 @@ _DESCRIPTION = (
 _MAX_CONNECTIONS = 5_000
 
 
-def create_app(queue: JobQueue, cards: dict[str, ModelCard], settings: Settings) -> FastAPI:
-    """The application over a queue and the cards of the models to serve."""
+def create_app(
+    queue: JobQueue, cards: dict[str, ModelCard], settings: Settings, *, gate: Gate | None = None
+) -> FastAPI:
+    """The application over a queue and the cards of the models to serve; everybody is let in if there is no gate."""
 
-    @contextlib.asynccontextmanager
+    @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await queue.close()
 
     app = FastAPI(title="digress-serve", version=version("digress-serve"), description=_DESCRIPTION, lifespan=lifespan)
-    app.state.queue, app.state.cards = queue, cards
+    app.state.queue, app.state.cards, app.state.gate = queue, cards, gate
     app.state.is_stopping = lambda: False  # whoever runs the server may know better
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     install_handlers(app)
@@ -64,11 +68,37 @@ def build(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or read_settings()
     url = settings.require_redis_url()
+    redis = Redis.from_url(url, socket_timeout=5)
+    async_redis = AsyncRedis.from_url(url, max_connections=_MAX_CONNECTIONS)
+    _require_protection(settings)
     queue = JobQueue(
-        Redis.from_url(url, socket_timeout=5),
-        AsyncRedis.from_url(url, max_connections=_MAX_CONNECTIONS),
+        redis,
+        async_redis,
         job_timeout_seconds=settings.job_timeout_seconds,
         job_ttl_seconds=settings.job_ttl_seconds,
         max_queued_jobs=settings.max_queued_jobs,
     )
-    return create_app(queue, read_cards(settings.checkpoints), settings)
+    admin_key = settings.admin_key.get_secret_value() if settings.admin_key else None
+    gate = Gate(async_redis, admin_key=admin_key) if settings.auth == "keys" else None
+    return create_app(queue, read_cards(settings.checkpoints), settings, gate=gate)
+
+
+def _require_protection(settings: Settings) -> None:
+    """Not everybody shall be able to use the service by mistake.
+
+    Raises:
+        SettingsError: if other machines can reach it and no keys are needed, without a word that this is meant;
+            or if keys are needed and there are none.
+    """
+    if settings.auth is None and settings.is_public:
+        raise SettingsError(
+            f"DIGRESS_HOST is {settings.host}, which other machines can reach: set DIGRESS_AUTH=keys, so that requests need a key "
+            "(DIGRESS_ADMIN_KEY, or one made by `digress keys create NAME`), or DIGRESS_AUTH=off to let everybody in"
+        )
+    if settings.auth == "keys" and settings.admin_key is None:
+        # Without an answer nobody can be let in anyway.
+        with suppress(RedisError), Redis.from_url(settings.require_redis_url(), socket_timeout=5) as redis:
+            if not KeyBook(redis).all():
+                raise SettingsError(
+                    "DIGRESS_AUTH is keys, and there is no key: make one by `digress keys create NAME`, or set DIGRESS_ADMIN_KEY"
+                )

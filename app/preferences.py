@@ -11,8 +11,9 @@ from typing import Annotated
 
 from fastapi import Depends, Header
 
-from app.deps import PointlessDep
+from app.deps import CallerDep, PointlessDep
 from app.errors import BadHeader, shorten
+from app.keys import Caller
 
 LONGEST_WAIT = 60
 
@@ -37,14 +38,16 @@ def _seconds(text: str) -> int:
 
 @dataclass(frozen=True)
 class Terms:
-    """How a job is asked for: seconds to wait for it, whether that has become pointless, and the idempotency key."""
+    """How a job is asked for: by whom, seconds to wait for it, whether that has become pointless, and the idempotency key."""
 
+    caller: Caller
     wait: int
     pointless: Callable[[], Awaitable[bool]]
     key: str | None
 
 
 def _terms(
+    caller: CallerDep,
     pointless: PointlessDep,
     wait: Annotated[int, Depends(_wait_seconds)],
     idempotency_key: Annotated[
@@ -56,7 +59,7 @@ def _terms(
         ),
     ] = None,
 ) -> Terms:
-    return Terms(wait, pointless, idempotency_key)
+    return Terms(caller, wait, pointless, idempotency_key)
 
 
 TermsDep = Annotated[Terms, Depends(_terms)]

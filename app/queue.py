@@ -197,6 +197,25 @@ class JobQueue:
             graphs = await self.graphs(job_id, 0, MAX_GRAPHS)
         return FoundJob(to_job(job_id, fields | await self._outlook(job_id, fields)), graphs)
 
+    async def recall(self, again: Again, *, owner: str) -> str | None:
+        """The job that an earlier request of the same idempotency key and body gave; None if there was none."""
+        known: Any = await self._async_redis.hmget(_again_key(owner, again.key), ["job", "body"])
+        job_id, body = (value.decode() if value else None for value in known)
+        if job_id is None or body != again.body or not await self._async_redis.exists(record_key(job_id)):
+            return None
+        return str(job_id)
+
+    async def require(self, job_id: str, *, owner: str | None) -> None:
+        """Make sure that a job is there for its owner to see; None sees all.
+
+        Raises:
+            NotFound: if it is not.
+        """
+        # The type stubs allow for a client that is not asynchronous.
+        found: Any = await self._async_redis.hget(record_key(job_id), "owner")
+        if found is None or owner not in {None, found.decode()}:
+            raise self._no_such_job(job_id)
+
     async def page(
         self, *, owner: str | None = None, before: str | None = None, count: int = 50
     ) -> tuple[list[Job], str | None]:

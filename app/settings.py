@@ -3,10 +3,11 @@
 Read once, in `build()` or by a command, and passed on from there; nothing else looks at the environment for them.
 """
 
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, RedisDsn, ValidationError
+from pydantic import Field, RedisDsn, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -29,6 +30,16 @@ class Settings(BaseSettings):
         Field(description="Redis or Valkey that holds queue and jobs; `digress serve` starts one if this is not set."),
     ] = None
     checkpoints: Annotated[Path, Field(description="Folder of checkpoint folders to serve.")] = shipped_checkpoints()
+    auth: Annotated[
+        Literal["keys", "off"] | None,
+        Field(
+            description="Whether requests need an API key; not set, they need none, and the API listens on this machine only."
+        ),
+    ] = None
+    admin_key: Annotated[
+        SecretStr | None,
+        Field(min_length=16, description="A key that allows everything, beside those that `digress keys` makes."),
+    ] = None
     device: Annotated[
         str,
         Field(
@@ -61,6 +72,14 @@ class Settings(BaseSettings):
         int, Field(ge=1, description="How long a job and its graphs can be read after it ended.")
     ] = 86_400
 
+    @property
+    def is_public(self) -> bool:
+        """Whether other machines can reach the API."""
+        try:
+            return not ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host != "localhost"
+
     def require_redis_url(self) -> str:
         """The URL of Redis, for those who do not start one.
 
@@ -86,5 +105,5 @@ def read_settings() -> Settings:
 
 def _describe(mistake: ErrorDetails) -> str:
     words = f"DIGRESS_{str(mistake['loc'][0]).upper()}: {mistake['msg']}"
-    # A URL may hold a password.
-    return words if mistake["loc"] == ("redis_url",) else f"{words}, not {mistake['input']!r}"
+    # A URL may hold a password, and a key is one.
+    return words if mistake["loc"][0] in {"redis_url", "admin_key"} else f"{words}, not {mistake['input']!r}"

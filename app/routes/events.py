@@ -7,14 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.deps import PointlessDep, QueueDep
+from app.deps import PointlessDep, QueueDep, VisibleJob
 from app.errors import BadHeader, problems, shorten
 
 router = APIRouter(tags=["jobs"])
 
 
 async def _last_event(
-    job_id: str,
+    job_id: VisibleJob,
     queue: QueueDep,
     last_event_id: Annotated[
         str | None, Header(description="The last event that was seen: only those after it are sent.")
@@ -29,7 +29,7 @@ async def _last_event(
 
 @router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=problems(400, 404, 422, 503))
 async def stream_events(
-    job_id: str, after: Annotated[str, Depends(_last_event)], queue: QueueDep, pointless: PointlessDep
+    job_id: VisibleJob, after: Annotated[str, Depends(_last_event)], queue: QueueDep, pointless: PointlessDep
 ) -> AsyncIterator[ServerSentEvent]:
     """`status` and `progress` events as they come, then `succeeded`, `failed` or `canceled`, which is the last.
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Response, status
@@ -12,8 +13,8 @@ from app.deps import CardsDep, QueueDep
 from app.errors import QueueFull, problems
 from app.estimates import capacity, cost
 from app.preferences import Terms, TermsDep
-from app.queue import Again, JobQueue
-from app.schemas import ConditionalRequest, GenerateRequest, Job
+from app.queue import Again, JobQueue, Submission
+from app.schemas import AnyCompletedRequest, ConditionalRequest, GenerateRequest, Job
 from models.card import ModelCard
 
 router = APIRouter(tags=["generation"])
@@ -21,7 +22,7 @@ router = APIRouter(tags=["generation"])
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"model": Job, "description": "Done within the time that `Prefer: wait=N` gave."},
     202: {"model": Job, "description": "Queued: poll the location."},
-    **problems(400, 413, 415, 422, 503),
+    **problems(400, 413, 415, 422, 429, 503),
 }
 
 
@@ -37,31 +38,46 @@ async def generate_conditional(body: ConditionalRequest, cards: CardsDep, queue:
     return await _submit(body, cards, queue, terms)
 
 
-async def _submit(
-    body: GenerateRequest,
-    cards: Mapping[str, ModelCard],
-    queue: JobQueue,
-    terms: Terms,
-) -> Response:
+async def _submit(body: GenerateRequest, cards: Mapping[str, ModelCard], queue: JobQueue, terms: Terms) -> Response:
+    await terms.caller.count_submission()
     card = find_card(body.model, cards)
-    request, workers = complete(body, card), await queue.workers()
-    check_memory(request, card, capacity(card.name, workers))
-    # What was sent, not what was made of it: a seed that was left out is another one every time.
-    body_hash = hashlib.sha256(f"{request.kind} {body.model_dump_json()}".encode()).hexdigest()
-    again = Again(terms.key, body_hash) if terms.key else None
-    try:
-        submission = await run_in_threadpool(queue.submit, request, cost=cost(request, card, workers), again=again)
-    except QueueFull as error:
-        raise QueueFull(error.detail, retry_after=await queue.seconds_until_room()) from None
+    again = _again(body, terms.key)
+    job_id = await queue.recall(again, owner=terms.caller.name) if again else None
+    is_known = job_id is not None
+    if job_id is None:
+        submission = await _queue(complete(body, card), card, queue, terms, again)
+        job_id, is_known = submission.job_id, submission.is_known
     if terms.wait:
-        await queue.wait(submission.job_id, terms.wait, pointless=terms.pointless)
-    found = await queue.find(submission.job_id)
+        await queue.wait(job_id, terms.wait, pointless=terms.pointless)
+    found = await queue.find(job_id)
 
     headers = {"Location": found.job.links.self}
-    if submission.is_known:
+    if is_known:
         headers["Idempotency-Replayed"] = "true"
     code = status.HTTP_202_ACCEPTED
     if terms.wait and found.job.status.is_final:
         code = status.HTTP_200_OK
         headers["Preference-Applied"] = f"wait={terms.wait}"
     return Response(found.to_json(), code, headers, media_type="application/json")
+
+
+def _again(body: GenerateRequest, key: str | None) -> Again | None:
+    """What the request is known by if it is sent again: what was sent, not what is made of it, since a seed that was left out is another one every time."""
+    if key is None:
+        return None
+    return Again(key, hashlib.sha256(f"{type(body).__name__} {body.model_dump_json()}".encode()).hexdigest())
+
+
+async def _queue(
+    request: AnyCompletedRequest, card: ModelCard, queue: JobQueue, terms: Terms, again: Again | None
+) -> Submission:
+    workers = await queue.workers()
+    check_memory(request, card, capacity(card.name, workers))
+    submit = partial(queue.submit, cost=cost(request, card, workers), owner=terms.caller.name, again=again)
+    async with terms.caller.spending(request.num_graphs) as purchase:
+        try:
+            submission = await run_in_threadpool(submit, request)
+        except QueueFull as error:
+            raise QueueFull(error.detail, retry_after=await queue.seconds_until_room()) from None
+        purchase.is_off = submission.is_known
+    return submission

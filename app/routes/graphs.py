@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from app.deps import QueueDep
+from app.deps import QueueDep, VisibleJob
 from app.errors import NotFound, NotReady, problems
 from app.formats import Format, choose, write
 from app.queue import LONGEST_ANSWER_BYTES, JobQueue
@@ -30,7 +30,7 @@ def _answers(*forms: Format, model: type) -> dict[int | str, dict[str, Any]]:
 
 @router.get("/jobs/{job_id}/graphs", response_model=GraphPage, responses=_answers(*_FORMATS_OF_MANY, model=GraphPage))
 async def list_graphs(
-    job_id: str,
+    job_id: VisibleJob,
     queue: QueueDep,
     cursor: Annotated[int, Query(ge=0, le=MAX_GRAPHS, description="The number of the first graph of the page.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1_000, description="Graphs in a page at the most.")] = 100,
@@ -58,7 +58,7 @@ async def list_graphs(
 
 @router.get("/jobs/{job_id}/graphs/{number}", response_model=Graph, responses=_answers(*_FORMATS_OF_ONE, model=Graph))
 async def get_graph(
-    job_id: str,
+    job_id: VisibleJob,
     number: Annotated[int, Path(ge=0, le=MAX_GRAPHS, description="Which of the job's graphs; the first is 0.")],
     queue: QueueDep,
     form: FormatQuery = None,

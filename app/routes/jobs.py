@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response, status
 from starlette.concurrency import run_in_threadpool
 
-from app.deps import QueueDep
+from app.deps import CallerDep, QueueDep, VisibleJob
 from app.errors import problems
 from app.schemas import Job, JobPage
 
@@ -15,19 +15,22 @@ router = APIRouter(tags=["jobs"])
 @router.get("/jobs", responses=problems(422, 503))
 async def list_jobs(
     queue: QueueDep,
+    caller: CallerDep,
     limit: Annotated[int, Query(ge=1, le=200, description="Jobs in a page at the most.")] = 50,
     cursor: Annotated[
         str | None, Query(pattern="^[0-9a-f]{32}$", description="Of `next`: the last job of the page before.")
     ] = None,
 ) -> JobPage:
-    """The jobs, the newest first, without their graphs."""
-    jobs, last = await queue.page(before=cursor, count=limit)
+    """The jobs of the caller's key, the newest first, without their graphs; an admin key lists all."""
+    jobs, last = await queue.page(owner=caller.owner, before=cursor, count=limit)
     return JobPage(jobs=jobs, next=f"/jobs?cursor={last}&limit={limit}" if last else None)
 
 
 @router.get("/jobs/{job_id}", response_model=Job, responses=problems(404, 422, 503))
 async def get_job(
-    job_id: str, queue: QueueDep, graphs: Annotated[bool, Query(description="False leaves the graphs out.")] = True
+    job_id: VisibleJob,
+    queue: QueueDep,
+    graphs: Annotated[bool, Query(description="False leaves the graphs out.")] = True,
 ) -> Response:
     """The job as it is now, with its graphs once it has succeeded."""
     found = await queue.find(job_id, with_graphs=graphs)
@@ -42,7 +45,7 @@ async def get_job(
         **problems(404, 503),
     },
 )
-async def cancel_job(job_id: str, queue: QueueDep) -> Response:
+async def cancel_job(job_id: VisibleJob, queue: QueueDep) -> Response:
     """Cancel a job. It keeps the graphs that it had finished; one that has ended stays as it is."""
     await run_in_threadpool(queue.cancel, job_id)
     found = await queue.find(job_id)

@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
+from app.keys import Gate
 from app.main import create_app
 from app.queue import JobQueue
 from app.settings import Settings
@@ -29,7 +30,13 @@ def client(redis_url: str) -> Iterator[TestClient]:
 
 
 def make_client(
-    url: str, *, max_graphs: int = 10_000, max_nodes: int = 9, steerable: bool = True, max_queued_jobs: int = 10_000
+    url: str,
+    *,
+    max_graphs: int = 10_000,
+    max_nodes: int = 9,
+    steerable: bool = True,
+    max_queued_jobs: int = 10_000,
+    admin_key: str | None = None,
 ) -> TestClient:
     card = make_card(max_nodes=max_nodes)
     if steerable:
@@ -37,11 +44,13 @@ def make_client(
             make_regressor_card(name="tiny-judge", role="judge")
         )
     card = card.model_copy(update={"sampling": card.sampling.model_copy(update={"max_graphs": max_graphs})})
+    async_redis = AsyncRedis.from_url(url)
+    gate = Gate(async_redis, admin_key=admin_key) if admin_key else None
     queue = JobQueue(
         Redis.from_url(url),
-        AsyncRedis.from_url(url),
+        async_redis,
         job_timeout_seconds=60,
         job_ttl_seconds=600,
         max_queued_jobs=max_queued_jobs,
     )
-    return TestClient(create_app(queue, {"tiny": card}, Settings()), raise_server_exceptions=False)
+    return TestClient(create_app(queue, {"tiny": card}, Settings(), gate=gate), raise_server_exceptions=False)

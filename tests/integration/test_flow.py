@@ -47,7 +47,13 @@ def job(client: httpx2.Client) -> Any:
 def test_a_request_gives_as_many_graphs_as_asked_for(job: Any) -> None:
     assert job["status"] == "succeeded"
     assert len(job["graphs"]) == 16
-    assert job["progress"] == {"fraction": 1.0, "graphs_done": 16, "num_graphs": 16, "position": None, "eta_seconds": None}
+    assert job["progress"] == {
+        "fraction": 1.0,
+        "graphs_done": 16,
+        "num_graphs": 16,
+        "position": None,
+        "eta_seconds": None,
+    }
     assert job["summary"]["valid"] >= 15
 
 

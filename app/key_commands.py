@@ -1,0 +1,50 @@
+"""`digress keys`: make, list and revoke API keys."""
+
+from typing import Annotated
+
+import typer
+from redis import Redis
+from rich.console import Console
+from rich.table import Table
+
+from app.keys import KeyBook, Role
+from app.settings import read_settings
+
+app = typer.Typer(no_args_is_help=True, help="API keys: make, list and revoke them; needs DIGRESS_REDIS_URL.")
+NameArgument = Annotated[str, typer.Argument(help="What the key is called, like the team that has it.")]
+
+
+@app.command()
+def create(
+    name: NameArgument,
+    admin: Annotated[bool, typer.Option("--admin", help="See all jobs; load and unload models.")] = False,
+    rate: Annotated[int | None, typer.Option(help="Submissions in a minute at the most.", min=1)] = None,
+    quota: Annotated[int | None, typer.Option(help="Graphs in a day (UTC) at the most.", min=1)] = None,
+) -> None:
+    """Make a key and print it; it is not stored, and cannot be printed again.
+
+    Example: digress keys create chemistry --rate 60 --quota 100000
+    """
+    _, token = _book().create(name, role=Role.ADMIN if admin else Role.USER, rate=rate, quota=quota)
+    print(token)
+
+
+@app.command("list")
+def list_keys() -> None:
+    """Show the keys that are valid, without what is secret of them."""
+    table = Table("name", "role", "submissions a minute", "graphs a day", "made")
+    for key in _book().all():
+        limits = ("any" if limit is None else f"{limit:,}" for limit in (key.rate, key.quota))
+        table.add_row(key.name, key.role, *limits, f"{key.created_at:%Y-%m-%d %H:%M} UTC")
+    Console().print(table)
+
+
+@app.command()
+def revoke(name: NameArgument) -> None:
+    """Make a key void, from the next request on."""
+    _book().revoke(name)
+    print(f"{name} is revoked")
+
+
+def _book() -> KeyBook:
+    return KeyBook(Redis.from_url(read_settings().require_redis_url(), socket_timeout=5))
