@@ -8,6 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.keys import Caller, Gate
 from app.queue import JobQueue
+from app.telemetry import ApiMetrics
 from models.card import ModelCard
 
 
@@ -40,8 +41,14 @@ def _pointless(request: Request) -> Callable[[], Awaitable[bool]]:
     return pointless
 
 
+def _metrics(request: Request) -> ApiMetrics:
+    metrics: ApiMetrics = request.app.state.metrics
+    return metrics
+
+
 QueueDep = Annotated[JobQueue, Depends(_queue)]
 CardsDep = Annotated[dict[str, ModelCard], Depends(_cards)]
+MetricsDep = Annotated[ApiMetrics, Depends(_metrics)]
 CallerDep = Annotated[Caller, Depends(_caller)]
 
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from fastapi import FastAPI, Request
@@ -89,7 +89,9 @@ class Forbidden(ServiceError):
 
 
 class TryLater(ServiceError):
-    """Something that is possible again after a while."""
+    """Something that is possible again after a while; `reason` is for the metrics."""
+
+    reason = "unknown"
 
     def __init__(self, detail: str, *, retry_after: float = 30.0) -> None:
         super().__init__(detail)
@@ -100,12 +102,17 @@ class QueueFull(TryLater):
     """No more jobs may wait."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+    reason = "queue_full"
 
 
 class TooManyRequests(TryLater):
-    """More than the caller's key allows."""
+    """More than the caller's key allows, in a minute ("rate") or on a day ("quota")."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, detail: str, *, retry_after: float, reason: Literal["rate", "quota"]) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.reason = reason
 
 
 class BodyTooLarge(ServiceError):
@@ -136,7 +143,9 @@ def install_handlers(app: FastAPI) -> None:
     """Answer every error with application/problem+json."""
 
     @app.exception_handler(ServiceError)
-    async def service_error(_: Request, error: ServiceError) -> JSONResponse:
+    async def service_error(request: Request, error: ServiceError) -> JSONResponse:
+        if isinstance(error, TryLater):
+            request.app.state.metrics.rejected.labels(error.reason).inc()
         return respond(error)
 
     @app.exception_handler(RequestValidationError)

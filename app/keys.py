@@ -88,7 +88,9 @@ class Caller:
         now = datetime.now(UTC)
         if await self._add(f"digress:rate:{self.name}:{now:%Y%m%d%H%M}", 1, seconds=120) > self.rate:
             raise TooManyRequests(
-                f"the key {self.name!r} allows {self.rate} submissions a minute", retry_after=60 - now.second
+                f"the key {self.name!r} allows {self.rate} submissions a minute",
+                retry_after=60 - now.second,
+                reason="rate",
             )
 
     @asynccontextmanager
@@ -112,6 +114,7 @@ class Caller:
                 raise TooManyRequests(
                     f"the key {self.name!r} allows {self.quota} graphs a day, and {spent} are spent",
                     retry_after=(tomorrow - now).total_seconds(),
+                    reason="quota",
                 )
             yield purchase
         finally:

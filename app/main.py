@@ -13,9 +13,10 @@ from app.body_limit import BodyLimit
 from app.errors import install_handlers
 from app.keys import Gate, KeyBook
 from app.queue import JobQueue
-from app.routes import events, generate, graphs, health, jobs, models
+from app.routes import events, generate, graphs, health, jobs, metrics, models
 from app.schemas import FieldProblem, Problem
 from app.settings import Settings, SettingsError, read_settings
+from app.telemetry import ApiMetrics, CountRequests
 from models.card import ModelCard, read_cards
 
 _DESCRIPTION = (
@@ -40,10 +41,12 @@ def create_app(
 
     app = FastAPI(title="digress-serve", version=version("digress-serve"), description=_DESCRIPTION, lifespan=lifespan)
     app.state.queue, app.state.cards, app.state.gate = queue, cards, gate
+    app.state.metrics = ApiMetrics(queue.state)
     app.state.is_stopping = lambda: False  # whoever runs the server may know better
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(CountRequests, metrics=app.state.metrics)  # the last one added is the outermost
     install_handlers(app)
-    for routes in (generate, jobs, events, graphs, models, health):
+    for routes in (generate, jobs, events, graphs, models, health, metrics):
         app.include_router(routes.router)
     _describe_problems(app)
     return app

@@ -11,9 +11,10 @@ from typing import Annotated
 
 from fastapi import Depends, Header
 
-from app.deps import CallerDep, PointlessDep
+from app.deps import CallerDep, MetricsDep, PointlessDep
 from app.errors import BadHeader, shorten
 from app.keys import Caller
+from app.telemetry import ApiMetrics
 
 LONGEST_WAIT = 60
 
@@ -38,9 +39,10 @@ def _seconds(text: str) -> int:
 
 @dataclass(frozen=True)
 class Terms:
-    """How a job is asked for: by whom, seconds to wait for it, whether that has become pointless, and the idempotency key."""
+    """How a job is asked for: by whom, what counts it, seconds to wait for it, whether that has become pointless, and the idempotency key."""
 
     caller: Caller
+    metrics: ApiMetrics
     wait: int
     pointless: Callable[[], Awaitable[bool]]
     key: str | None
@@ -48,6 +50,7 @@ class Terms:
 
 def _terms(
     caller: CallerDep,
+    metrics: MetricsDep,
     pointless: PointlessDep,
     wait: Annotated[int, Depends(_wait_seconds)],
     idempotency_key: Annotated[
@@ -59,7 +62,7 @@ def _terms(
         ),
     ] = None,
 ) -> Terms:
-    return Terms(caller, wait, pointless, idempotency_key)
+    return Terms(caller, metrics, wait, pointless, idempotency_key)
 
 
 TermsDep = Annotated[Terms, Depends(_terms)]

@@ -33,7 +33,7 @@ from rq.serializers import JSONSerializer
 
 from app.errors import KeyReused, NotFound, QueueFull, shorten
 from app.estimates import until_done, until_end
-from app.records import FoundJob, decoded, new_job_id, to_job
+from app.records import FoundJob, created_at, decoded, new_job_id, to_job
 from app.schemas import (
     BACKLOG_KEY,
     CLOCK_KEY,
@@ -52,7 +52,7 @@ from app.schemas import (
     record_key,
     worker_key,
 )
-from app.scripts import CANCEL, SUBMIT
+from app.scripts import CANCEL, OLDEST, SUBMIT
 
 # Times that a job is tried again after a worker died over it.
 _MAX_RETRIES = 2
@@ -97,6 +97,20 @@ class Submission:
     is_known: bool = False
 
 
+@dataclass(frozen=True)
+class QueueState:
+    """How the queue is, all in all."""
+
+    waiting: int
+    running: int
+    oldest_seconds: float
+    """Age of the job that waits longest."""
+    backlog_seconds: float
+    """Work that waits, by the workers' pace."""
+    limit: int
+    workers: int
+
+
 class JobQueue:
     """The jobs of one Redis. Methods that only read are coroutines; those that write block for a fraction of a millisecond."""
 
@@ -113,7 +127,7 @@ class JobQueue:
         self._timeout, self._ttl = job_timeout_seconds, job_ttl_seconds
         self._max_queued = max_queued_jobs
         self._queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
-        self._submit, self._cancel = redis.register_script(SUBMIT), redis.register_script(CANCEL)
+        self._submit, self._cancel, self._oldest = map(redis.register_script, (SUBMIT, CANCEL, OLDEST))
 
     def submit(
         self, request: AnyCompletedRequest, *, cost: float = 1.0, owner: str = "", again: Again | None = None
@@ -204,6 +218,20 @@ class JobQueue:
         if job_id is None or body != again.body or not await self._async_redis.exists(record_key(job_id)):
             return None
         return str(job_id)
+
+    def state(self) -> QueueState:
+        """How the queue is now."""
+        seconds, _ = self._redis.time()
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.llen(self._queue.key)
+            pipeline.zcard(PENDING_KEY)
+            pipeline.zcard(self._queue.started_job_registry.key)
+            pipeline.get(BACKLOG_KEY)
+            pipeline.zcount(WORKERS_KEY, seconds - WORKER_SILENCE_SECONDS, "+inf")
+            next_ones, pending, running, backlog, workers = pipeline.execute()
+        oldest: Any = self._oldest([self._queue.key, PENDING_KEY])
+        age = seconds - created_at(oldest.decode()) if oldest else 0.0
+        return QueueState(next_ones + pending, running, max(age, 0.0), float(backlog or 0), self._max_queued, workers)
 
     async def require(self, job_id: str, *, owner: str | None) -> None:
         """Make sure that a job is there for its owner to see; None sees all.

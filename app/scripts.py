@@ -76,3 +76,12 @@ end
 if status == 'running' then redis.call('HSET', KEYS[1], 'cancel_requested', '1') end
 return status
 """
+
+# Keys: RQ's list, pending. Answers the job that was made first of all that wait; ids sort by time.
+OLDEST = """
+local oldest = false
+for _, ids in ipairs({redis.call('LRANGE', KEYS[1], 0, -1), redis.call('ZRANGE', KEYS[2], 0, -1)}) do
+    for _, id in ipairs(ids) do if not oldest or id < oldest then oldest = id end end
+end
+return oldest
+"""

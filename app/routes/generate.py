@@ -47,6 +47,10 @@ async def _submit(body: GenerateRequest, cards: Mapping[str, ModelCard], queue: 
     if job_id is None:
         submission = await _queue(complete(body, card), card, queue, terms, again)
         job_id, is_known = submission.job_id, submission.is_known
+    if not is_known:
+        terms.metrics.submitted.labels(
+            card.name, "conditional" if isinstance(body, ConditionalRequest) else "unconditional", body.priority
+        ).inc()
     if terms.wait:
         await queue.wait(job_id, terms.wait, pointless=terms.pointless)
     found = await queue.find(job_id)

@@ -11,6 +11,7 @@ from app.keys import Gate
 from app.main import create_app
 from app.queue import JobQueue
 from app.settings import Settings
+from app.supervisor import free_port
 from tests.conftest import make_card, make_regressor_card
 from tests.servers import valkey
 
@@ -21,6 +22,12 @@ PROBLEM = "application/problem+json"
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with valkey(tmp_path_factory.mktemp("valkey")) as url:
         yield url
+
+
+@pytest.fixture
+def free_port_url() -> str:
+    """Of a Redis that there is not."""
+    return f"redis://127.0.0.1:{free_port()}/0"
 
 
 @pytest.fixture

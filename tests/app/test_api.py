@@ -350,6 +350,7 @@ def test_openapi_names_every_route_and_the_problem_document(client: TestClient) 
     assert set(document["paths"]) == {
         "/generate",
         "/generate/conditional",
+        "/metrics",
         "/jobs",
         "/jobs/{job_id}",
         "/jobs/{job_id}/events",
