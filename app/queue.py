@@ -33,7 +33,7 @@ from rq.serializers import JSONSerializer
 
 from app.errors import KeyReused, NotFound, QueueFull, shorten
 from app.estimates import until_done, until_end
-from app.records import FoundJob, created_at, decoded, new_job_id, to_job
+from app.records import FoundJob, decoded, new_job_id, to_job
 from app.schemas import (
     BACKLOG_KEY,
     CLOCK_KEY,
@@ -47,6 +47,7 @@ from app.schemas import (
     Job,
     JobStatus,
     WorkerReport,
+    created_at,
     events_key,
     graphs_key,
     record_key,

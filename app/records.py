@@ -62,14 +62,6 @@ def new_job_id(seconds: float | None = None) -> str:
     return f"{int(1000 * (time.time() if seconds is None else seconds)):012x}{secrets.token_hex(10)}"
 
 
-def created_at(job_id: str) -> float:
-    """When a job of this id was made, in seconds since 1970; 0 if the id is not one of `new_job_id`."""
-    try:
-        return int(job_id[:12], 16) / 1000
-    except ValueError:
-        return 0.0
-
-
 def decoded(record: Mapping[bytes, bytes]) -> dict[str, str]:
     """The fields of a record as text."""
     return {name.decode(): value.decode() for name, value in record.items()}

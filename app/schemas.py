@@ -33,6 +33,14 @@ def record_key(job_id: str) -> str:
     return f"digress:job:{job_id}"
 
 
+def created_at(job_id: str) -> float:
+    """When a job was made, in seconds since 1970, by its id, which begins with the milliseconds; 0 if that is no such id."""
+    try:
+        return int(job_id[:12], 16) / 1000
+    except ValueError:
+        return 0.0
+
+
 def worker_key(worker: str) -> str:
     """A worker's `WorkerReport`; it expires if the worker is silent."""
     return f"digress:worker:{worker}"

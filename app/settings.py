@@ -68,6 +68,12 @@ class Settings(BaseSettings):
             ge=0, description="How long a worker that is told to stop goes on with its jobs before it hands them back."
         ),
     ] = 8.0
+    worker_metrics_port: Annotated[
+        int | None,
+        Field(
+            ge=1, le=65_535, description="Port that a worker answers Prometheus on, at DIGRESS_HOST; none if not set."
+        ),
+    ] = None
     job_ttl_seconds: Annotated[
         int, Field(ge=1, description="How long a job and its graphs can be read after it ended.")
     ] = 86_400

@@ -36,6 +36,8 @@ def main() -> int:
     _say_if_silent(url)
     try:
         with Engine(store) as engine:
+            if settings.worker_metrics_port:
+                _serve_metrics(engine, settings.worker_metrics_port, settings.host)
             _warm_up(engine)
             function = GenerationJob(engine, redis, ttl_seconds=settings.job_ttl_seconds)
             worker = GenerationWorker(
@@ -66,6 +68,15 @@ def _say_if_silent(url: str) -> None:
     except RedisError as error:
         # Its words name the address; the URL may hold a password.
         _log.warning("redis does not answer; trying again for a while", error=str(error))
+
+
+def _serve_metrics(engine: Engine, port: int, host: str) -> None:
+    try:
+        engine.metrics.serve(port, host)
+    except OSError as error:
+        raise SettingsError(
+            f"DIGRESS_WORKER_METRICS_PORT: cannot listen on {host}:{port} ({error.strerror})"
+        ) from error
 
 
 def _warm_up(engine: Engine) -> None:

@@ -25,6 +25,7 @@ from worker.budget import Budget, measure
 from worker.plans import plan
 from worker.schedule import Schedule, Work
 from worker.store import ModelStore
+from worker.telemetry import WorkerMetrics
 
 # No more jobs are wanted while the graphs of those there are fill so many batches, each of which has all its steps to
 # go: that is some thousand seconds' work, and other workers may be idle.
@@ -134,6 +135,8 @@ class Engine:
     def __init__(self, store: ModelStore, budget: Budget | None = None) -> None:
         """`budget` is for all models; if it is None, that of each is found by trying."""
         self.store = store
+        self.metrics = WorkerMetrics()
+        self.metrics.watch(store.device, lambda: (self.report(), len(self._schedule)))
         self._lanes = Lanes(store.device)
         self._schedule, self._budget = Schedule(), budget
         self._budgets: dict[str, Budget] = {}
@@ -308,6 +311,7 @@ class Engine:
             advanced = iter(self._advance_in_lanes([cohort for _, cohorts in ready for cohort in cohorts]))
         except Exception as error:
             _log.exception("a step failed", num_jobs=len(ready))
+            self.metrics.step_failed()
             if len(ready) == 1:
                 self._end(ready[0][0], error)
             else:
@@ -317,6 +321,13 @@ class Engine:
         seconds = time.perf_counter() - started
         costs = {work: sum(cohort.cost for cohort in cohorts) for work, cohorts in ready}
         self._schedule.charge(costs, seconds)
+        budget = ready[0][0].budget
+        self.metrics.step(
+            ready[0][0].generation.model.card.name,
+            seconds=seconds,
+            num_graphs=sum(len(cohort.graphs) for _, cohorts in ready for cohort in cohorts),
+            fullness=sum(costs.values()) / budget.largest,
+        )
         fade = math.exp(-seconds / _MEMORY_SECONDS)
         self._busy = fade * self._busy + seconds
         self._done = fade * self._done + sum(cost * work.budget.pace for work, cost in costs.items())
@@ -362,6 +373,7 @@ class Engine:
             if work.budget is budget:
                 work.budget = smaller
         _log.warning("memory is short; steps are made smaller", model=name, largest=smaller.largest)
+        self.metrics.memory_was_short(name)
 
     def _settle(self, work: Work, cohorts: list[Cohort]) -> None:
         work.put_back(cohorts)

@@ -13,7 +13,15 @@ from pydantic import TypeAdapter
 from redis import Redis
 from redis.exceptions import RedisError
 
-from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, Graph, JobSummary, Problem
+from app.schemas import (
+    AnyCompletedRequest,
+    CompletedConditionalRequest,
+    Graph,
+    JobStatus,
+    JobSummary,
+    Problem,
+    created_at,
+)
 from models.card import CardError, ModelCard
 from worker.engine import Drawing, Engine, EngineStopped, TooLarge, TooLong
 from worker.records import Canceled, JobOver, JobRecord
@@ -81,9 +89,11 @@ class GenerationJob:
                 _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the job was tried several times and never came to an end")
             )
 
-    def record(self, job_id: str) -> JobRecord:
-        """The record of a job."""
-        return JobRecord(self._redis, job_id, ttl_seconds=self._ttl)
+    def record(
+        self, job_id: str, *, on_end: Callable[[JobStatus, JobSummary | None], None] = lambda status, summary: None
+    ) -> JobRecord:
+        """The record of a job; `on_end` is called once its end has been written."""
+        return JobRecord(self._redis, job_id, ttl_seconds=self._ttl, on_end=on_end)
 
     def _run(
         self,
@@ -94,9 +104,11 @@ class GenerationJob:
         run: str,
         limit_seconds: float | None,
     ) -> None:
-        record = self.record(job_id)
+        count = _Count(self.engine, payload)
+        record = self.record(job_id, on_end=count.ended)
         try:
             record.start()
+            count.begun(job_id)
             request = _REQUEST.validate_python(payload)
             drawing = self._drawings[run] = self.engine.submit(request, limit_seconds=limit_seconds)
             try:
@@ -142,6 +154,23 @@ class GenerationJob:
         summary = summarise(graphs, request, card, num_drawn=selection.num_drawn, seconds=seconds)
         end(graphs, summary.model_copy(update={"short": short}))
         log.info("job ended", how=how, model=card.name, num_graphs=len(graphs), seconds=summary.seconds)
+
+
+class _Count:
+    """Counts one job for the metrics of an engine's worker."""
+
+    def __init__(self, engine: Engine, payload: Mapping[str, Any]) -> None:
+        self._metrics, self._started = engine.metrics, time.perf_counter()
+        # A label must not be whatever a message says.
+        self._model = payload["model"] if payload.get("model") in engine.store.names else "unknown"
+        self._kind = "conditional" if "targets" in payload else "unconditional"
+
+    def begun(self, job_id: str) -> None:
+        self._metrics.begun(self._model, self._kind, waited=time.time() - created_at(job_id))
+
+    def ended(self, status: JobStatus, summary: JobSummary | None) -> None:
+        seconds = time.perf_counter() - self._started
+        self._metrics.ended(self._model, self._kind, status, seconds=seconds, summary=summary)
 
 
 def summarise(

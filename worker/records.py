@@ -8,7 +8,7 @@ changes again, whatever a worker that was thought dead still has to say.
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -61,7 +61,16 @@ class JobRecord:
     `start`, `progress` and `requeue`, raise `Canceled` if it shall not.
     """
 
-    def __init__(self, redis: Redis, job_id: str, *, ttl_seconds: int) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        job_id: str,
+        *,
+        ttl_seconds: int,
+        on_end: Callable[[JobStatus, JobSummary | None], None] = lambda status, summary: None,
+    ) -> None:
+        """`on_end` is called once the end of the job has been written."""
+        self._on_end = on_end
         self._id, self._ttl = job_id, ttl_seconds
         self._redis = redis
         self._script = redis.register_script(_WRITE)
@@ -115,6 +124,7 @@ class JobRecord:
             fields |= {"summary": summary.model_dump_json(), "graphs_done": len(lines), "graphs_bytes": num_bytes}
         brought = self._bring(lines)
         self._write({"status": status.value, **fields}, status.value, data, ttl=self._ttl, brought=brought)
+        self._on_end(status, summary)
 
     def _bring(self, lines: Sequence[str]) -> str:
         key = f"{graphs_key(self._id)}:{uuid.uuid4().hex}"

@@ -166,6 +166,22 @@ def test_a_job_past_its_time_limit_fails_and_the_worker_goes_on(
     assert find(url, next_one).status == JobStatus.SUCCEEDED
 
 
+def test_what_became_of_jobs_is_counted(url: str, worker: GenerationWorker) -> None:
+    for model in ("tiny", "tiny", "elsewhere"):
+        submit(url, model=model)
+
+    worker.work(burst=True)
+
+    def count(name: str, **labels: str) -> float | None:
+        return worker._function.engine.metrics.registry.get_sample_value(name, {"kind": "unconditional", **labels})
+
+    assert count("digress_job_duration_seconds_count", model="tiny", status="succeeded") == 2
+    assert count("digress_job_duration_seconds_count", model="unknown", status="failed") == 1
+    assert count("digress_job_wait_seconds_count", model="tiny") == 2
+    assert 0 < (count("digress_job_wait_seconds_sum", model="tiny") or 0) < 60
+    assert count("digress_graphs_total", model="tiny") == 10
+
+
 @pytest.mark.parametrize("worker", [Budget(largest=900, overhead=100)], indirect=True)
 def test_what_a_job_past_its_time_limit_had_finished_is_kept(url: str, worker: GenerationWorker) -> None:
     job_id = submit(url, num_graphs=10_000, timeout_seconds=1)

@@ -1,0 +1,78 @@
+"""What Prometheus reads of a worker that has drawn something."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import torch
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.schemas import CompletedRequest, JobStatus, JobSummary
+from app.supervisor import free_port
+from models.checkpoint import save_checkpoint
+from tests.conftest import make_card, make_denoiser
+from worker.budget import Budget
+from worker.engine import Engine
+from worker.store import ModelStore
+from worker.telemetry import WorkerMetrics
+
+
+def values(text: str, **labels: str) -> dict[str, float]:
+    """name -> value of the samples that have these labels, and a histogram's no others."""
+    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+    return {sample.name: sample.value for sample in samples if labels.items() <= sample.labels.items()}
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Any:
+    save_checkpoint(make_card(), make_denoiser(make_card()), tmp_path / "tiny")
+    with Engine(ModelStore(tmp_path, torch.device("cpu")), Budget(largest=900, overhead=100)) as engine:
+        yield engine
+
+
+def test_steps_are_counted_for_every_graph(engine: Engine) -> None:
+    request = CompletedRequest(model="tiny", num_graphs=20, seed=1, sampler="ancestral", num_steps=7)
+
+    before = values(generate_latest(engine.metrics.registry).decode())
+    list(engine.submit(request).batches())
+    after = values(generate_latest(engine.metrics.registry).decode(), model="tiny")
+
+    assert "digress_engine_graph_steps_total" not in before
+    assert before["digress_engine_jobs"] == 0
+    assert after["digress_engine_graph_steps_total"] == 20 * 7
+    steps = after["digress_engine_step_duration_seconds_count"]
+    assert 14 <= steps < 20 * 7  # at 900 a step, not all fit into one, and several do
+    # Every graph's n² in every one of its steps, of 900.
+    fullness = after["digress_engine_batch_fullness_ratio_sum"]
+    assert 0.3 * steps < fullness <= steps
+    assert after["digress_model_loaded"] == 1
+
+
+def test_jobs_are_counted_by_how_they_end() -> None:
+    metrics = WorkerMetrics()
+    summary = JobSummary(num_graphs=10, valid=9, short=2, seconds=1)
+
+    metrics.begun("tiny", "unconditional", waited=3.0)
+    metrics.ended("tiny", "unconditional", JobStatus.SUCCEEDED, seconds=1.5, summary=summary)
+    metrics.ended("tiny", "unconditional", JobStatus.FAILED, seconds=0.5, summary=None)
+
+    text = generate_latest(metrics.registry).decode()
+    found = values(text, model="tiny", kind="unconditional")
+    assert found["digress_job_wait_seconds_sum"] == 3
+    assert found["digress_graphs_total"] == 10
+    assert found["digress_graphs_valid_total"] == 9
+    assert found["digress_graphs_missing_total"] == 2
+    assert values(text, status="succeeded")["digress_job_duration_seconds_sum"] == 1.5
+    assert values(text, status="failed")["digress_job_duration_seconds_count"] == 1
+
+
+def test_the_endpoint_answers(engine: Engine) -> None:
+    port = free_port()
+    engine.metrics.serve(port, "127.0.0.1")
+
+    answer = httpx2.get(f"http://127.0.0.1:{port}/metrics")
+
+    assert answer.status_code == 200
+    assert "digress_engine_backlog_seconds 0.0" in answer.text

@@ -1,0 +1,134 @@
+"""Prometheus metrics of a worker: its jobs, its steps, its models and its device.
+
+Served on a port of its own (`DIGRESS_WORKER_METRICS_PORT`). Names begin with `digress_`, units are base units, and no label
+is ever an id.
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from app.schemas import JobStatus, JobSummary, WorkerReport
+
+# From jobs of a few steps to those of hours.
+_JOB_BUCKETS = (0.1, 0.3, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 7680)
+_STEP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+_SHARE_BUCKETS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+
+
+class WorkerMetrics:
+    """What one worker has done."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=registry)
+        kind = ["model", "kind"]
+        self._waits = Histogram(
+            "digress_job_wait_seconds",
+            "From the request for a job until a worker began it.",
+            kind,
+            buckets=_JOB_BUCKETS,
+            registry=registry,
+        )
+        self._jobs = Histogram(
+            "digress_job_duration_seconds",
+            "From a job's beginning in this worker to its end.",
+            [*kind, "status"],
+            buckets=_JOB_BUCKETS,
+            registry=registry,
+        )
+        self._graphs = Counter("digress_graphs", "Graphs returned.", kind, registry=registry)
+        self._valid = Counter("digress_graphs_valid", "Valid molecules among them.", kind, registry=registry)
+        self._turned_down = Counter(
+            "digress_graphs_missing", "Graphs that no draw passed the filter for.", kind, registry=registry
+        )
+        self._steps = Histogram(
+            "digress_engine_step_duration_seconds",
+            "One denoising step of a batch.",
+            ["model"],
+            buckets=_STEP_BUCKETS,
+            registry=registry,
+        )
+        self._graph_steps = Counter(
+            "digress_engine_graph_steps", "Denoising steps, counted for every graph.", ["model"], registry=registry
+        )
+        self._fullness = Histogram(
+            "digress_engine_batch_fullness_ratio",
+            "Σ n² of a step, of the most that is worth while.",
+            ["model"],
+            buckets=_SHARE_BUCKETS,
+            registry=registry,
+        )
+        self._short = Counter(
+            "digress_engine_memory_short", "Steps made smaller since memory was short.", ["model"], registry=registry
+        )
+        self._faults = Counter("digress_engine_faults", "Steps that failed.", registry=registry)
+
+    def begun(self, model: str, kind: str, *, waited: float) -> None:
+        """A job has been begun, so many seconds after it was asked for."""
+        self._waits.labels(model, kind).observe(max(waited, 0.0))
+
+    def ended(self, model: str, kind: str, status: JobStatus, *, seconds: float, summary: JobSummary | None) -> None:
+        """A job has ended."""
+        self._jobs.labels(model, kind, status).observe(seconds)
+        if summary is not None:
+            self._graphs.labels(model, kind).inc(summary.num_graphs)
+            self._turned_down.labels(model, kind).inc(summary.short)
+            if summary.valid is not None:
+                self._valid.labels(model, kind).inc(summary.valid)
+
+    def step(self, model: str, *, seconds: float, num_graphs: int, fullness: float) -> None:
+        """A step has been taken."""
+        self._steps.labels(model).observe(seconds)
+        self._graph_steps.labels(model).inc(num_graphs)
+        self._fullness.labels(model).observe(fullness)
+
+    def memory_was_short(self, model: str) -> None:
+        """A step had to be cut."""
+        self._short.labels(model).inc()
+
+    def step_failed(self) -> None:
+        """A step ended by an error."""
+        self._faults.inc()
+
+    def watch(self, device: torch.device, report: Callable[[], tuple[WorkerReport, int]]) -> None:
+        """Tell at every scrape what the engine says of itself, and how many jobs it has, and how much memory is taken."""
+        self.registry.register(_EngineCollector(device, report))
+
+    def serve(self, port: int, host: str) -> None:
+        """Answer Prometheus from a thread.
+
+        Raises:
+            OSError: if the port is taken.
+        """
+        start_http_server(port, host, registry=self.registry)
+
+
+class _EngineCollector(Collector):
+    def __init__(self, device: torch.device, report: Callable[[], tuple[WorkerReport, int]]) -> None:
+        self._device, self._report = device, report
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        report, num_jobs = self._report()
+        yield GaugeMetricFamily("digress_engine_jobs", "Jobs that are being computed.", num_jobs)
+        yield GaugeMetricFamily("digress_engine_backlog_seconds", "Work that is left of them, by pace.", report.left)
+        yield GaugeMetricFamily(
+            "digress_engine_speed_ratio", "Seconds of work done in a second, by pace.", report.speed
+        )
+        models = GaugeMetricFamily("digress_model_loaded", "Models that are ready to draw.", labels=["model"])
+        for name in report.capacity:
+            models.add_metric([name], 1)
+        yield models
+        if self._device.type == "cuda":
+            free, total = torch.cuda.mem_get_info(self._device)
+            memory = GaugeMetricFamily("digress_device_memory_bytes", "Memory of the GPU.", labels=["device", "state"])
+            memory.add_metric([str(self._device), "used"], total - free)
+            memory.add_metric([str(self._device), "free"], free)
+            yield memory
