@@ -28,7 +28,7 @@ from app.errors import ServiceError, field_problem
 from app.key_commands import app as key_commands
 from app.keys import NamingError
 from app.schemas import MAX_GRAPHS, AnyCompletedRequest, ConditionalRequest, GenerateRequest
-from app.settings import Settings, SettingsError, read_settings
+from app.settings import Settings, SettingsError, configure_logging, read_settings
 from models.card import CardError, Estimator, Grid, Measure, ModelCard, change_card, read_cards
 
 if TYPE_CHECKING:
@@ -98,13 +98,15 @@ def api() -> None:
     from app.main import build
 
     settings = read_settings()
+    configure_logging(settings)
     application = build(settings)
     server = uvicorn.Server(
         uvicorn.Config(
             application,
             host=settings.host,
             port=settings.port,
-            log_level="warning",
+            log_config=None,
+            access_log=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
     )

@@ -170,8 +170,10 @@ def install_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        _log.error("unexpected error", path=request.url.path, exc_info=error)
-        return respond(ServiceError("the service failed in a way it did not foresee; the fault is logged"))
+        request_id = request.state.request_id
+        _log.error("unexpected error", path=request.url.path, request_id=request_id, exc_info=error)
+        problem = ServiceError("the service failed in a way it did not foresee; the fault is logged").problem()
+        return _response(problem, {"X-Request-ID": request_id})
 
 
 def _response(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -12,11 +12,12 @@ from redis.exceptions import RedisError
 from app.body_limit import BodyLimit
 from app.errors import install_handlers
 from app.keys import Gate, KeyBook
+from app.middleware import ObserveRequests, SecurityHeaders
 from app.queue import JobQueue
 from app.routes import events, generate, graphs, health, jobs, metrics, models
 from app.schemas import FieldProblem, Problem
 from app.settings import Settings, SettingsError, read_settings
-from app.telemetry import ApiMetrics, CountRequests
+from app.telemetry import ApiMetrics
 from models.card import ModelCard, read_cards
 
 _DESCRIPTION = (
@@ -44,7 +45,8 @@ def create_app(
     app.state.metrics = ApiMetrics(queue.state)
     app.state.is_stopping = lambda: False  # whoever runs the server may know better
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    app.add_middleware(CountRequests, metrics=app.state.metrics)  # the last one added is the outermost
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(ObserveRequests, metrics=app.state.metrics)  # the last one added is the outermost
     install_handlers(app)
     for routes in (generate, jobs, events, graphs, models, health, metrics):
         app.include_router(routes.router)

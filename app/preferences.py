@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Request
 
 from app.deps import CallerDep, MetricsDep, PointlessDep
 from app.errors import BadHeader, shorten
@@ -39,16 +39,18 @@ def _seconds(text: str) -> int:
 
 @dataclass(frozen=True)
 class Terms:
-    """How a job is asked for: by whom, what counts it, seconds to wait for it, whether that has become pointless, and the idempotency key."""
+    """How a job is asked for: by whom, what counts it, seconds to wait for it, whether that has become pointless, the idempotency key, and the id of the request."""
 
     caller: Caller
     metrics: ApiMetrics
     wait: int
     pointless: Callable[[], Awaitable[bool]]
     key: str | None
+    request_id: str
 
 
 def _terms(
+    request: Request,
     caller: CallerDep,
     metrics: MetricsDep,
     pointless: PointlessDep,
@@ -62,7 +64,7 @@ def _terms(
         ),
     ] = None,
 ) -> Terms:
-    return Terms(caller, metrics, wait, pointless, idempotency_key)
+    return Terms(caller, metrics, wait, pointless, idempotency_key, request.state.request_id)
 
 
 TermsDep = Annotated[Terms, Depends(_terms)]

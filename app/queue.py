@@ -131,9 +131,15 @@ class JobQueue:
         self._submit, self._cancel, self._oldest = map(redis.register_script, (SUBMIT, CANCEL, OLDEST))
 
     def submit(
-        self, request: AnyCompletedRequest, *, cost: float = 1.0, owner: str = "", again: Again | None = None
+        self,
+        request: AnyCompletedRequest,
+        *,
+        cost: float = 1.0,
+        owner: str = "",
+        again: Again | None = None,
+        request_id: str = "",
     ) -> Submission:
-        """Queue a job that is so many seconds of work.
+        """Queue a job that is so many seconds of work; `request_id` is for the worker's log.
 
         Raises:
             QueueFull: if as many jobs wait as may.
@@ -158,6 +164,7 @@ class JobQueue:
             result_ttl=_RQ_TTL,
             failure_ttl=_RQ_TTL,
             retry=Retry(max=_MAX_RETRIES),
+            meta={"request_id": request_id},
         )
         message.enqueued_at = now
         outcome, found = self._submit(

@@ -3,10 +3,13 @@
 Read once, in `build()` or by a command, and passed on from there; nothing else looks at the environment for them.
 """
 
+import logging
+import sys
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
+import structlog
 from pydantic import Field, RedisDsn, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -29,6 +32,13 @@ class Settings(BaseSettings):
         RedisDsn | None,
         Field(description="Redis or Valkey that holds queue and jobs; `digress serve` starts one if this is not set."),
     ] = None
+    log_format: Annotated[
+        Literal["console", "json"],
+        Field(description="How API and worker write their logs: for people, or a JSON object a line."),
+    ] = "console"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Field(description="What is logged at the least.")
+    ] = "info"
     checkpoints: Annotated[Path, Field(description="Folder of checkpoint folders to serve.")] = shipped_checkpoints()
     auth: Annotated[
         Literal["keys", "off"] | None,
@@ -107,6 +117,37 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError("; ".join(map(_describe, error.errors()))) from None
+
+
+def configure_logging(settings: Settings) -> None:
+    """Write logs, those of libraries too, to standard error in the form that is set; no log shows what variables held."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if settings.log_format == "json":
+        transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        render: list[structlog.typing.Processor] = [
+            structlog.processors.ExceptionRenderer(transformer),
+            structlog.processors.JSONRenderer(),
+        ]
+    else:
+        render = [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
+    structlog.configure(
+        processors=[*shared, *render],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render]
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
 def _describe(mistake: ErrorDetails) -> str:

@@ -5,7 +5,6 @@ replica of the API says the same: take `max by (…)` of them, not a sum. Worker
 (`worker.telemetry`). Names begin with `digress_`, units are base units, and no label is ever an id.
 """
 
-import time
 from collections.abc import Callable, Iterator
 
 import structlog
@@ -16,7 +15,6 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.queue import QueueState
 
@@ -62,30 +60,6 @@ class ApiMetrics:
     def text(self) -> bytes:
         """All of it, in the text format of Prometheus."""
         return generate_latest(self.registry)
-
-
-class CountRequests:
-    """Middleware that counts requests by route, and how long they take until their answer begins."""
-
-    def __init__(self, app: ASGIApp, metrics: ApiMetrics) -> None:
-        self.app, self.metrics = app, metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started = time.perf_counter()
-
-        async def counted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                # The path as the route has it, since the path that was asked for holds ids.
-                route = getattr(scope.get("route"), "path", "unmatched")
-                self.metrics.requests.labels(scope["method"], route, message["status"]).inc()
-                self.metrics.durations.labels(scope["method"], route).observe(time.perf_counter() - started)
-            await send(message)
-
-        with self.metrics.in_progress.track_inprogress():
-            await self.app(scope, receive, counted)
 
 
 class _QueueCollector(Collector):

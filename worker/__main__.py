@@ -10,7 +10,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from app.settings import SettingsError, read_settings
+from app.settings import SettingsError, configure_logging, read_settings
 from models.card import CardError
 from worker.engine import Engine
 from worker.jobs import GenerationJob
@@ -28,6 +28,7 @@ def main() -> int:
         CardError: if a model card cannot be read.
     """
     settings = read_settings()
+    configure_logging(settings)
     url = settings.require_redis_url()
     torch.set_flush_denormal(True)
     device = choose_device(settings.device)

@@ -51,7 +51,15 @@ class GenerationJob:
         self._redis, self._ttl = redis, ttl_seconds
         self._drawings: dict[str, Drawing] = {}
 
-    def __call__(self, job_id: str, payload: dict[str, Any], *, run: str, limit_seconds: float | None = None) -> None:
+    def __call__(
+        self,
+        job_id: str,
+        payload: dict[str, Any],
+        *,
+        run: str,
+        limit_seconds: float | None = None,
+        request_id: str = "",
+    ) -> None:
         """Draw the graphs of a `CompletedRequest`, and record how it went; `run` tells apart the times a job is tried.
 
         Raises:
@@ -59,7 +67,7 @@ class GenerationJob:
             EngineStopped: if the engine has ended; another worker can do the job.
             RedisError: if the outcome cannot be recorded; RQ then tries the job again, and its seed gives the same graphs.
         """
-        log = _log.bind(job_id=job_id)
+        log = _log.bind(job_id=job_id, request_id=request_id)
         try:
             self._run(job_id, payload, log, run=run, limit_seconds=limit_seconds)
         except JobOver:

@@ -91,7 +91,8 @@ def allow_only(function: Callable[..., Any]) -> type[Job]:
         def func(self) -> Callable[..., Any]:
             if self.func_name != JOB_FUNCTION or self.instance is not None:
                 raise ForbiddenFunction(f"job {self.id} asks for {self.func_name!r}, but only {JOB_FUNCTION!r} is run")
-            return partial(function, run=self.run, limit_seconds=self.timeout)
+            request_id = str(self.meta.get("request_id", ""))
+            return partial(function, run=self.run, limit_seconds=self.timeout, request_id=request_id)
 
         success_callback = failure_callback = stopped_callback = property(lambda self: None)
 

@@ -77,7 +77,13 @@ async def _queue(
 ) -> Submission:
     workers = await queue.workers()
     check_memory(request, card, capacity(card.name, workers))
-    submit = partial(queue.submit, cost=cost(request, card, workers), owner=terms.caller.name, again=again)
+    submit = partial(
+        queue.submit,
+        cost=cost(request, card, workers),
+        owner=terms.caller.name,
+        again=again,
+        request_id=terms.request_id,
+    )
     async with terms.caller.spending(request.num_graphs) as purchase:
         try:
             submission = await run_in_threadpool(submit, request)

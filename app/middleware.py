@@ -1,0 +1,78 @@
+"""What happens around every request: it has an id, is counted and logged, and its answer says how browsers shall treat it."""
+
+import re
+import time
+import uuid
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.telemetry import ApiMetrics
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# Asked for every few seconds by machines that only want to know whether all is well.
+_QUIET = ("/health/", "/metrics")
+_log = structlog.get_logger(__name__)
+
+
+class ObserveRequests:
+    """Counts requests by route, logs them, and gives each an id: that of `X-Request-ID`, or a new one, which the answer has too."""
+
+    def __init__(self, app: ASGIApp, metrics: ApiMetrics) -> None:
+        self.app, self.metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = time.perf_counter()
+
+        async def observed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                self._observe(scope, message["status"], time.perf_counter() - started)
+            await send(message)
+
+        with (
+            self.metrics.in_progress.track_inprogress(),
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+        ):
+            try:
+                await self.app(scope, receive, observed)
+            except Exception:  # answered by the framework, further out
+                self._observe(scope, 500, time.perf_counter() - started)
+                raise
+
+    def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+        # The path as the route has it, since the path that was asked for holds ids.
+        route, method = getattr(scope.get("route"), "path", "unmatched"), scope["method"]
+        self.metrics.requests.labels(method, route, status).inc()
+        self.metrics.durations.labels(method, route).observe(seconds)
+        write = _log.debug if scope["path"].startswith(_QUIET) else _log.info
+        write("request", method=method, path=scope["path"], status=status, seconds=round(seconds, 4))
+
+
+class SecurityHeaders:
+    """Tells browsers to take nothing for what it is not, to show nothing of this in frames, and to keep no results."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["X-Frame-Options"] = "DENY"
+                headers["Referrer-Policy"] = "no-referrer"
+                headers.setdefault("Cache-Control", "no-store")
+                # The pages that explain the API bring scripts from elsewhere; nothing else here is a page with scripts.
+                if not scope["path"].startswith(("/docs", "/redoc")):
+                    headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+            await send(message)
+
+        await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
