@@ -6,8 +6,10 @@ from typing import Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from app.errors import Forbidden
 from app.keys import Caller, Gate
 from app.queue import JobQueue
+from app.shelf import Shelf
 from app.telemetry import ApiMetrics
 from models.card import ModelCard
 
@@ -17,9 +19,16 @@ def _queue(request: Request) -> JobQueue:
     return queue
 
 
-def _cards(request: Request) -> dict[str, ModelCard]:
-    cards: dict[str, ModelCard] = request.app.state.cards
-    return cards
+def _shelf(request: Request) -> Shelf:
+    shelf: Shelf = request.app.state.shelf
+    return shelf
+
+
+ShelfDep = Annotated[Shelf, Depends(_shelf)]
+
+
+async def _cards(shelf: ShelfDep) -> dict[str, ModelCard]:
+    return await shelf.cards()
 
 
 _bearer = HTTPBearer(auto_error=False, description="An API key, where DIGRESS_AUTH is `keys`.")
@@ -50,6 +59,17 @@ QueueDep = Annotated[JobQueue, Depends(_queue)]
 CardsDep = Annotated[dict[str, ModelCard], Depends(_cards)]
 MetricsDep = Annotated[ApiMetrics, Depends(_metrics)]
 CallerDep = Annotated[Caller, Depends(_caller)]
+
+
+async def _admin(caller: CallerDep) -> Caller:
+    if not caller.is_admin:
+        raise Forbidden(
+            "only an admin key allows this: DIGRESS_ADMIN_KEY, or one made by `digress keys create NAME --admin`"
+        )
+    return caller
+
+
+AdminDep = Annotated[Caller, Depends(_admin)]
 
 
 async def _visible_job(job_id: str, caller: CallerDep, queue: QueueDep) -> str:

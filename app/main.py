@@ -17,8 +17,9 @@ from app.queue import JobQueue
 from app.routes import events, generate, graphs, health, jobs, metrics, models
 from app.schemas import FieldProblem, Problem
 from app.settings import Settings, SettingsError, read_settings
+from app.shelf import Shelf
 from app.telemetry import ApiMetrics
-from models.card import ModelCard, read_cards
+from models.card import read_cards
 
 _DESCRIPTION = (
     "New graphs from discrete denoising diffusion (DiGress, ICLR 2023). "
@@ -30,10 +31,8 @@ _DESCRIPTION = (
 _MAX_CONNECTIONS = 5_000
 
 
-def create_app(
-    queue: JobQueue, cards: dict[str, ModelCard], settings: Settings, *, gate: Gate | None = None
-) -> FastAPI:
-    """The application over a queue and the cards of the models to serve; everybody is let in if there is no gate."""
+def create_app(queue: JobQueue, shelf: Shelf, settings: Settings, *, gate: Gate | None = None) -> FastAPI:
+    """The application over a queue and the models to serve; everybody is let in if there is no gate."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -41,7 +40,7 @@ def create_app(
         await queue.close()
 
     app = FastAPI(title="digress-serve", version=version("digress-serve"), description=_DESCRIPTION, lifespan=lifespan)
-    app.state.queue, app.state.cards, app.state.gate = queue, cards, gate
+    app.state.queue, app.state.shelf, app.state.gate = queue, shelf, gate
     app.state.metrics = ApiMetrics(queue.state)
     app.state.is_stopping = lambda: False  # whoever runs the server may know better
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
@@ -85,7 +84,8 @@ def build(settings: Settings | None = None) -> FastAPI:
     )
     admin_key = settings.admin_key.get_secret_value() if settings.admin_key else None
     gate = Gate(async_redis, admin_key=admin_key) if settings.auth == "keys" else None
-    return create_app(queue, read_cards(settings.checkpoints), settings, gate=gate)
+    shelf = Shelf(read_cards(settings.checkpoints), settings.checkpoints, async_redis)
+    return create_app(queue, shelf, settings, gate=gate)
 
 
 def _require_protection(settings: Settings) -> None:

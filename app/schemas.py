@@ -20,6 +20,9 @@ WORKER_SILENCE_SECONDS = 15
 PENDING_KEY = "digress:pending"
 CLOCK_KEY = "digress:clock"
 BACKLOG_KEY = "digress:backlog"
+# Names of the models that are not served though they are in the folder; how often that has changed.
+UNLOADED_KEY = "digress:models:unloaded"
+MODEL_CHANGES_KEY = "digress:models:changes"
 JobKind = Literal["unconditional", "conditional"]
 MAX_SEED = 2**53 - 1
 MAX_GRAPHS = 10_000

@@ -182,6 +182,12 @@ class Engine:
             left=self._schedule.seconds_left,
         )
 
+    def follow(self, unloaded: frozenset[str]) -> None:
+        """Have none of these models any more, nor any whose checkpoint has changed; what is being drawn by them goes on."""
+        for name in self.store.follow(unloaded):
+            self._measured.pop(name, None)
+            _log.info("model is let go", model=name)
+
     def prepare(self, name: str) -> Budget:
         """Load a model, and find out what the device can do with it in one step, unless that is known.
 

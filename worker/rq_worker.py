@@ -41,8 +41,10 @@ from app.schemas import (
     BACKLOG_KEY,
     CLOCK_KEY,
     JOB_FUNCTION,
+    MODEL_CHANGES_KEY,
     PENDING_KEY,
     QUEUE,
+    UNLOADED_KEY,
     WORKER_SILENCE_SECONDS,
     WORKERS_KEY,
     worker_key,
@@ -143,6 +145,7 @@ class GenerationWorker(SimpleWorker):
         self._room = threading.Semaphore(max_jobs)
         self._threads = ThreadPoolExecutor(max_jobs, thread_name_prefix="job")
         self._ended = threading.Event()
+        self._model_changes = 0
         release = redis.register_script(_RELEASE)
         self._release = partial(
             release, [self.queue_class.redis_queue_namespace_prefix + QUEUE, PENDING_KEY, CLOCK_KEY, BACKLOG_KEY]
@@ -335,6 +338,7 @@ class GenerationWorker(SimpleWorker):
                 report = self._function.engine.report().model_dump_json()
                 self.connection.set(worker_key(self.name), report, ex=WORKER_SILENCE_SECONDS)
                 self.connection.zremrangebyscore(WORKERS_KEY, "-inf", seconds - 10 * WORKER_SILENCE_SECONDS)
+                self._follow_models()
                 for job, execution in list(self._running.values()):
                     self.maintain_heartbeats(job, execution)
                     if execution.id in self._running and not self._holds_lease(job, execution):
@@ -345,3 +349,10 @@ class GenerationWorker(SimpleWorker):
             except Exception:  # whatever it is, the leases of all jobs depend on this thread
                 _log.exception("heartbeat failed")
             self._ended.wait(self._heartbeat_seconds)
+
+    def _follow_models(self) -> None:
+        changes = int(self.connection.get(MODEL_CHANGES_KEY) or 0)
+        if changes != self._model_changes:
+            names: Any = self.connection.smembers(UNLOADED_KEY)
+            self._function.engine.follow(frozenset(name.decode() for name in names))
+            self._model_changes = changes

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from app.settings import SettingsError
-from models.card import checkpoint_names
+from models.card import CardError, checkpoint_names, read_card
 from models.checkpoint import LoadedModel, load_model
 
 
@@ -22,6 +22,7 @@ class ModelStore:
         self.device, self._compile_networks = device, compile_networks
         self._folder = checkpoints
         self._models: dict[str, LoadedModel] = {}
+        self._unloaded: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
     @property
@@ -37,6 +38,8 @@ class ModelStore:
             CardError: if the checkpoint is broken.
         """
         with self._lock:
+            if name in self._unloaded:
+                raise UnknownModel(f"the model {name!r} has been unloaded")
             if name not in self._models:
                 if name not in self.names:
                     raise UnknownModel(f"this worker has no model {name!r}")
@@ -46,6 +49,22 @@ class ModelStore:
                         network.compile(dynamic=True)
                 self._models[name] = model
             return self._models[name]
+
+    def follow(self, unloaded: frozenset[str]) -> list[str]:
+        """Have none of these models any more, nor any whose checkpoint has changed; the names of those that were let go."""
+        with self._lock:
+            self._unloaded = unloaded
+            gone = [name for name, model in self._models.items() if name in unloaded or self._has_changed(name, model)]
+            for name in gone:
+                del self._models[name]
+        return gone
+
+    def _has_changed(self, name: str, model: LoadedModel) -> bool:
+        try:
+            card = read_card(self._folder / name)
+        except CardError:
+            return False  # half written, or gone: what is here still draws
+        return (card.weights, card.regressors) != (model.card.weights, model.card.regressors)
 
 
 def choose_device(name: str) -> torch.device:

@@ -1,6 +1,7 @@
 """An API over a real Valkey, with no worker, so that jobs stay queued."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -11,6 +12,7 @@ from app.keys import Gate
 from app.main import create_app
 from app.queue import JobQueue
 from app.settings import Settings
+from app.shelf import Shelf
 from app.supervisor import free_port
 from tests.conftest import make_card, make_regressor_card
 from tests.servers import valkey
@@ -44,6 +46,7 @@ def make_client(
     steerable: bool = True,
     max_queued_jobs: int = 10_000,
     admin_key: str | None = None,
+    folder: Path = Path("none"),
 ) -> TestClient:
     card = make_card(max_nodes=max_nodes)
     if steerable:
@@ -60,4 +63,7 @@ def make_client(
         job_ttl_seconds=600,
         max_queued_jobs=max_queued_jobs,
     )
-    return TestClient(create_app(queue, {"tiny": card}, Settings(), gate=gate), raise_server_exceptions=False)
+    return TestClient(
+        create_app(queue, Shelf({"tiny": card}, folder, async_redis), Settings(), gate=gate),
+        raise_server_exceptions=False,
+    )

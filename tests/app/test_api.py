@@ -19,6 +19,7 @@ from app.main import build, create_app
 from app.queue import JobQueue, Submission
 from app.schemas import WORKERS_KEY, CompletedRequest, ConditionalRequest, worker_key
 from app.settings import Settings
+from app.shelf import Shelf
 from app.supervisor import free_port
 from models.card import read_card
 from tests.app.conftest import PROBLEM, make_client
@@ -273,7 +274,7 @@ def test_without_redis_the_service_says_so() -> None:
 
 def test_an_unforeseen_fault_is_a_problem_that_tells_nothing(redis_url: str) -> None:
     client = make_client(redis_url)
-    client.app.state.cards = None  # type: ignore[attr-defined]  # what no request can do
+    client.app.state.shelf = None  # type: ignore[attr-defined]  # what no request can do
 
     answer = client.get("/models")
 
@@ -289,10 +290,9 @@ def test_without_prefer_a_job_is_accepted_even_if_it_has_ended_already(redis_url
                 redis.hset(f"digress:job:{submission.job_id}", "status", "failed")
             return submission
 
-    queue = InstantQueue(
-        Redis.from_url(redis_url), AsyncRedis.from_url(redis_url), job_timeout_seconds=60, job_ttl_seconds=600
-    )
-    with TestClient(create_app(queue, {"tiny": make_card()}, Settings())) as client:
+    async_redis = AsyncRedis.from_url(redis_url)
+    queue = InstantQueue(Redis.from_url(redis_url), async_redis, job_timeout_seconds=60, job_ttl_seconds=600)
+    with TestClient(create_app(queue, Shelf({"tiny": make_card()}, Path("none"), async_redis), Settings())) as client:
         answer = client.post("/generate", json={"model": "tiny"})
 
     assert answer.status_code == 202
@@ -358,6 +358,8 @@ def test_openapi_names_every_route_and_the_problem_document(client: TestClient) 
         "/jobs/{job_id}/graphs/{number}",
         "/models",
         "/models/{name}",
+        "/models/{name}/load",
+        "/models/{name}/unload",
         "/health/live",
         "/health/ready",
     }

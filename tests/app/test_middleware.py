@@ -37,7 +37,7 @@ def test_a_request_keeps_its_id_or_is_given_one(client: TestClient, given: str, 
 
 
 def test_an_unforeseen_fault_is_counted_and_tells_the_id(client: TestClient) -> None:
-    client.app.state.cards = None  # type: ignore[attr-defined]
+    client.app.state.shelf = None  # type: ignore[attr-defined]
 
     answer = client.get("/models", headers={"X-Request-ID": "r-500"})
 

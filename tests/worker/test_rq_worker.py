@@ -20,7 +20,17 @@ from rq.job import JobStatus as RqJobStatus
 from rq.serializers import JSONSerializer
 
 from app.queue import JobQueue
-from app.schemas import JOB_FUNCTION, QUEUE, CompletedRequest, Job, JobStatus, JobSummary, Problem
+from app.schemas import (
+    JOB_FUNCTION,
+    MODEL_CHANGES_KEY,
+    QUEUE,
+    UNLOADED_KEY,
+    CompletedRequest,
+    Job,
+    JobStatus,
+    JobSummary,
+    Problem,
+)
 from models.checkpoint import save_checkpoint
 from models.generation import Progress
 from tests.conftest import make_card, make_denoiser
@@ -164,6 +174,34 @@ def test_a_job_past_its_time_limit_fails_and_the_worker_goes_on(
     assert found.error is not None
     assert found.error.status == 504
     assert find(url, next_one).status == JobStatus.SUCCEEDED
+
+
+def test_a_model_that_is_unloaded_fails_its_jobs_and_one_that_has_changed_is_read_again(
+    url: str, redis: Redis, worker: GenerationWorker, checkpoints: Path
+) -> None:
+    def draw() -> Job:
+        job_id = submit(url)
+        one_more = GenerationWorker(worker._function, redis, lease_seconds=30)  # a worker works once
+        one_more._follow_models()
+        one_more.work(burst=True)
+        return find(url, job_id)
+
+    def change(command: str) -> None:
+        getattr(redis, command)(UNLOADED_KEY, "tiny")
+        redis.incr(MODEL_CHANGES_KEY)
+
+    before = draw()
+    change("sadd")
+    without = draw()
+    save_checkpoint(make_card(), make_denoiser(make_card(), seed=5), checkpoints / "tiny")
+    change("srem")
+    after = draw()
+
+    assert before.graphs
+    assert without.error is not None
+    assert (without.error.status, without.error.detail) == (503, "the model 'tiny' has been unloaded")
+    assert after.graphs
+    assert after.graphs != before.graphs
 
 
 def test_what_became_of_jobs_is_counted(url: str, worker: GenerationWorker) -> None:
