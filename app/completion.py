@@ -7,6 +7,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from app.errors import InvalidRequest, shorten
 from app.estimates import size_range
 from app.schemas import (
+    MAX_FRAMES,
     MAX_SEED,
     AnyCompletedRequest,
     CompletedConditionalRequest,
@@ -58,6 +59,11 @@ def complete(request: GenerateRequest, card: ModelCard) -> AnyCompletedRequest:
     if card.domain != "molecule" and (request.filter.valid or request.filter.unique):
         raise InvalidRequest(
             "filter", f"{card.name} draws no molecules, so only 'connected' can be asked of its graphs"
+        )
+    if request.keep_frames * request.num_graphs > MAX_FRAMES:
+        raise InvalidRequest(
+            "keep_frames",
+            f"a job keeps at most {MAX_FRAMES} frames, not {request.num_graphs} times {request.keep_frames}",
         )
     chosen = {
         "seed": secrets.randbelow(MAX_SEED + 1) if request.seed is None else request.seed,

@@ -49,6 +49,7 @@ from app.schemas import (
     WorkerReport,
     created_at,
     events_key,
+    frames_key,
     graphs_key,
     record_key,
     worker_key,
@@ -322,6 +323,12 @@ class JobQueue:
         # The type stubs allow for text and for a client that is not asynchronous.
         found: Any = await self._async_redis.lrange(graphs_key(job_id), first, first + count - 1)
         return list(found)
+
+    async def trajectory(self, job_id: str, number: int) -> bytes | None:
+        """The way of a job's graph, as JSON; None if no frames were kept."""
+        # The type stubs allow for text and for a client that is not asynchronous.
+        found: Any = await self._async_redis.lindex(frames_key(job_id), number)
+        return found  # type: ignore[no-any-return]
 
     async def events(
         self, job_id: str, *, pointless: Callable[[], Awaitable[bool]], after: str = "0", seconds: float = math.inf

@@ -26,6 +26,7 @@ MODEL_CHANGES_KEY = "digress:models:changes"
 JobKind = Literal["unconditional", "conditional"]
 MAX_SEED = 2**53 - 1
 MAX_GRAPHS = 10_000
+MAX_FRAMES = 1_000
 
 _SMALLEST_REQUEST: JsonDict = {"model": "qm9", "num_graphs": 16, "seed": 7}
 _SMALLEST_CONDITIONAL: JsonDict = {**_SMALLEST_REQUEST, "targets": {"mu": 2.5, "homo": -6.2}}
@@ -52,6 +53,11 @@ def worker_key(worker: str) -> str:
 def graphs_key(job_id: str) -> str:
     """The graphs of a finished job: a list, each of them as JSON."""
     return f"digress:job:{job_id}:graphs"
+
+
+def frames_key(job_id: str) -> str:
+    """The ways of a job's graphs, if frames were kept: a list in the order of the graphs, each a `Trajectory` as JSON."""
+    return f"digress:job:{job_id}:frames"
 
 
 def events_key(job_id: str) -> str:
@@ -153,6 +159,14 @@ class GenerateRequest(BaseModel):
     filter: Annotated[
         GraphFilter, Field(description="What the graphs must be; those that are not are drawn again, up to ten times.")
     ] = GraphFilter()
+    keep_frames: Annotated[
+        StrictInt,
+        Field(
+            ge=0,
+            le=200,
+            description="Graphs to keep of each graph's way from noise: `GET …/trajectory` gives them. At most 1,000 in a job.",
+        ),
+    ] = 0
     priority: Annotated[
         Priority,
         Field(description="A share of the workers: 'high' has 16, 'normal' 4 and 'low' 1; none waits for ever."),
@@ -235,6 +249,21 @@ class Graph(BaseModel):
     graph: dict[str, Any]
     nodes: list[dict[str, Any]]
     edges: list[dict[str, Any]]
+
+
+class Frame(BaseModel):
+    """A graph on its way: node-link as `Graph`, with the types alone."""
+
+    step: Annotated[int, Field(description="Steps done; 0 is noise.")]
+    t: Annotated[int, Field(description="Timestep, from the model's number of timesteps down to 0, the clean graph.")]
+    nodes: list[dict[str, Any]]
+    edges: list[dict[str, Any]]
+
+
+class Trajectory(BaseModel):
+    """A graph's way from noise."""
+
+    frames: list[Frame]
 
 
 class JobProgress(BaseModel):

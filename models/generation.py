@@ -57,6 +57,16 @@ class GenerationPlan:
     goal: Goal | None = None
     eta: float = 0.0
     """Share of "renoise" in the sampler "mixed"."""
+    keep_frames: int = 0
+    """How many graphs to keep of every graph's way, noise and clean graph among them, if they are two or more."""
+
+    @property
+    def kept_steps(self) -> list[int]:
+        """After how many steps a frame is kept: evenly from 0, the noise, to the last; a single one is the last."""
+        if self.keep_frames == 1:
+            return [self.num_steps]
+        apart = self.num_steps / max(self.keep_frames - 1, 1)
+        return sorted({round(apart * frame) for frame in range(self.keep_frames)})
 
     @property
     def candidates(self) -> int:
@@ -80,6 +90,8 @@ class GeneratedBatch:
     seeds: Int[Tensor, " b"]
     graphs: GraphBatch
     properties: PredictedProperties | None = None
+    frames: Sequence[GraphBatch] = ()
+    """The graphs after each of the plan's `kept_steps`."""
 
 
 def draw_sizes(
@@ -103,6 +115,7 @@ class Cohort:
     graphs: GraphBatch
     guidance: Guidance | None
     step: int = 0
+    frames: tuple[GraphBatch, ...] = ()
 
     @property
     def group(self) -> Hashable:
@@ -119,6 +132,12 @@ class Cohort:
         """Whether these graphs are clean."""
         return self.step == self.generation.plan.num_steps
 
+    def with_frame(self) -> "Cohort":
+        """The same, with its graphs as they are now among the frames, if they are to be kept."""
+        if self.step not in self.generation.kept_steps:
+            return self
+        return replace(self, frames=(*self.frames, self.graphs))
+
 
 @dataclass(frozen=True)
 class _Drawn:
@@ -128,9 +147,11 @@ class _Drawn:
     seeds: Int[Tensor, " b"]
     graphs: GraphBatch
     distance: Float[Tensor, " b"]
+    frames: tuple[GraphBatch, ...]
 
     def __getitem__(self, rows: Tensor) -> "_Drawn":
-        return _Drawn(self.candidates[rows], self.seeds[rows], self.graphs[rows], self.distance[rows])
+        frames = tuple(frame[rows] for frame in self.frames)
+        return _Drawn(self.candidates[rows], self.seeds[rows], self.graphs[rows], self.distance[rows], frames)
 
     def beside(self, other: "_Drawn") -> "_Drawn":
         """These and others of the same width."""
@@ -139,6 +160,7 @@ class _Drawn:
             torch.cat([self.seeds, other.seeds]),
             GraphBatch.concatenate([self.graphs, other.graphs]),
             torch.cat([self.distance, other.distance]),
+            tuple(map(GraphBatch.concatenate, zip(self.frames, other.frames, strict=True))),
         )
 
 
@@ -153,6 +175,7 @@ class Generation:
         self._steering = Steering(model, plan.goal, num_graphs=plan.num_graphs, grid=self.grid) if plan.goal else None
         self.sizes = self._draw_sizes()
         self.widths = [model.card.padded_size(size) for size in self.sizes.tolist()]
+        self.kept_steps = frozenset(plan.kept_steps)
         # By width: those whose fellow candidates are still on their way.
         self._early: dict[int, _Drawn] = {}
 
@@ -201,19 +224,20 @@ class Generation:
         seeds = offspring_seeds(own_seeds, self.plan.candidates, stream=CANDIDATE_STREAM)
         seeds = seeds.gather(1, ordinals[:, None])[:, 0]
         noise = draw_prior(self.model.denoiser, self.sizes[indices], seeds, max_nodes=self._width(candidates))
-        return Cohort(self, chosen, seeds, noise, self._steering.guidance(indices) if self._steering else None)
+        guidance = self._steering.guidance(indices) if self._steering else None
+        return Cohort(self, chosen, seeds, noise, guidance).with_frame()
 
     @torch.no_grad()
     def finish(self, cohort: Cohort) -> GeneratedBatch | None:
         """The graphs that are decided by a finished cohort, with their properties; None if more candidates of them are to come."""
         if self._steering is None:
-            return GeneratedBatch(cohort.candidates, cohort.seeds, cohort.graphs)
+            return GeneratedBatch(cohort.candidates, cohort.seeds, cohort.graphs, frames=cohort.frames)
         with autocast(self.device):
             kept = self._decide(cohort, self._steering)
             if len(kept.candidates) == 0:
                 return None
             properties = self._steering.tell(kept.graphs)
-        return GeneratedBatch(kept.candidates // self.plan.candidates, kept.seeds, kept.graphs, properties)
+        return GeneratedBatch(kept.candidates // self.plan.candidates, kept.seeds, kept.graphs, properties, kept.frames)
 
     def _decide(self, cohort: Cohort, steering: Steering) -> _Drawn:
         """The best of those graphs whose candidates have all been drawn; each has the seed of its first candidate."""
@@ -221,7 +245,7 @@ class Generation:
         distance = torch.zeros(len(cohort.graphs), device=self.device)
         if count > 1:
             distance = steering.distance(cohort.graphs, cohort.candidates // count)
-        drawn = _Drawn(cohort.candidates, cohort.seeds, cohort.graphs, distance)
+        drawn = _Drawn(cohort.candidates, cohort.seeds, cohort.graphs, distance, cohort.frames)
         width = cohort.graphs.max_nodes
         if early := self._early.pop(width, None):
             drawn = early.beside(drawn)
@@ -265,7 +289,7 @@ def advance(cohorts: Sequence[Cohort]) -> list[Cohort]:
         probs = reverse(denoiser, graphs, s=s, t=t)
         drawn = drawn_by(probs, seeds, num_nodes=graphs.num_nodes, step=s)
     return [
-        replace(cohort, graphs=part, step=cohort.step + 1)
+        replace(cohort, graphs=part, step=cohort.step + 1).with_frame()
         for cohort, part in zip(cohorts, drawn.split(counts), strict=True)
     ]
 

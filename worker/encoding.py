@@ -5,9 +5,10 @@ from typing import Any
 
 from torch import Tensor
 
-from app.schemas import Graph
-from models.card import ModelCard
-from models.generation import GeneratedBatch
+from app.schemas import Frame, Graph, Trajectory
+from models.card import MASK_TYPE, ModelCard
+from models.diffusion.sampler import time_grid
+from models.generation import GeneratedBatch, GenerationPlan
 from models.molecules import canonical_smiles, parse_atom_type, to_molecule
 
 _DECIMALS = 4
@@ -33,6 +34,29 @@ def encode(batch: GeneratedBatch, card: ModelCard) -> Iterator[tuple[int, Graph]
         about |= {kind: {name: column[row] for name, column in by_name.items()} for kind, by_name in told.items()}
         links = [{"source": i, "target": j, "type": label} for i, j, label in pairs]
         yield index, Graph(graph=about, nodes=described, edges=links)
+
+
+def encode_frames(batch: GeneratedBatch, card: ModelCard, plan: GenerationPlan) -> Iterator[tuple[int, Trajectory]]:
+    """(index in the request, its way) for every graph of the batch."""
+    grid = time_grid(plan.grid, plan.num_steps, card.diffusion.num_timesteps)
+    # An absorbing prior has a state more than there are types.
+    node_types, edge_types = [*card.node_types, MASK_TYPE], [*card.edge_types, MASK_TYPE]
+    ways = zip(*(frame.labelled(node_types, edge_types) for frame in batch.frames), strict=True)
+    for index, way in zip(batch.indices.tolist(), ways, strict=True):
+        yield (
+            index,
+            Trajectory(
+                frames=[
+                    Frame(
+                        step=step,
+                        t=grid[step],
+                        nodes=[{"id": i, "type": label} for i, label in enumerate(types)],
+                        edges=[{"source": i, "target": j, "type": label} for i, j, label in pairs],
+                    )
+                    for step, (types, pairs) in zip(plan.kept_steps, way, strict=True)
+                ]
+            ),
+        )
 
 
 def _rounded(columns: Mapping[str, Tensor]) -> dict[str, list[float]]:

@@ -18,10 +18,11 @@ from queue import Empty, SimpleQueue
 import structlog
 import torch
 
-from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, WorkerReport
+from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, Trajectory, WorkerReport
 from models.generation import Cohort, GeneratedBatch, Generation, advance
 from models.lanes import Lanes
 from worker.budget import Budget, measure
+from worker.encoding import encode_frames
 from worker.plans import plan
 from worker.schedule import Schedule, Work
 from worker.store import ModelStore
@@ -95,6 +96,12 @@ class Drawing:
             if batch := self.next_batch(timeout=1.0):
                 left -= len(batch.indices)
                 yield batch
+
+    def ways(self, batch: GeneratedBatch) -> dict[int, Trajectory]:
+        """The way of every graph of a batch, by number; empty if no frames are kept."""
+        if not batch.frames or self.generation is None:
+            return {}
+        return dict(encode_frames(batch, self.generation.model.card, self.generation.plan))
 
     def draw_again(self, indices: Sequence[int], *, round_number: int) -> None:
         """Draw these graphs once more, from the noise of another round; all that was ordered before must have arrived."""

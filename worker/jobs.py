@@ -20,6 +20,7 @@ from app.schemas import (
     JobStatus,
     JobSummary,
     Problem,
+    Trajectory,
     created_at,
 )
 from models.card import CardError, ModelCard
@@ -149,7 +150,7 @@ class GenerationJob:
         request = drawing.request
         card = self.engine.store.model(request.model).card
         selection = Selection(request.filter)
-        end: Callable[[Sequence[Graph], JobSummary], None] = record.succeed
+        end: Callable[[Sequence[Graph], JobSummary, Sequence[Trajectory]], None] = record.succeed
         how, short = "succeeded", 0
         try:
             short = len(collect(drawing, selection, card, record.progress))
@@ -160,7 +161,8 @@ class GenerationJob:
         graphs = [selection.kept[index] for index in sorted(selection.kept)]
         seconds = time.perf_counter() - started
         summary = summarise(graphs, request, card, num_drawn=selection.num_drawn, seconds=seconds)
-        end(graphs, summary.model_copy(update={"short": short}))
+        ways = [selection.ways[index] for index in sorted(selection.kept) if index in selection.ways]
+        end(graphs, summary.model_copy(update={"short": short}), ways)
         log.info("job ended", how=how, model=card.name, num_graphs=len(graphs), seconds=summary.seconds)
 
 

@@ -24,6 +24,7 @@ def plan(request: AnyCompletedRequest, card: ModelCard) -> GenerationPlan:
         grid=card.sampling.grid,
         num_steps=request.num_steps,
         eta=card.sampling.eta,
+        keep_frames=request.keep_frames,
         goal=_goal(request) if isinstance(request, CompletedConditionalRequest) else None,
     )
 

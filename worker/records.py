@@ -9,12 +9,24 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import BaseModel
 from redis import Redis
 
-from app.schemas import Graph, JobStatus, JobSummary, Problem, events_key, graphs_key, record_key
+from app.schemas import (
+    Graph,
+    JobStatus,
+    JobSummary,
+    Problem,
+    Trajectory,
+    events_key,
+    frames_key,
+    graphs_key,
+    record_key,
+)
 from models.generation import Progress
 
 PROGRESS_PER_SECOND = 4
@@ -24,7 +36,7 @@ _FINAL = [status.value for status in JobStatus if status.is_final]
 # Graphs are brought to Redis in pieces of so many, under a name of their own that nobody reads and that expires.
 _GRAPHS_AT_ONCE = 256
 _UNREAD_SECONDS = 600
-# Keys: record, events, graphs, graphs brought before. Arguments: event, its data, seconds that all is kept from now on
+# Keys: record, events, then pairs of what was brought before and of the name that it is to have. Arguments: event, its data, seconds that all is kept from now on
 # (0: as before), then fields of the record and their values. Answers 0 if the job is over, 2 if it shall end.
 _WRITE = f"""
 local status = redis.call('HGET', KEYS[1], 'status')
@@ -37,9 +49,11 @@ redis.call('XADD', KEYS[2], 'MAXLEN', '~', {_MAX_EVENTS}, '*', 'event', ARGV[1],
 if ARGV[3] ~= '0' then
     redis.call('EXPIRE', KEYS[1], ARGV[3])
     redis.call('EXPIRE', KEYS[2], ARGV[3])
-    if KEYS[4] ~= KEYS[3] and redis.call('EXISTS', KEYS[4]) == 1 then
-        redis.call('RENAME', KEYS[4], KEYS[3])
-        redis.call('EXPIRE', KEYS[3], ARGV[3])
+    for pair = 3, #KEYS, 2 do
+        if redis.call('EXISTS', KEYS[pair]) == 1 then
+            redis.call('RENAME', KEYS[pair], KEYS[pair + 1])
+            redis.call('EXPIRE', KEYS[pair + 1], ARGV[3])
+        end
     end
 end
 return 1 + redis.call('HEXISTS', KEYS[1], 'cancel_requested')
@@ -52,6 +66,15 @@ class JobOver(Exception):
 
 class Canceled(Exception):
     """A job whose owner wants no more of it."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a job leaves: its graphs, counts over them, and their ways if frames were kept."""
+
+    graphs: Sequence[Graph]
+    summary: JobSummary
+    ways: Sequence[Trajectory]
 
 
 class JobRecord:
@@ -95,45 +118,54 @@ class JobRecord:
         fields = {"fraction": round(progress.fraction, 4), "graphs_done": progress.graphs_done}
         self._go_on(fields, "progress", fields)
 
-    def succeed(self, graphs: Sequence[Graph], summary: JobSummary) -> None:
-        """All graphs are there."""
-        self._end(JobStatus.SUCCEEDED, summary.model_dump(mode="json"), graphs, summary, fraction=1.0)
+    def succeed(self, graphs: Sequence[Graph], summary: JobSummary, ways: Sequence[Trajectory] = ()) -> None:
+        """All graphs are there, and their ways if frames were kept."""
+        self._end(JobStatus.SUCCEEDED, Result(graphs, summary, ways), fraction=1.0)
 
-    def cancel(self, graphs: Sequence[Graph], summary: JobSummary) -> None:
+    def cancel(self, graphs: Sequence[Graph], summary: JobSummary, ways: Sequence[Trajectory] = ()) -> None:
         """Nobody wants the rest; these were finished before that."""
-        self._end(JobStatus.CANCELED, summary.model_dump(mode="json"), graphs, summary)
+        self._end(JobStatus.CANCELED, Result(graphs, summary, ways))
 
-    def fail(self, problem: Problem, graphs: Sequence[Graph] = (), summary: JobSummary | None = None) -> None:
-        """There will be no more graphs than these, for the reason given."""
-        error = problem.model_dump_json()
-        self._end(JobStatus.FAILED, problem.model_dump(mode="json"), graphs, summary, error=error)
+    def fail(
+        self,
+        problem: Problem,
+        graphs: Sequence[Graph] = (),
+        summary: JobSummary | None = None,
+        ways: Sequence[Trajectory] = (),
+    ) -> None:
+        """There will be no more graphs than these, for the reason given; none at all without a summary."""
+        result = Result(graphs, summary, ways) if summary else None
+        self._end(JobStatus.FAILED, result, said=problem, error=problem.model_dump_json())
 
     def _end(
-        self,
-        status: JobStatus,
-        data: dict[str, Any],
-        graphs: Sequence[Graph],
-        summary: JobSummary | None,
-        **fields: float | str,
+        self, status: JobStatus, result: Result | None, *, said: BaseModel | None = None, **fields: float | str
     ) -> None:
-        now = _now()
+        now, brought, summary = _now(), list[str](), result.summary if result else None
         fields |= {"finished_at": now.isoformat(), "expires_at": (now + timedelta(seconds=self._ttl)).isoformat()}
-        lines = [graph.model_dump_json() for graph in graphs]
-        if summary is not None:
+        if result:
+            lines = [graph.model_dump_json() for graph in result.graphs]
             num_bytes = sum(len(line.encode()) + 1 for line in lines)
-            fields |= {"summary": summary.model_dump_json(), "graphs_done": len(lines), "graphs_bytes": num_bytes}
-        brought = self._bring(lines)
-        self._write({"status": status.value, **fields}, status.value, data, ttl=self._ttl, brought=brought)
+            fields |= {
+                "summary": result.summary.model_dump_json(),
+                "graphs_done": len(lines),
+                "graphs_bytes": num_bytes,
+            }
+            brought += self._bring(lines, graphs_key(self._id))
+            brought += self._bring([way.model_dump_json() for way in result.ways], frames_key(self._id))
+        data = said or summary
+        event = data.model_dump(mode="json") if data else {}
+        self._write({"status": status.value, **fields}, status.value, event, ttl=self._ttl, brought=brought)
         self._on_end(status, summary)
 
-    def _bring(self, lines: Sequence[str]) -> str:
-        key = f"{graphs_key(self._id)}:{uuid.uuid4().hex}"
+    def _bring(self, lines: Sequence[str], wanted: str) -> list[str]:
+        """Bring a list to Redis; the name that it has there for now, and the one that it is to have."""
+        key = f"{wanted}:{uuid.uuid4().hex}"
         for start in range(0, len(lines), _GRAPHS_AT_ONCE):
             with self._redis.pipeline() as pipeline:
                 pipeline.rpush(key, *lines[start : start + _GRAPHS_AT_ONCE])
                 pipeline.expire(key, _UNREAD_SECONDS)
                 pipeline.execute()
-        return key
+        return [key, wanted]
 
     def _go_on(self, fields: dict[str, Any], event: str, data: dict[str, Any]) -> None:
         if self._write(fields, event, data) == _SHALL_END:
@@ -146,11 +178,11 @@ class JobRecord:
         data: Mapping[str, Any],
         *,
         ttl: int = 0,
-        brought: str | None = None,
+        brought: Sequence[str] = (),
     ) -> int:
-        keys = [record_key(self._id), events_key(self._id), graphs_key(self._id)]
+        keys = [record_key(self._id), events_key(self._id), *brought]
         flat = [part for field in fields.items() for part in field]
-        answer = int(self._script([*keys, brought or graphs_key(self._id)], [event, json.dumps(data), ttl, *flat]))
+        answer = int(self._script(keys, [event, json.dumps(data), ttl, *flat]))
         if answer == _IS_OVER:
             raise JobOver
         return answer

@@ -9,7 +9,7 @@ without.
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from app.schemas import Graph, GraphFilter
+from app.schemas import Graph, GraphFilter, Trajectory
 from models.card import ModelCard
 from models.generation import Progress
 from worker.encoding import encode
@@ -26,6 +26,8 @@ class Selection:
 
     def __init__(self, wanted: GraphFilter) -> None:
         self.kept: dict[int, Graph] = {}
+        self.ways: dict[int, Trajectory] = {}
+        """Of the graphs that were drawn last under their numbers, those that are kept among them; if frames are kept."""
         self._wanted = wanted
         self.num_drawn = 0
         """Graphs that were looked at, in all rounds."""
@@ -76,11 +78,13 @@ def collect(
             while len(drawn) < len(left):
                 if batch := drawing.next_batch(timeout=_PATIENCE_SECONDS):
                     drawn |= encode(batch, card)
+                    selection.ways |= drawing.ways(batch)
                 on_progress(selection.progress(drawing.fraction, round_number, num_drawn=len(drawn)))
         finally:
             with suppress(Exception):  # whatever called the drawing off is on its way already
                 while batch := drawing.next_batch(timeout=0):
                     drawn |= encode(batch, card)
+                    selection.ways |= drawing.ways(batch)
             left = selection.sift(drawn)
         if not left:
             break

@@ -11,7 +11,7 @@ from app.deps import QueueDep, VisibleJob
 from app.errors import NotFound, NotReady, problems
 from app.formats import Format, choose, write
 from app.queue import LONGEST_ANSWER_BYTES, JobQueue
-from app.schemas import MAX_GRAPHS, Graph, GraphPage
+from app.schemas import MAX_GRAPHS, Graph, GraphPage, Trajectory
 
 router = APIRouter(tags=["graphs"])
 
@@ -72,6 +72,22 @@ async def get_graph(
         raise NotFound(f"the job has no graph {number}; they are counted from 0")
     text = found[0] if chosen is Format.JSON else await run_in_threadpool(_rewrite, found[0], chosen)
     return Response(text, media_type=chosen.media_type)
+
+
+@router.get(
+    "/jobs/{job_id}/graphs/{number}/trajectory", response_model=Trajectory, responses=problems(404, 409, 422, 503)
+)
+async def get_trajectory(
+    job_id: VisibleJob,
+    number: Annotated[int, Path(ge=0, le=MAX_GRAPHS, description="Which of the job's graphs; the first is 0.")],
+    queue: QueueDep,
+) -> Response:
+    """A graph's way from noise, as many frames as the request's `keep_frames`."""
+    await _require_ended(queue, job_id)
+    found = await queue.trajectory(job_id, number)
+    if found is None:
+        raise NotFound(f"there are no frames of a graph {number}; ask for them by keep_frames when you ask for the job")
+    return Response(found, media_type="application/json")
 
 
 async def _require_ended(queue: JobQueue, job_id: str) -> None:

@@ -43,6 +43,7 @@ def test_a_request_is_accepted_with_its_defaults_filled_in(client: TestClient) -
         "num_nodes": None,
         "sampler": "ancestral",
         "num_steps": 10,
+        "keep_frames": 0,
         "filter": {"valid": False, "unique": False, "connected": False},
         "priority": "normal",
     }
@@ -356,6 +357,7 @@ def test_openapi_names_every_route_and_the_problem_document(client: TestClient) 
         "/jobs/{job_id}/events",
         "/jobs/{job_id}/graphs",
         "/jobs/{job_id}/graphs/{number}",
+        "/jobs/{job_id}/graphs/{number}/trajectory",
         "/models",
         "/models/{name}",
         "/models/{name}/load",
@@ -403,6 +405,7 @@ def test_a_conditional_request_is_accepted_with_its_defaults_filled_in(client: T
         "seed": 7,
         "sampler": "ancestral",
         "num_steps": 10,
+        "keep_frames": 0,
         "filter": {"valid": False, "unique": False, "connected": False},
         "priority": "normal",
         "targets": {"a": 1.0, "b": -0.5},

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from rdkit import Chem
 from redis import Redis
 
-from app.schemas import Graph, JobSummary, Problem
+from app.schemas import Frame, Graph, JobSummary, Problem, Trajectory
 from tests.app.conftest import PROBLEM
 from worker.records import JobRecord
 
@@ -152,6 +152,27 @@ def test_a_graph_that_there_is_not_and_a_job_that_is_not_done_are_told_apart(cli
     assert answers[0].json()["detail"] == "the job is queued; its graphs are here once it has ended"
     assert answers[3].json()["detail"] == "the job has no graph 1; they are counted from 0"
     assert missing.status_code == 404
+
+
+def test_a_trajectory_is_given_where_frames_were_kept(client: TestClient, redis: Redis, ended: Any) -> None:
+    job = client.post("/generate", json={"model": "tiny", "keep_frames": 2}).json()
+    frames = [Frame(step=step, t=50 - step, nodes=[{"id": 0, "type": "C"}], edges=[]) for step in (0, 50)]
+    record = JobRecord(redis, job["id"], ttl_seconds=60)
+    record.succeed([molecule(1)], JobSummary(num_graphs=1, seconds=1), [Trajectory(frames=frames)])
+
+    found = client.get(f"/jobs/{job['id']}/graphs/0/trajectory")
+    missing = client.get(f"{ended(molecule(1))}/graphs/0/trajectory")
+
+    assert found.json() == Trajectory(frames=frames).model_dump()
+    assert missing.status_code == 404
+    assert "keep_frames" in missing.json()["detail"]
+
+
+def test_more_frames_than_a_job_may_keep_are_refused(client: TestClient) -> None:
+    answer = client.post("/generate", json={"model": "tiny", "num_graphs": 11, "keep_frames": 100})
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "keep_frames: a job keeps at most 1000 frames, not 11 times 100"
 
 
 def test_a_job_that_fails_keeps_what_was_finished(client: TestClient, redis: Redis) -> None:

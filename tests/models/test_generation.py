@@ -1,12 +1,15 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 import models.generation
 from models.checkpoint import LoadedModel
+from models.conditional import Goal
 from models.diffusion.randomness import graph_seeds
 from models.generation import GenerationPlan, Progress, draw_sizes, generate
 from models.graphs import GraphBatch
-from tests.conftest import make_card, make_denoiser
+from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
 
 MODEL = LoadedModel(make_card(), make_denoiser(make_card()), [])
 
@@ -78,3 +81,50 @@ def test_progress_rises_to_one() -> None:
     assert fractions == sorted(fractions)
     assert abs(fractions[-1] - 1) < 1e-9
     assert seen[-1].graphs_done < 400  # the last batch is not yet handed over
+
+
+def frames_of(
+    plan: GenerationPlan, *, model: LoadedModel = MODEL
+) -> dict[int, list[tuple[list[int], list[list[int]]]]]:
+    """Of every graph, by its number, the frames without padding."""
+    return {
+        index: [unpadded(frame, row) for frame in batch.frames]
+        for batch in generate(model, plan)
+        for row, index in enumerate(batch.indices.tolist())
+    }
+
+
+@pytest.mark.usefixtures("_small_batches")
+@pytest.mark.parametrize("count", [1, 2, 3, 6])
+def test_frames_lead_from_noise_to_the_graph_and_do_not_change_it(count: int) -> None:
+    plan = make_plan(60)
+
+    frames = frames_of(replace(plan, keep_frames=count))
+
+    graphs = drawn(plan)
+    assert all(len(way) == count for way in frames.values())
+    assert [frames[index][-1] for index in range(60)] == graphs
+    every = frames_of(replace(plan, keep_frames=6))
+    steps = {1: [5], 2: [0, 5], 3: [0, 2, 5], 6: [0, 1, 2, 3, 4, 5]}[count]
+    assert replace(plan, keep_frames=count).kept_steps == steps
+    assert all(frames[index] == [every[index][step] for step in steps] for index in frames)
+    assert [way[0] for way in every.values()] != [way[-1] for way in every.values()]
+
+
+def test_more_frames_than_steps_are_a_frame_for_every_step() -> None:
+    assert replace(make_plan(1), keep_frames=200).kept_steps == [0, 1, 2, 3, 4, 5]
+    assert make_plan(1).kept_steps == []
+
+
+def test_the_frames_of_a_candidate_that_is_kept_are_its_own() -> None:
+    card = make_card()
+    regressor = make_regressor(card)
+    model = LoadedModel(card.with_regressor(make_regressor_card()), make_denoiser(card), [regressor])
+    plan = replace(make_plan(8), goal=Goal({"a": 1.0}, "gradient", 1.0, 4), keep_frames=3)
+
+    batches = list(generate(model, plan))
+
+    for batch in batches:
+        assert len(batch.frames) == 3
+        torch.testing.assert_close(batch.frames[-1].nodes, batch.graphs.nodes)
+        torch.testing.assert_close(batch.frames[-1].edges, batch.graphs.edges)

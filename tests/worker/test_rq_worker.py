@@ -26,10 +26,12 @@ from app.schemas import (
     QUEUE,
     UNLOADED_KEY,
     CompletedRequest,
+    GraphFilter,
     Job,
     JobStatus,
     JobSummary,
     Problem,
+    Trajectory,
 )
 from models.checkpoint import save_checkpoint
 from models.generation import Progress
@@ -202,6 +204,29 @@ def test_a_model_that_is_unloaded_fails_its_jobs_and_one_that_has_changed_is_rea
     assert (without.error.status, without.error.detail) == (503, "the model 'tiny' has been unloaded")
     assert after.graphs
     assert after.graphs != before.graphs
+
+
+def test_the_ways_of_graphs_are_kept_with_them(url: str, redis: Redis, worker: GenerationWorker) -> None:
+    wish = GraphFilter(connected=True)
+    request = CompletedRequest(
+        model="tiny", num_graphs=6, seed=7, sampler="ancestral", num_steps=4, keep_frames=3, filter=wish
+    )
+    queue = JobQueue(Redis.from_url(url), AsyncRedis.from_url(url), job_timeout_seconds=60, job_ttl_seconds=60)
+    job_id = queue.submit(request).job_id
+    worker.work(burst=True)
+
+    async def ways() -> list[Trajectory]:
+        found = [await queue.trajectory(job_id, number) for number in range(6)]
+        await queue.close()
+        return [Trajectory.model_validate_json(way) for way in found if way]
+
+    job, kept = find(url, job_id), asyncio.run(ways())
+    assert job.graphs
+    assert len(job.graphs) == len(kept)
+    for graph, way in zip(job.graphs, kept, strict=True):
+        assert [(frame.step, frame.t) for frame in way.frames] == [(0, 50), (2, 12), (4, 0)]
+        assert [node["type"] for node in way.frames[-1].nodes] == [node["type"] for node in graph.nodes]
+        assert way.frames[-1].edges == graph.edges
 
 
 def test_what_became_of_jobs_is_counted(url: str, worker: GenerationWorker) -> None:
