@@ -1,5 +1,6 @@
 """The API: `create_app` puts the parts together, `build` finds them from the settings."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from app.schemas import FieldProblem, Problem
 from app.settings import Settings, SettingsError, read_settings
 from app.shelf import Shelf
 from app.telemetry import ApiMetrics
+from app.webhooks import WebhookSender, stop
 from models.card import read_cards
 
 _DESCRIPTION = (
@@ -31,16 +33,27 @@ _DESCRIPTION = (
 _MAX_CONNECTIONS = 5_000
 
 
-def create_app(queue: JobQueue, shelf: Shelf, settings: Settings, *, gate: Gate | None = None) -> FastAPI:
+def create_app(
+    queue: JobQueue,
+    shelf: Shelf,
+    settings: Settings,
+    *,
+    gate: Gate | None = None,
+    webhooks: WebhookSender | None = None,
+) -> FastAPI:
     """The application over a queue and the models to serve; everybody is let in if there is no gate."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sending = asyncio.create_task(webhooks.run()) if webhooks else None
         yield
+        if sending:
+            await stop(sending)
         await queue.close()
 
     app = FastAPI(title="digress-serve", version=version("digress-serve"), description=_DESCRIPTION, lifespan=lifespan)
     app.state.queue, app.state.shelf, app.state.gate = queue, shelf, gate
+    app.state.has_webhooks = webhooks is not None
     app.state.metrics = ApiMetrics(queue.state)
     app.state.is_stopping = lambda: False  # whoever runs the server may know better
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
@@ -85,7 +98,11 @@ def build(settings: Settings | None = None) -> FastAPI:
     admin_key = settings.admin_key.get_secret_value() if settings.admin_key else None
     gate = Gate(async_redis, admin_key=admin_key) if settings.auth == "keys" else None
     shelf = Shelf(read_cards(settings.checkpoints), settings.checkpoints, async_redis)
-    return create_app(queue, shelf, settings, gate=gate)
+    webhooks = None
+    if settings.webhook_secret:
+        secret = settings.webhook_secret.get_secret_value()
+        webhooks = WebhookSender(queue, async_redis, secret=secret, allow_private=settings.webhook_private)
+    return create_app(queue, shelf, settings, gate=gate, webhooks=webhooks)
 
 
 def _require_protection(settings: Settings) -> None:

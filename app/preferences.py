@@ -39,7 +39,7 @@ def _seconds(text: str) -> int:
 
 @dataclass(frozen=True)
 class Terms:
-    """How a job is asked for: by whom, what counts it, seconds to wait for it, whether that has become pointless, the idempotency key, and the id of the request."""
+    """How a job is asked for: by whom, what counts it, seconds to wait for it, whether that has become pointless, the idempotency key, the id of the request, and whether the service has webhooks."""
 
     caller: Caller
     metrics: ApiMetrics
@@ -47,6 +47,7 @@ class Terms:
     pointless: Callable[[], Awaitable[bool]]
     key: str | None
     request_id: str
+    has_webhooks: bool
 
 
 def _terms(
@@ -64,7 +65,9 @@ def _terms(
         ),
     ] = None,
 ) -> Terms:
-    return Terms(caller, metrics, wait, pointless, idempotency_key, request.state.request_id)
+    return Terms(
+        caller, metrics, wait, pointless, idempotency_key, request.state.request_id, request.app.state.has_webhooks
+    )
 
 
 TermsDep = Annotated[Terms, Depends(_terms)]

@@ -41,6 +41,7 @@ from app.schemas import (
     MAX_GRAPHS,
     PENDING_KEY,
     QUEUE,
+    WEBHOOKS_KEY,
     WORKER_SILENCE_SECONDS,
     WORKERS_KEY,
     AnyCompletedRequest,
@@ -155,6 +156,7 @@ class JobQueue:
             "owner": owner,
             "created_at": now.isoformat(),
             "request": request.model_dump_json(),
+            **({"webhook": str(request.webhook)} if request.webhook else {}),
         }
         message = self._queue.create_job(
             JOB_FUNCTION,
@@ -200,7 +202,7 @@ class JobQueue:
         forgotten = now + timedelta(seconds=self._ttl)
         keys = [record_key(job_id), events_key(job_id), RqJob.key_for(job_id), self._queue.key]
         times: list[str | int] = [job_id, now.isoformat(), forgotten.isoformat(), self._ttl]
-        match self._cancel([*keys, PENDING_KEY, BACKLOG_KEY], times):
+        match self._cancel([*keys, PENDING_KEY, BACKLOG_KEY, WEBHOOKS_KEY], times):
             case None:
                 raise self._no_such_job(job_id)
             case b"running":

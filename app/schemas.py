@@ -7,7 +7,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictBool, StrictInt, StrictStr, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    HttpUrl,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    Tag,
+    model_validator,
+)
 from pydantic.config import JsonDict
 
 from models.card import Estimator, Sampler
@@ -23,6 +34,8 @@ BACKLOG_KEY = "digress:backlog"
 # Names of the models that are not served though they are in the folder; how often that has changed.
 UNLOADED_KEY = "digress:models:unloaded"
 MODEL_CHANGES_KEY = "digress:models:changes"
+# Jobs whose end somebody is to be told, by when (`app.webhooks`).
+WEBHOOKS_KEY = "digress:webhooks"
 JobKind = Literal["unconditional", "conditional"]
 MAX_SEED = 2**53 - 1
 MAX_GRAPHS = 10_000
@@ -167,6 +180,12 @@ class GenerateRequest(BaseModel):
             description="Graphs to keep of each graph's way from noise: `GET …/trajectory` gives them. At most 1,000 in a job.",
         ),
     ] = 0
+    webhook: Annotated[
+        HttpUrl | None,
+        Field(
+            description="Address that is told, by a signed POST, when the job has ended; where the service has webhooks."
+        ),
+    ] = None
     priority: Annotated[
         Priority,
         Field(description="A share of the workers: 'high' has 16, 'normal' 4 and 'low' 1; none waits for ever."),

@@ -56,13 +56,14 @@ end
 return {'queued', ARGV[1]}
 """
 
-# Keys: record, events, RQ's job, RQ's list, pending, backlog. Arguments: id, now, when it is forgotten, the seconds
+# Keys: record, events, RQ's job, RQ's list, pending, backlog, webhooks. Arguments: id, now, when it is forgotten, the seconds
 # until then. Answers what the status is now.
 CANCEL = """
 local status = redis.call('HGET', KEYS[1], 'status')
 if status == 'queued' then
     redis.call('HSET', KEYS[1], 'status', 'canceled', 'finished_at', ARGV[2], 'expires_at', ARGV[3])
     redis.call('XADD', KEYS[2], '*', 'event', 'canceled', 'data', '{}')
+    if redis.call('HEXISTS', KEYS[1], 'webhook') == 1 then redis.call('ZADD', KEYS[7], 0, ARGV[1]) end
     redis.call('EXPIRE', KEYS[1], ARGV[4])
     redis.call('EXPIRE', KEYS[2], ARGV[4])
     local waited = redis.call('ZREM', KEYS[5], ARGV[1])

@@ -50,6 +50,13 @@ class Settings(BaseSettings):
         SecretStr | None,
         Field(min_length=16, description="A key that allows everything, beside those that `digress keys` makes."),
     ] = None
+    webhook_secret: Annotated[
+        SecretStr | None,
+        Field(min_length=16, description="What webhooks are signed with; without it there are none."),
+    ] = None
+    webhook_private: Annotated[
+        bool, Field(description="Let webhooks go to addresses that are not public, for a network of your own.")
+    ] = False
     device: Annotated[
         str,
         Field(
@@ -153,4 +160,8 @@ def configure_logging(settings: Settings) -> None:
 def _describe(mistake: ErrorDetails) -> str:
     words = f"DIGRESS_{str(mistake['loc'][0]).upper()}: {mistake['msg']}"
     # A URL may hold a password, and a key is one.
-    return words if mistake["loc"][0] in {"redis_url", "admin_key"} else f"{words}, not {mistake['input']!r}"
+    return (
+        words
+        if mistake["loc"][0] in {"redis_url", "admin_key", "webhook_secret"}
+        else f"{words}, not {mistake['input']!r}"
+    )

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from redis import Redis
 
 from app.schemas import (
+    WEBHOOKS_KEY,
     Graph,
     JobStatus,
     JobSummary,
@@ -47,6 +48,9 @@ end
 redis.call('HSET', KEYS[1], unpack(ARGV, 4))
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', {_MAX_EVENTS}, '*', 'event', ARGV[1], 'data', ARGV[2])
 if ARGV[3] ~= '0' then
+    if redis.call('HEXISTS', KEYS[1], 'webhook') == 1 then
+        redis.call('ZADD', '{WEBHOOKS_KEY}', 0, string.sub(KEYS[1], {1 + len(record_key(""))}))
+    end
     redis.call('EXPIRE', KEYS[1], ARGV[3])
     redis.call('EXPIRE', KEYS[2], ARGV[3])
     for pair = 3, #KEYS, 2 do

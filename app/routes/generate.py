@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.completion import check_memory, complete, find_card
 from app.deps import CardsDep, QueueDep
-from app.errors import QueueFull, problems
+from app.errors import InvalidRequest, QueueFull, problems
 from app.estimates import capacity, cost
 from app.preferences import Terms, TermsDep
 from app.queue import Again, JobQueue, Submission
@@ -40,6 +40,10 @@ async def generate_conditional(body: ConditionalRequest, cards: CardsDep, queue:
 
 async def _submit(body: GenerateRequest, cards: Mapping[str, ModelCard], queue: JobQueue, terms: Terms) -> Response:
     await terms.caller.count_submission()
+    if body.webhook and not terms.has_webhooks:
+        raise InvalidRequest(
+            "webhook", "there are no webhooks here; whoever runs the service sets DIGRESS_WEBHOOK_SECRET"
+        )
     card = find_card(body.model, cards)
     again = _again(body, terms.key)
     job_id = await queue.recall(again, owner=terms.caller.name) if again else None

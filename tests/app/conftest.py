@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,6 +15,7 @@ from app.queue import JobQueue
 from app.settings import Settings
 from app.shelf import Shelf
 from app.supervisor import free_port
+from app.webhooks import WebhookSender
 from tests.conftest import make_card, make_regressor_card
 from tests.servers import valkey
 
@@ -47,6 +49,7 @@ def make_client(
     max_queued_jobs: int = 10_000,
     admin_key: str | None = None,
     folder: Path = Path("none"),
+    webhooks: dict[str, Any] | None = None,
 ) -> TestClient:
     card = make_card(max_nodes=max_nodes)
     if steerable:
@@ -63,7 +66,8 @@ def make_client(
         job_ttl_seconds=600,
         max_queued_jobs=max_queued_jobs,
     )
+    sender = WebhookSender(queue, async_redis, **webhooks) if webhooks else None
     return TestClient(
-        create_app(queue, Shelf({"tiny": card}, folder, async_redis), Settings(), gate=gate),
+        create_app(queue, Shelf({"tiny": card}, folder, async_redis), Settings(), gate=gate, webhooks=sender),
         raise_server_exceptions=False,
     )

@@ -44,6 +44,7 @@ def test_a_request_is_accepted_with_its_defaults_filled_in(client: TestClient) -
         "sampler": "ancestral",
         "num_steps": 10,
         "keep_frames": 0,
+        "webhook": None,
         "filter": {"valid": False, "unique": False, "connected": False},
         "priority": "normal",
     }
@@ -406,6 +407,7 @@ def test_a_conditional_request_is_accepted_with_its_defaults_filled_in(client: T
         "sampler": "ancestral",
         "num_steps": 10,
         "keep_frames": 0,
+        "webhook": None,
         "filter": {"valid": False, "unique": False, "connected": False},
         "priority": "normal",
         "targets": {"a": 1.0, "b": -0.5},
