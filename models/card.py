@@ -211,6 +211,10 @@ class RegressorCard(_Section):
 class Measurement(_Section):
     """Metrics of one set of samples, with everything needed to measure them again."""
 
+    version: Annotated[
+        str | None,
+        Field(description="Version of the checkpoint that was measured; null in cards that have not changed since."),
+    ] = None
     num_graphs: int
     sampler: Sampler
     eta: Annotated[float | None, Field(description="Share of 'renoise' in 'mixed'; null for other samplers.")] = None
@@ -229,6 +233,10 @@ class Measurement(_Section):
 class GuidanceMeasurement(_Section):
     """How near guided graphs come to their targets, beside unguided ones, with all needed to measure it again."""
 
+    version: Annotated[
+        str | None,
+        Field(description="Version of the checkpoint that was measured; null in cards that have not changed since."),
+    ] = None
     properties: list[str]
     measure: Measure
     estimator: Estimator
@@ -334,13 +342,14 @@ class ModelCard(_Section):
 
     @property
     def quality(self) -> Measurement | None:
-        """What was measured by the card's own sampler, grid and number of steps, on the most samples."""
+        """What was measured of this version by the card's own sampler, grid and number of steps, on the most samples."""
         own = self.sampling
         by_default = [
             measurement
             for measurement in self.metrics
             if (measurement.sampler, measurement.grid, measurement.num_steps) == (own.sampler, own.grid, own.num_steps)
             and measurement.eta in {None, own.eta}
+            and measurement.version in {None, self.version}
         ]
         return max(by_default, key=lambda measurement: measurement.num_graphs, default=None)
 
@@ -370,14 +379,14 @@ class ModelCard(_Section):
 
     def with_measurement(self, measurement: Measurement) -> "ModelCard":
         """This card with a measurement added, in place of an earlier one by the same settings."""
-        settings = {"num_graphs", "sampler", "eta", "grid", "num_steps"}
+        settings = {"version", "num_graphs", "sampler", "eta", "grid", "num_steps"}
         key = measurement.model_dump(include=settings)
         others = [other for other in self.metrics if other.model_dump(include=settings) != key]
         return self.model_copy(update={"metrics": [*others, measurement]})
 
     def with_guidance_measurement(self, measurement: GuidanceMeasurement) -> "ModelCard":
         """This card with a measurement of guidance added, in place of an earlier one by the same settings."""
-        settings = {"properties", "measure", "estimator", "scale", "candidates", "num_graphs", "guidance"}
+        settings = {"version", "properties", "measure", "estimator", "scale", "candidates", "num_graphs", "guidance"}
         settings |= {"sampler", "grid", "num_steps"}
         key = measurement.model_dump(include=settings)
         others = [other for other in self.guidance_metrics if other.model_dump(include=settings) != key]

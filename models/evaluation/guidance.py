@@ -71,6 +71,7 @@ def evaluate_guidance(
     valid = [text for text in guided if text]
     goal = plan.goal
     return GuidanceMeasurement(
+        version=model.card.version,
         properties=list(protocol.properties),
         measure=protocol.measure,
         estimator=goal.estimator,

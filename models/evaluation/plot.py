@@ -119,16 +119,17 @@ def _draw(
 
 
 def _plot_curve(axes: Axes, card: ModelCard) -> None:
-    name = next((name for name in _CURVES if any(name in measured.values for measured in card.metrics)), None)
+    rows = [measured for measured in card.metrics if measured.version in {None, card.version}]
+    name = next((name for name in _CURVES if any(name in measured.values for measured in rows)), None)
     if name is None:
         axes.set_axis_off()
         axes.text(0.5, 0.5, "nothing measured yet", ha="center", transform=axes.transAxes)
         return
     # Only what was measured on as many samples can be compared.
-    counts = [measured.num_graphs for measured in card.metrics if name in measured.values]
+    counts = [measured.num_graphs for measured in rows if name in measured.values]
     most = max(set(counts), key=counts.count)
     curves: dict[tuple[str, str], list[tuple[int, float]]] = {}
-    for m in card.metrics:
+    for m in rows:
         if m.num_graphs == most and name in m.values:
             sampler = m.sampler if m.eta is None else f"{m.sampler} {m.eta:g}"
             curves.setdefault((sampler, m.grid), []).append((m.num_steps, m.values[name]))
@@ -138,7 +139,7 @@ def _plot_curve(axes: Axes, card: ModelCard) -> None:
         axes.plot(*zip(*sorted(points), strict=True), style, marker="o", markersize=4, color=colour, label=label)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xticks(sorted({m.num_steps for m in card.metrics}))
+    axes.set_xticks(sorted({m.num_steps for m in rows}))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.yaxis.set_major_formatter(ScalarFormatter())

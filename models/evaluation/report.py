@@ -71,6 +71,7 @@ def evaluate(
     measure = _evaluate_molecules if card.domain == "molecule" else evaluate_graphs
     metrics = measure(card, samples, data)
     return Measurement(
+        version=card.version,
         num_graphs=plan.num_graphs,
         sampler=plan.sampler,
         eta=plan.eta if plan.sampler == "mixed" else None,

@@ -75,6 +75,20 @@ def test_a_new_measurement_takes_the_place_of_the_one_by_the_same_settings() -> 
     assert [(m.num_steps, m.values["valid"]) for m in card.metrics] == [(20, 0.6), (10, 0.7)]
 
 
+def test_what_was_measured_of_another_version_is_kept_but_is_not_the_cards_quality() -> None:
+    own = {"sampler": "ancestral", "grid": "polydec", "num_steps": 10, "seed": 0, "command": "…", "num_graphs": 9}
+    before, after = (
+        Measurement.model_validate({**own, "version": version, "values": {"valid": valid}})
+        for version, valid in (("1", 0.5), ("2", 0.6))
+    )
+
+    card = make_card().with_measurement(before).model_copy(update={"version": "2"})
+
+    assert card.quality is None
+    assert card.with_measurement(after).metrics == [before, after]
+    assert card.with_measurement(after).quality == after
+
+
 def test_a_cards_quality_is_by_its_own_settings_on_the_most_samples() -> None:
     card = make_card()
     own = {"sampler": "ancestral", "grid": "polydec", "num_steps": 10, "seed": 0, "command": "…"}
