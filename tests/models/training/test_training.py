@@ -153,7 +153,7 @@ def test_a_training_may_begin_with_the_weights_of_a_checkpoint_of_the_same_shape
         DenoiserTask(load_denoiser_preset("qm9", start, "network.num_layers=2"), tmp_path)
     with pytest.raises(PresetError, match="has other diffusion"):
         DenoiserTask(load_denoiser_preset("qm9", start, "diffusion.num_timesteps=100"), tmp_path)
-    same = ["network.num_layers=6", "network.triangle_width=0"]
+    same = ["network.num_layers=6"]
     with pytest.raises(PresetError, match="has other node types"):
         DenoiserTask(load_denoiser_preset("qm9-h", start, *same), tmp_path)
     with pytest.raises(CardError):
