@@ -192,7 +192,8 @@ class Gate:
         if token is None:
             raise Unauthorized("a key is needed: send the header 'Authorization: Bearer KEY'")
         if self._admin_hash and hmac.compare_digest(_hash(token), self._admin_hash):
-            return Caller(name="admin", is_admin=True, sees_all=True)
+            # No key that is made can have this name.
+            return Caller(name=":admin", is_admin=True, sees_all=True)
         key = await self._key(token)
         # Also where there is no such key, so that this takes as long.
         if not hmac.compare_digest(_hash(token), key.sha256 if key else "0" * 64) or key is None:

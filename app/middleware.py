@@ -13,6 +13,7 @@ from app.telemetry import ApiMetrics
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Asked for every few seconds by machines that only want to know whether all is well.
 _QUIET = ("/health/", "/metrics")
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _log = structlog.get_logger(__name__)
 
 
@@ -49,7 +50,9 @@ class ObserveRequests:
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
         # The path as the route has it, since the path that was asked for holds ids.
-        route, method = getattr(scope.get("route"), "path", "unmatched"), scope["method"]
+        route = getattr(scope.get("route"), "path", "unmatched")
+        # A method is whatever the client says; a label must not be.
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         self.metrics.requests.labels(method, route, status).inc()
         self.metrics.durations.labels(method, route).observe(seconds)
         write = _log.debug if scope["path"].startswith(_QUIET) else _log.info

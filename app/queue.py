@@ -15,6 +15,7 @@ Redis at once, and reads it in the record the next time that it writes there, sh
 
 import hashlib
 import math
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -250,6 +251,8 @@ class JobQueue:
         Raises:
             NotFound: if it is not.
         """
+        if not re.fullmatch("[0-9a-f]{32}", job_id):  # nor may it be part of the name of another key
+            raise self._no_such_job(job_id)
         # The type stubs allow for a client that is not asynchronous.
         found: Any = await self._async_redis.hget(record_key(job_id), "owner")
         if found is None or owner not in {None, found.decode()}:
@@ -344,14 +347,17 @@ class JobQueue:
             block = max(1, int(1000 * min(left, _LONGEST_BLOCK_SECONDS)))
             # The type stubs allow for every protocol version; a version 2 connection gives (stream, [(id, fields)]).
             streams: Any = await self._async_redis.xread({events_key(job_id): after}, block=block)
-            if not streams and await self._is_over(job_id):
-                return
+            is_over = not streams and await self._is_over(job_id)
+            if is_over:  # it may have ended since: its last event is there now
+                streams = await self._async_redis.xread({events_key(job_id): after})
             for number, fields in (entry for _, entries in streams or [] for entry in entries):
                 after = number.decode()
                 event = JobEvent(after, fields[b"event"].decode(), fields[b"data"].decode())
                 yield event
                 if event.name in _FINAL_EVENTS:
                     return
+            if is_over:
+                return
 
     async def wait(self, job_id: str, seconds: float, *, pointless: Callable[[], Awaitable[bool]]) -> None:
         """Return when the job has ended, `seconds` have passed, or waiting has become pointless."""

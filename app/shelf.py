@@ -48,7 +48,10 @@ class Shelf:
             NotFound: if there is none of that name.
             NotReady: if its card cannot be read.
         """
-        names = await run_in_threadpool(checkpoint_names, self._folder)
+        try:
+            names = await run_in_threadpool(checkpoint_names, self._folder)
+        except CardError as error:
+            raise NotReady(str(error)) from error
         if name not in names:
             raise NotFound(
                 f"there is no checkpoint {shorten(name)!r} in the folder of models; there are {', '.join(names)}"
@@ -79,7 +82,11 @@ class Shelf:
     def _read_again(self) -> dict[str, ModelCard]:
         """The cards as they are now; one that cannot be read stays as it was, for the workers have the model still."""
         found = {}
-        for name in checkpoint_names(self._folder):
+        try:
+            names = checkpoint_names(self._folder)
+        except CardError:
+            return self._cards
+        for name in names:
             try:
                 found[name] = read_card(self._folder / name)
             except CardError:

@@ -19,6 +19,8 @@ import structlog
 import torch
 
 from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, Trajectory, WorkerReport
+from models.card import ModelCard
+from models.checkpoint import LoadedModel
 from models.generation import Cohort, GeneratedBatch, Generation, advance
 from models.lanes import Lanes
 from worker.budget import Budget, measure
@@ -53,8 +55,10 @@ class EngineStopped(RuntimeError):
 class Drawing:
     """One job in the engine, as its own thread sees it."""
 
-    def __init__(self, engine: "Engine", request: AnyCompletedRequest, *, limit_seconds: float | None) -> None:
-        self.request, self.limit_seconds = request, limit_seconds
+    def __init__(
+        self, engine: "Engine", request: AnyCompletedRequest, model: LoadedModel, *, limit_seconds: float | None
+    ) -> None:
+        self.request, self.model, self.limit_seconds = request, model, limit_seconds
         self.seconds = 0.0
         """Time of the engine that was spent on it: its share of every step."""
         self.reason: BaseException | None = None
@@ -63,6 +67,11 @@ class Drawing:
         self._engine = engine
         self._outcome: SimpleQueue[Cohort | BaseException] = SimpleQueue()
         self._steps_done, self._num_ordered = 0, request.num_graphs
+
+    @property
+    def card(self) -> ModelCard:
+        """Of the model that draws."""
+        return self.model.card
 
     @property
     def fraction(self) -> float:
@@ -176,7 +185,7 @@ class Engine:
     def has_room(self) -> bool:
         """Whether it can take another job; a small one does not wait for the large ones that are there."""
         with self._changed:
-            ordered = sum(self._batches(order.drawing.request) for order in self._orders)
+            ordered = sum(self._batches(order.drawing) for order in self._orders)
         return self._schedule.batches_left + ordered < _MOST_BATCHES
 
     def report(self) -> WorkerReport:
@@ -217,8 +226,7 @@ class Engine:
             CardError: if the checkpoint is broken.
             EngineStopped: if the engine has ended.
         """
-        self.store.model(request.model)
-        drawing = Drawing(self, request, limit_seconds=limit_seconds)
+        drawing = Drawing(self, request, self.store.model(request.model), limit_seconds=limit_seconds)
         self.order(_Order(drawing, None, round_number=0))
         return drawing
 
@@ -244,16 +252,16 @@ class Engine:
         (batch,) = self._lanes.map(cohort.generation.finish, [cohort])
         return batch
 
-    def _batches(self, request: AnyCompletedRequest) -> float:
-        """How many steps it takes at the most to bring every graph of a request one step further."""
-        budget = self._budgets.get(request.model)
+    def _batches(self, drawing: Drawing) -> float:
+        """How many steps it takes at the most to bring every graph of a drawing one step further."""
+        budget = self._budgets.get(drawing.request.model)
         if budget is None:
             return 0.0
-        card = self.store.model(request.model).card
         estimator, candidates = None, 1
-        if isinstance(request, CompletedConditionalRequest):
-            estimator, candidates = request.estimator, request.candidates
-        return request.num_graphs * candidates * card.cost(card.max_nodes, estimator) / budget.largest
+        if isinstance(drawing.request, CompletedConditionalRequest):
+            estimator, candidates = drawing.request.estimator, drawing.request.candidates
+        cost = drawing.card.cost(drawing.card.max_nodes, estimator)
+        return drawing.request.num_graphs * candidates * cost / budget.largest
 
     def _run(self) -> None:
         try:
@@ -287,9 +295,10 @@ class Engine:
             if drawing.reason is not None:
                 raise drawing.reason
             if drawing.generation is None:
-                model = self.store.model(drawing.request.model)
-                drawing.generation = Generation(model, plan(drawing.request, model.card))
-            budget = self.prepare(drawing.request.model)
+                budget = self.prepare(drawing.request.model)
+                drawing.generation = Generation(drawing.model, plan(drawing.request, drawing.card))
+            else:  # what has begun goes on, even if its model has been unloaded meanwhile
+                budget = self._budgets[drawing.request.model]
             if drawing.generation.largest_cost > budget.fits:
                 raise TooLarge("a graph of this size does not fit into the worker's memory")
             work = Work(

@@ -148,7 +148,7 @@ class GenerationJob:
     def _draw(self, drawing: Drawing, record: JobRecord, log: structlog.BoundLogger) -> None:
         started = time.perf_counter()
         request = drawing.request
-        card = self.engine.store.model(request.model).card
+        card = drawing.card
         selection = Selection(request.filter)
         end: Callable[[Sequence[Graph], JobSummary, Sequence[Trajectory]], None] = record.succeed
         how, short = "succeeded", 0

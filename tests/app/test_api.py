@@ -264,7 +264,7 @@ def test_without_redis_the_service_says_so() -> None:
     with make_client(f"redis://127.0.0.1:{free_port()}") as client:
         posted, asked, ready = (
             client.post("/generate", json={"model": "tiny"}),
-            client.get("/jobs/abc"),
+            client.get("/jobs/" + "0" * 32),
             client.get("/health/ready"),
         )
 
@@ -488,3 +488,10 @@ def test_an_unconditional_request_takes_no_targets(client: TestClient) -> None:
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "targets"
+
+
+@pytest.mark.parametrize("part", ["events", "graphs", "x"])
+def test_an_id_with_more_behind_it_is_no_job(client: TestClient, part: str) -> None:
+    location = client.post("/generate", json={"model": "tiny"}).headers["Location"]
+
+    assert client.get(f"{location}:{part}").status_code == 404

@@ -86,3 +86,14 @@ def test_without_redis_the_metrics_say_so(free_port_url: str) -> None:
 
     assert value(metrics, "redis_up") == 0
     assert ("digress_queue_jobs", frozenset()) not in metrics
+
+
+def test_a_method_that_there_is_not_is_no_label(client: TestClient) -> None:
+    for number in range(3):
+        client.request(f"ODD{number}", "/models")
+
+    labels = {"method": "OTHER", "route": "/models", "status": "405"}
+    metrics = scrape(client)
+
+    assert value(metrics, "http_requests_total", **labels) == 3
+    assert "ODD" not in str(metrics)

@@ -136,6 +136,10 @@ def test_private_addresses_are_told_nothing(redis_url: str, redis: Redis, receiv
         "::ffff:127.0.0.1",
         "224.0.0.1",
         "2130706433",
+        "64:ff9b::a9fe:a9fe",
+        "2002:7f00:1::",
+        "::7f00:1",
+        "fec0::1",
         "0x7f.1",
     ],
 )

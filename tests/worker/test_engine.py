@@ -262,3 +262,18 @@ def test_an_engine_that_stops_says_so_to_its_jobs(store: ModelStore) -> None:
 
     assert isinstance(ended(drawing), EngineStopped)
     assert "engine" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_what_has_begun_goes_on_when_its_model_is_unloaded(engine: Engine) -> None:
+    drawing = engine.submit(make_request(5))
+    first = list(drawing.batches())
+
+    engine.follow(frozenset({"tiny"}))
+    drawing.draw_again([0, 1], round_number=1)
+    again = drawing.next_batch(timeout=20)
+
+    assert first
+    assert again is not None
+    assert engine.has_room
+    with pytest.raises(UnknownModel, match="has been unloaded"):
+        engine.submit(make_request(5))
