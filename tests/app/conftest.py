@@ -29,6 +29,14 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    """The Redis of the API, emptied."""
+    with Redis.from_url(redis_url) as redis:
+        redis.flushall()
+        yield redis
+
+
+@pytest.fixture
 def free_port_url() -> str:
     """Of a Redis that there is not."""
     return f"redis://127.0.0.1:{free_port()}/0"

@@ -1,7 +1,6 @@
 """Results over HTTP: written by the worker's own record, read in every form."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import networkx as nx
@@ -24,12 +23,6 @@ def molecule(seed: int, types: str = "CCO", order: str = "single", **about: Any)
 
 
 INVALID = molecule(1, "CFC", "triple", smiles=None, valid=False)
-
-
-@pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url) as redis:
-        yield redis
 
 
 @pytest.fixture

@@ -18,13 +18,6 @@ ADMIN_KEY = "a-key-for-the-first-admin"
 
 
 @pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url) as redis:
-        redis.flushall()
-        yield redis
-
-
-@pytest.fixture
 def keys(redis: Redis) -> KeyBook:
     return KeyBook(redis)
 

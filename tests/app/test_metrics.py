@@ -1,22 +1,13 @@
 """What Prometheus reads of the API, after requests of every kind."""
 
 import time
-from collections.abc import Iterator
 
-import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from app.schemas import WORKERS_KEY
 from tests.app.conftest import make_client
-
-
-@pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url) as redis:
-        redis.flushall()
-        yield redis
 
 
 def scrape(client: TestClient) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:

@@ -18,13 +18,6 @@ from worker.store import ModelStore
 
 
 @pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url) as redis:
-        redis.flushall()
-        yield redis
-
-
-@pytest.fixture
 def take(redis: Redis, tmp_path: Any) -> Iterator[Callable[[], str | None]]:
     """Takes the next job from the queue, as a worker does, and answers its id."""
     import torch

@@ -25,13 +25,6 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url) as redis:
-        redis.flushall()
-        yield redis
-
-
-@pytest.fixture
 def replicas(redis_url: str, redis: Redis, folder: Path) -> Iterator[list[TestClient]]:
     """Two processes of one API would be like this: each with its own copy of the cards."""
     key = ADMIN["Authorization"].split()[1]

@@ -59,13 +59,6 @@ def receiver() -> Iterator[Receiver]:
     receiver.server.server_close()
 
 
-@pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url) as redis:
-        redis.flushall()
-        yield redis
-
-
 def serving(url: str, *, allow_private: bool = True) -> TestClient:
     return make_client(url, webhooks={"secret": SECRET, "allow_private": allow_private, "waits": (0.2, 0.2)})
 
