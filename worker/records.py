@@ -63,6 +63,14 @@ end
 return 1 + redis.call('HEXISTS', KEYS[1], 'cancel_requested')
 """
 
+# Key: a list. Arguments: how long it is before, the seconds it is kept, what comes next. Said twice, since the answer was
+# lost, it is done once.
+_PUSH = """
+if redis.call('LLEN', KEYS[1]) ~= tonumber(ARGV[1]) then return end
+redis.call('RPUSH', KEYS[1], unpack(ARGV, 3))
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
+
 
 class JobOver(Exception):
     """The job has ended, or expired, without this worker's doing."""
@@ -99,8 +107,7 @@ class JobRecord:
         """`on_end` is called once the end of the job has been written."""
         self._on_end = on_end
         self._id, self._ttl = job_id, ttl_seconds
-        self._redis = redis
-        self._script = redis.register_script(_WRITE)
+        self._script, self._push = redis.register_script(_WRITE), redis.register_script(_PUSH)
         self._last_progress = 0.0
 
     def requeue(self) -> None:
@@ -165,10 +172,7 @@ class JobRecord:
         """Bring a list to Redis; the name that it has there for now, and the one that it is to have."""
         key = f"{wanted}:{uuid.uuid4().hex}"
         for start in range(0, len(lines), _GRAPHS_AT_ONCE):
-            with self._redis.pipeline() as pipeline:
-                pipeline.rpush(key, *lines[start : start + _GRAPHS_AT_ONCE])
-                pipeline.expire(key, _UNREAD_SECONDS)
-                pipeline.execute()
+            self._push([key], [start, _UNREAD_SECONDS, *lines[start : start + _GRAPHS_AT_ONCE]])
         return [key, wanted]
 
     def _go_on(self, fields: dict[str, Any], event: str, data: dict[str, Any]) -> None:

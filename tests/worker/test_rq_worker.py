@@ -229,6 +229,15 @@ def test_the_ways_of_graphs_are_kept_with_them(url: str, redis: Redis, worker: G
         assert way.frames[-1].edges == graph.edges
 
 
+def test_graphs_that_are_brought_twice_are_there_once(redis: Redis) -> None:
+    record = JobRecord(redis, "a", ttl_seconds=60)
+
+    for start, lines in ((0, ["1", "2"]), (0, ["1", "2"]), (2, ["3"]), (2, ["3"])):
+        record._push(["list"], [start, 60, *lines])
+
+    assert redis.lrange("list", 0, -1) == [b"1", b"2", b"3"]
+
+
 def test_what_became_of_jobs_is_counted(url: str, worker: GenerationWorker) -> None:
     for model in ("tiny", "tiny", "elsewhere"):
         submit(url, model=model)
