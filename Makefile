@@ -23,11 +23,14 @@ test-slow: .venv/.development ## the tests that take minutes
 bench: .venv/.benchmarks ## the speed of everything, against something else in the same run; a quarter of an hour
 	.venv/bin/python -m tests.benchmarks
 
-check: .venv/.development ## format, lint, types and the import rule
+check: .venv/.development ## format, lint, types, the import rule and the deployment files
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/hadolint docker/*.Dockerfile
+	.venv/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	.venv/bin/kubernetes-validate --strict --quiet --no-warn docker/kubernetes/*.yaml
 
 format: .venv/.development ## rewrite the code in the house format
 	.venv/bin/ruff format .
