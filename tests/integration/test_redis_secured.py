@@ -1,0 +1,113 @@
+"""A Redis that speaks TLS and asks for a password."""
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import redis
+
+from app.supervisor import free_port
+from models.checkpoint import save_checkpoint
+from tests.conftest import make_card, make_denoiser
+from tests.servers import DIGRESS, running, stack, valkey, wait_until
+
+PASSWORD = "c0rrect-h0rse"
+
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+
+
+@contextmanager
+def tls_in_front_of(port: int, certificate: Path, key: Path) -> Iterator[int]:
+    """A port that speaks TLS for one that does not: the Valkey of the tests is built without."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    taken, is_up = free_port(), threading.Event()
+    stop: list[Callable[[], object]] = []
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while some := await reader.read(65_536):
+                writer.write(some)
+                await writer.drain()
+        writer.close()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        to_redis = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(carry(reader, to_redis[1]), carry(to_redis[0], writer))
+
+    async def serve() -> None:
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+        stop.append(lambda: loop.call_soon_threadsafe(over.set))
+        server = await asyncio.start_server(connect, "127.0.0.1", taken, ssl=context)
+        is_up.set()
+        await over.wait()
+        server.close()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    assert is_up.wait(10)
+    yield taken
+    stop[0]()
+    thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run(
+        [*make.split(), *names, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True
+    )
+    return certificate, key
+
+
+@pytest.fixture(scope="module")
+def port(certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with valkey(tmp_path_factory.mktemp("redis")) as url:
+        with redis.Redis.from_url(url) as client:
+            client.config_set("requirepass", PASSWORD)
+        with tls_in_front_of(int(urlsplit(url).port or 0), *certificate) as port:
+            yield port
+
+
+def test_jobs_go_through_it(port: int, certificate: tuple[Path, Path], tmp_path: Path) -> None:
+    save_checkpoint(make_card(), make_denoiser(make_card()), tmp_path / "checkpoints" / "tiny")
+    environment = {
+        "DIGRESS_REDIS_URL": f"rediss://:{PASSWORD}@localhost:{port}/0?ssl_ca_certs={certificate[0]}",
+        "DIGRESS_CHECKPOINTS": str(tmp_path / "checkpoints"),
+    }
+
+    with stack(tmp_path, environment) as (client, _):
+        job = client.post("/generate", json={"model": "tiny"}, headers={"Prefer": "wait=30"}).json()
+
+    assert job["status"] == "succeeded"
+    assert PASSWORD not in (tmp_path / "serve.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("password", "trusted", "words"),
+    [
+        ("wr0ng", True, "invalid username-password pair"),
+        (PASSWORD, False, "CERTIFICATE_VERIFY_FAILED"),
+    ],
+)
+def test_what_is_wrong_is_said_without_the_password(
+    port: int, certificate: tuple[Path, Path], tmp_path: Path, password: str, *, trusted: bool, words: str
+) -> None:
+    ask = f"?ssl_ca_certs={certificate[0]}" if trusted else ""
+    environment = {"DIGRESS_REDIS_URL": f"rediss://:{password}@localhost:{port}/0{ask}"}
+    log = tmp_path / "worker.log"
+
+    with running([DIGRESS, "worker"], environment, log):
+        wait_until(lambda: words in log.read_text(), seconds=20)
+
+    assert password not in log.read_text()
