@@ -7,7 +7,7 @@ What differs from RQ's SimpleWorker, and why:
   has room. How long a job may take is the engine's business; RQ's own limit is a signal, and reaches the main thread only.
 - A lease is short and renewed by a thread, so a job of a worker that died is taken over soon,
   not after the job's whole time limit. A worker that has lost a lease, because it was stopped or cut off for longer,
-  lets go of the job: it keeps no books about it that are another one's now.
+  lets go of the job: it keeps no books about it that are another one's now. Whose jobs are lost, `worker.leases` says.
 - The same thread says that the worker lives, for `GET /health/ready`.
 - Told to stop, the worker takes no more jobs, gives those under way some time to end, and hands the others back to
   the front of the queue. No try is lost by that. Told a second time, it ends at once, and its leases run out.
@@ -50,6 +50,7 @@ from app.schemas import (
     worker_key,
 )
 from worker.jobs import GenerationJob, NotThisWorkers
+from worker.leases import Contact, TakenJobs
 from worker.records import Canceled
 
 _log = structlog.get_logger(__name__)
@@ -138,6 +139,7 @@ class GenerationWorker(SimpleWorker):
     ) -> None:
         self._function = function
         self._lease_seconds = lease_seconds
+        self._contact = Contact(lease_seconds)
         self._heartbeat_seconds = min(lease_seconds / 3, WORKER_SILENCE_SECONDS / 3)
         self._drain_seconds = drain_seconds
         # By execution: should a lease run out unnoticed, the same job may be here twice for a while.
@@ -235,12 +237,14 @@ class GenerationWorker(SimpleWorker):
         # First what is ours: a worker that was held up must not take its own jobs for a dead one's.
         for job, execution in list(self._running.values()):
             self.maintain_heartbeats(job, execution)
+        if not self._contact.allows_judgement:
+            return
         for queue in self.queues:
             # RQ's lock outlives a worker that dies holding it by a quarter of an hour.
             if self.connection.set(queue.registry_cleaning_key, 1, nx=True, ex=self._lease_seconds):
                 clean_registries(queue, self._exc_handlers)
                 clean_worker_registry(queue)
-                queue.intermediate_queue.cleanup(self, queue)
+                TakenJobs(queue, self._lease_seconds).cleanup(self, queue)
                 self.connection.delete(queue.registry_cleaning_key)
         self.last_cleaned_at = now()  # type: ignore[assignment]
 
@@ -337,6 +341,7 @@ class GenerationWorker(SimpleWorker):
                 self.connection.zadd(WORKERS_KEY, {self.name: seconds})
                 report = self._function.engine.report().model_dump_json()
                 self.connection.set(worker_key(self.name), report, ex=WORKER_SILENCE_SECONDS)
+                self._contact.made()
                 self.connection.zremrangebyscore(WORKERS_KEY, "-inf", seconds - 10 * WORKER_SILENCE_SECONDS)
                 self._follow_models()
                 for job, execution in list(self._running.values()):

@@ -1,12 +1,10 @@
 """A Redis that speaks TLS and asks for a password."""
 
-import asyncio
 import shutil
-import ssl
+import socket
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,47 +13,13 @@ import redis
 
 from app.supervisor import free_port
 from models.checkpoint import save_checkpoint
+from tests import gate
 from tests.conftest import make_card, make_denoiser
 from tests.servers import DIGRESS, running, stack, valkey, wait_until
 
 PASSWORD = "c0rrect-h0rse"
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
-
-
-@contextmanager
-def tls_in_front_of(port: int, certificate: Path, key: Path) -> Iterator[int]:
-    """A port that speaks TLS for one that does not: the Valkey of the tests is built without."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    taken, is_up = free_port(), threading.Event()
-    stop: list[Callable[[], object]] = []
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while some := await reader.read(65_536):
-                writer.write(some)
-                await writer.drain()
-        writer.close()
-
-    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        to_redis = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(carry(reader, to_redis[1]), carry(to_redis[0], writer))
-
-    async def serve() -> None:
-        loop, over = asyncio.get_running_loop(), asyncio.Event()
-        stop.append(lambda: loop.call_soon_threadsafe(over.set))
-        server = await asyncio.start_server(connect, "127.0.0.1", taken, ssl=context)
-        is_up.set()
-        await over.wait()
-        server.close()
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    assert is_up.wait(10)
-    yield taken
-    stop[0]()
-    thread.join(10)
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +39,17 @@ def port(certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactor
     with valkey(tmp_path_factory.mktemp("redis")) as url:
         with redis.Redis.from_url(url) as client:
             client.config_set("requirepass", PASSWORD)
-        with tls_in_front_of(int(urlsplit(url).port or 0), *certificate) as port:
+        # The Valkey of the tests is built without TLS.
+        port, target = free_port(), urlsplit(url).port
+        command = [sys.executable, gate.__file__, str(port), str(target), *map(str, certificate)]
+        with running(command, {}, tmp_path_factory.mktemp("gate") / "gate.log"):
+            wait_until(lambda: listens(port), seconds=10)
             yield port
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_jobs_go_through_it(port: int, certificate: tuple[Path, Path], tmp_path: Path) -> None:

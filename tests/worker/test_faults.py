@@ -228,6 +228,21 @@ def test_redis_out_of_reach_for_a_while(tmp_path: Path, checkpoints: Path, secon
             service.wait_until_idle()
 
 
+def test_after_redis_was_away_no_worker_takes_the_others_for_dead(service: Service) -> None:
+    with service.worker(DIGRESS_MAX_JOBS="1"), service.worker(DIGRESS_MAX_JOBS="1"):
+        jobs = [service.submit(2 * LONG) for _ in range(2)]
+        for job_id in jobs:
+            service.wait_for_start(job_id)
+
+        stop_for(int(service.redis.info("server")["process_id"]), LEASE_SECONDS + 2)
+
+        service.wait_for_end(*jobs)
+        service.wait_until_idle()
+    for job_id in jobs:
+        service.assert_drawn_once(job_id, 2 * LONG)
+        assert service.events(job_id).count("status") == 2  # queued and running, once each
+
+
 def stop_for(pid: int, seconds: float) -> None:
     os.kill(pid, signal.SIGSTOP)
     time.sleep(seconds)

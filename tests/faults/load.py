@@ -1,0 +1,136 @@
+"""`make load`: a thousand jobs queued at once by two API keys, the one's before the other's.
+
+Submitting must stay quick (99 of 100 in less than 50 ms), all jobs must end, and the second key must not wait for the first:
+from when both have jobs waiting, workers take as many of the one's as of the other's.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from tests.faults.chaos import quantiles, say
+from tests.faults.site import ADMIN_KEY, Site, site
+
+_NAMES = ("first", "second")
+# Callers of each key at the same time.
+_CALLERS = 4
+_MOST_SUBMIT_SECONDS = 0.05
+# Jobs of one key that workers may have begun more than of the other's, beside those taken before both waited.
+_MOST_AHEAD = 16
+_BODY = {"model": "qm9", "num_graphs": 4, "num_steps": 20}
+
+
+async def run(num_jobs: int) -> dict[str, Any]:
+    """The whole run; returns the report."""
+    with site(DIGRESS_JOB_TTL_SECONDS="3600", DIGRESS_MAX_JOBS="8", OMP_NUM_THREADS="1") as place:
+        keys = {name: place.key(name) for name in _NAMES}
+        await submit(place, keys["first"], 20)  # the API's first requests find nothing warm
+        started = time.monotonic()
+        seconds: list[float] = []
+        for name in _NAMES:
+            seconds += await submit(place, keys[name], num_jobs // len(_NAMES))
+        submitted = time.monotonic()
+        async with place.client(ADMIN_KEY) as client:
+            await until_done(client)
+            ended = time.monotonic()
+            begun = {name: await starts(place, keys[name]) for name in _NAMES}
+            jobs = await list_jobs(client)
+    both_wait = min(at for at, _ in begun["second"])  # the moment at which the second key asked for its first job
+    order = sorted((start, name) for name in _NAMES for _, start in begun[name] if start > both_wait)
+    ahead = most_ahead([name for _, name in order])
+    p99 = quantiles(seconds)["p99"]
+    failed = [job["id"] for job in jobs if job["status"] != "succeeded"]
+    return {
+        "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, 2 workers",
+        "jobs": len(seconds),
+        "submit_seconds": quantiles(seconds),
+        "submits_per_second": round(len(seconds) / (submitted - started), 1),
+        "jobs_per_second": round(len(jobs) / (ended - started), 2),
+        "not_succeeded": failed,
+        "most_ahead": ahead,
+        "violations": [
+            *([f"99 of 100 submits took up to {p99} s"] if p99 >= _MOST_SUBMIT_SECONDS else []),
+            *([f"{len(failed)} jobs did not succeed"] if failed else []),
+            *([f"one key was {ahead} jobs ahead"] if ahead > _MOST_AHEAD else []),
+        ],
+    }
+
+
+async def submit(place: Site, key: str, number: int) -> list[float]:
+    """Queue so many jobs, by a few callers; returns the seconds that each took."""
+    seconds: list[float] = []
+
+    async def call(count: int) -> None:
+        async with place.client(key) as client:
+            for _ in range(count):
+                begun = time.perf_counter()
+                answer = await client.post("/generate", json=_BODY)
+                seconds.append(time.perf_counter() - begun)
+                assert answer.status_code == 202, answer.text
+
+    await asyncio.gather(*(call(number // _CALLERS) for _ in range(_CALLERS)))
+    return seconds
+
+
+async def until_done(client: httpx2.AsyncClient) -> None:
+    """Return when no job waits or runs; say how far it is."""
+    while True:
+        jobs = await list_jobs(client)
+        left = sum(job["status"] in {"queued", "running"} for job in jobs)
+        say(f"{len(jobs) - left} of {len(jobs)} jobs have ended")
+        if not left:
+            return
+        await asyncio.sleep(10)
+
+
+async def list_jobs(client: httpx2.AsyncClient) -> list[dict[str, Any]]:
+    """All jobs that the client's key may see."""
+    jobs: list[dict[str, Any]] = []
+    path: str | None = "/jobs?limit=200"
+    while path:
+        page = (await client.get(path)).json()
+        jobs += page["jobs"]
+        path = page["next"]
+    return jobs
+
+
+async def starts(place: Site, key: str) -> list[tuple[str, str]]:
+    """When each of a key's jobs was asked for, and when it was begun."""
+    async with place.client(key) as client:
+        return [(job["created_at"], job["started_at"]) for job in await list_jobs(client)]
+
+
+def most_ahead(order: list[str]) -> int:
+    """By how many jobs either key was ahead of the other, as long as both had some waiting."""
+    counts = dict.fromkeys(_NAMES, 0)
+    total, most = {name: order.count(name) for name in _NAMES}, 0
+    for name in order:
+        counts[name] += 1
+        if any(counts[other] == total[other] for other in _NAMES):
+            break
+        most = max(most, abs(counts["first"] - counts["second"]))
+    return most
+
+
+def main() -> int:
+    """Run, write the report; 1 if anything is not as it must be."""
+    parser = argparse.ArgumentParser(prog="make load", description=__doc__)
+    parser.add_argument("--jobs", type=int, default=1_000)
+    parser.add_argument("--out", type=Path, default=Path("load.json"))
+    options = parser.parse_args()
+    report = asyncio.run(run(options.jobs))
+    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    say(json.dumps(report, indent=1))
+    return 1 if report["violations"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

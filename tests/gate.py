@@ -1,0 +1,40 @@
+"""A gate in front of a port: `python gate.py PORT TARGET [CERTIFICATE KEY]`.
+
+Killing it cuts every connection through it and lets no new one be made, until another one stands there. With a certificate
+it speaks TLS to those who come.
+"""
+
+import asyncio
+import ssl
+import sys
+from contextlib import suppress
+
+
+async def serve(port: int, target: int, context: ssl.SSLContext | None) -> None:
+    """Carry everything to `target` on this machine and back, for ever."""
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while some := await reader.read(65_536):
+                writer.write(some)
+                await writer.drain()
+        writer.close()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            there = await asyncio.open_connection("127.0.0.1", target)
+        except OSError:
+            writer.close()
+            return
+        await asyncio.gather(carry(reader, there[1]), carry(there[0], writer))
+
+    server = await asyncio.start_server(connect, "127.0.0.1", port, ssl=context)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    _context = None
+    if len(sys.argv) > 3:
+        _context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        _context.load_cert_chain(*sys.argv[3:])
+    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2]), _context))
