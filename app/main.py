@@ -1,7 +1,7 @@
 """The API: `create_app` puts the parts together, `build` finds them from the settings."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
@@ -9,17 +9,19 @@ from fastapi import FastAPI
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
+from starlette.concurrency import run_in_threadpool
 
 from app.body_limit import BodyLimit
 from app.errors import install_handlers
 from app.keys import Gate, KeyBook
-from app.middleware import ObserveRequests, SecurityHeaders
+from app.middleware import ObserveRequests, SecurityHeaders, is_quiet
 from app.queue import JobQueue
 from app.routes import events, generate, graphs, health, jobs, metrics, models
 from app.schemas import FieldProblem, Problem
-from app.settings import Settings, SettingsError, read_settings
+from app.settings import Settings, SettingsError, read_settings, start_tracing
 from app.shelf import Shelf
 from app.telemetry import ApiMetrics
+from app.tracing import request_spans
 from app.webhooks import WebhookSender, stop
 from models.card import read_cards
 
@@ -40,8 +42,12 @@ def create_app(
     *,
     gate: Gate | None = None,
     webhooks: WebhookSender | None = None,
+    at_end: Callable[[], None] = lambda: None,
 ) -> FastAPI:
-    """The application over a queue and the models to serve; everybody is let in if there is no gate."""
+    """The application over a queue and the models to serve; everybody is let in if there is no gate.
+
+    `at_end` is called when it stops, in a thread.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -50,8 +56,15 @@ def create_app(
         if sending:
             await stop(sending)
         await queue.close()
+        await run_in_threadpool(at_end)
 
-    app = FastAPI(title="digress-serve", version=version("digress-serve"), description=_DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(
+        title="digress-serve",
+        version=version("digress-serve"),
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        telemetry=request_spans(settings.tracing, exclude=is_quiet),
+    )
     app.state.queue, app.state.shelf, app.state.gate = queue, shelf, gate
     app.state.has_webhooks = webhooks is not None
     app.state.metrics = ApiMetrics(queue.state)
@@ -80,7 +93,7 @@ def build(settings: Settings | None = None) -> FastAPI:
     """The application that the environment describes.
 
     Raises:
-        SettingsError: if a setting does not fit, or DIGRESS_REDIS_URL is not set.
+        SettingsError: if a setting does not fit, or DIGRESS_REDIS_URL is not set, or something is not installed.
         CardError: if a model card cannot be read.
     """
     settings = settings or read_settings()
@@ -102,7 +115,9 @@ def build(settings: Settings | None = None) -> FastAPI:
     if settings.webhook_secret:
         secret = settings.webhook_secret.get_secret_value()
         webhooks = WebhookSender(queue, async_redis, secret=secret, allow_private=settings.webhook_private)
-    return create_app(queue, shelf, settings, gate=gate, webhooks=webhooks)
+    # The application itself sends the last spans, since the server then ends the process by the signal that it was sent.
+    at_end = start_tracing(settings, "digress-api")
+    return create_app(queue, shelf, settings, gate=gate, webhooks=webhooks, at_end=at_end)
 
 
 def _require_protection(settings: Settings) -> None:

@@ -9,12 +9,18 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.telemetry import ApiMetrics
+from app.tracing import describe_request
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Asked for every few seconds by machines that only want to know whether all is well.
 _QUIET = ("/health/", "/metrics")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _log = structlog.get_logger(__name__)
+
+
+def is_quiet(scope: Scope) -> bool:
+    """Whether only a machine asks, and too often to be told of."""
+    return str(scope["path"]).startswith(_QUIET)
 
 
 class ObserveRequests:
@@ -30,6 +36,7 @@ class ObserveRequests:
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
+        describe_request(request_id, has_query=bool(scope.get("query_string")))
         started = time.perf_counter()
 
         async def observed(message: Message) -> None:
@@ -55,7 +62,7 @@ class ObserveRequests:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         self.metrics.requests.labels(method, route, status).inc()
         self.metrics.durations.labels(method, route).observe(seconds)
-        write = _log.debug if scope["path"].startswith(_QUIET) else _log.info
+        write = _log.debug if is_quiet(scope) else _log.info
         write("request", method=method, path=scope["path"], status=status, seconds=round(seconds, 4))
 
 

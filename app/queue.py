@@ -57,6 +57,7 @@ from app.schemas import (
     worker_key,
 )
 from app.scripts import CANCEL, OLDEST, SUBMIT
+from app.tracing import trace_headers
 
 # Times that a job is tried again after a worker died over it.
 _MAX_RETRIES = 2
@@ -142,7 +143,7 @@ class JobQueue:
         again: Again | None = None,
         request_id: str = "",
     ) -> Submission:
-        """Queue a job that is so many seconds of work; `request_id` is for the worker's log.
+        """Queue a job that is so many seconds of work; `request_id` is for the worker's log, and the current span for its traces.
 
         Raises:
             QueueFull: if as many jobs wait as may.
@@ -168,7 +169,7 @@ class JobQueue:
             result_ttl=_RQ_TTL,
             failure_ttl=_RQ_TTL,
             retry=Retry(max=_MAX_RETRIES),
-            meta={"request_id": request_id},
+            meta={"request_id": request_id, **trace_headers()},
         )
         message.enqueued_at = now
         outcome, found = self._submit(

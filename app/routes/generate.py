@@ -15,6 +15,7 @@ from app.estimates import capacity, cost
 from app.preferences import Terms, TermsDep
 from app.queue import Again, JobQueue, Submission
 from app.schemas import AnyCompletedRequest, ConditionalRequest, GenerateRequest, Job
+from app.tracing import submitting
 from models.card import ModelCard
 
 router = APIRouter(tags=["generation"])
@@ -90,7 +91,9 @@ async def _queue(
     )
     async with terms.caller.spending(request.num_graphs) as purchase:
         try:
-            submission = await run_in_threadpool(submit, request)
+            with submitting(request) as name_job:
+                submission = await run_in_threadpool(submit, request)
+                name_job(submission.job_id)
         except QueueFull as error:
             raise QueueFull(error.detail, retry_after=await queue.seconds_until_room()) from None
         purchase.is_off = submission.is_known
