@@ -10,7 +10,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from app.settings import SettingsError, configure_logging, read_settings
+from app.settings import SettingsError, configure_logging, read_settings, start_tracing
 from models.card import CardError
 from worker.engine import Engine
 from worker.jobs import GenerationJob
@@ -24,12 +24,13 @@ def main() -> int:
     """Run a worker until it is told to stop; returns the exit status.
 
     Raises:
-        SettingsError: if a setting does not fit, or DIGRESS_REDIS_URL is not set.
+        SettingsError: if a setting does not fit, or DIGRESS_REDIS_URL is not set, or something is not installed.
         CardError: if a model card cannot be read.
     """
     settings = read_settings()
     configure_logging(settings)
     url = settings.require_redis_url()
+    end_tracing = start_tracing(settings, "digress-worker")
     torch.set_flush_denormal(True)
     device = choose_device(settings.device)
     store = ModelStore(settings.checkpoints, device, compile_networks=settings.compile and device.type == "cuda")
@@ -52,6 +53,8 @@ def main() -> int:
     except RedisError as error:
         _log.error("redis does not answer; giving up", error=str(error))
         return 1
+    finally:
+        end_tracing()
     return 0 if was_asked_to_stop else 1
 
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from statistics import fmean
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -28,6 +29,7 @@ from worker.engine import Drawing, Engine, EngineStopped, TooLarge, TooLong
 from worker.records import Canceled, JobOver, JobRecord
 from worker.selection import Selection, collect
 from worker.store import UnknownModel
+from worker.tracing import describe_job, job_span, note, note_error
 
 _REQUEST: TypeAdapter[AnyCompletedRequest] = TypeAdapter(AnyCompletedRequest)
 _log = structlog.get_logger(__name__)
@@ -42,6 +44,10 @@ _TOO_LONG = Problem(
 
 class NotThisWorkers(Exception):
     """A job that this worker leaves to another one; its record says nothing of that."""
+
+
+class NeverEnded(Exception):
+    """Every worker that took the job died over it."""
 
 
 class GenerationJob:
@@ -59,20 +65,24 @@ class GenerationJob:
         *,
         run: str,
         limit_seconds: float | None = None,
-        request_id: str = "",
+        came_with: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Draw the graphs of a `CompletedRequest`, and record how it went; `run` tells apart the times a job is tried.
+
+        `came_with` is what the job's message has for logs and traces: `request_id`, `traceparent`.
 
         Raises:
             NotThisWorkers: if the run is called off for that reason.
             EngineStopped: if the engine has ended; another worker can do the job.
             RedisError: if the outcome cannot be recorded; RQ then tries the job again, and its seed gives the same graphs.
         """
-        log = _log.bind(job_id=job_id, request_id=request_id)
-        try:
-            self._run(job_id, payload, log, run=run, limit_seconds=limit_seconds)
-        except JobOver:
-            log.warning("the job is over already")
+        log = _log.bind(job_id=job_id, request_id=came_with.get("request_id", ""))
+        with job_span(job_id, came_with):
+            try:
+                self._run(job_id, payload, log, run=run, limit_seconds=limit_seconds)
+            except JobOver:
+                note("over already")
+                log.warning("the job is over already")
 
     def call_off(self, run: str, reason: Exception) -> None:
         """End a run before its next step; one that is not being drawn is left alone."""
@@ -91,12 +101,15 @@ class GenerationJob:
             return False
         return True
 
-    def give_up(self, job_id: str) -> None:
+    def give_up(self, job_id: str, came_with: Mapping[str, str]) -> None:
         """RQ will not try the job again: every worker that took it died, or could not record how it went."""
         with suppress(JobOver):
             self.record(job_id).fail(
                 _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the job was tried several times and never came to an end")
             )
+            with job_span(job_id, came_with):
+                describe_job(status=JobStatus.FAILED)
+                note_error(NeverEnded())
 
     def record(
         self, job_id: str, *, on_end: Callable[[JobStatus, JobSummary | None], None] = lambda status, summary: None
@@ -119,31 +132,22 @@ class GenerationJob:
             record.start()
             count.begun(job_id)
             request = _REQUEST.validate_python(payload)
+            describe_job(num_graphs=request.num_graphs)
             drawing = self._drawings[run] = self.engine.submit(request, limit_seconds=limit_seconds)
             try:
                 self._draw(drawing, record, log)
             finally:
                 del self._drawings[run]
                 drawing.call_off(NotThisWorkers("nobody waits for it"))  # does nothing to one that is done
-        except (RedisError, JobOver, NotThisWorkers, EngineStopped):
+        except (JobOver, NotThisWorkers):
             raise
         except Canceled:
             record.cancel([], JobSummary(num_graphs=0, seconds=0))
-        except TooLong:
-            record.fail(_TOO_LONG)
-        except TooLarge as error:
-            record.fail(_problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{error}; ask for smaller ones"))
-        except (UnknownModel, CardError) as error:
-            log.error("model cannot be used", error=str(error))
-            record.fail(_problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error)))
-        except Exception:
-            log.exception("job failed")
-            record.fail(
-                _problem(
-                    HTTPStatus.INTERNAL_SERVER_ERROR,
-                    "the worker failed in a way it did not foresee; the fault is logged",
-                )
-            )
+        except Exception as error:
+            note_error(error)
+            if isinstance(error, RedisError | EngineStopped):
+                raise
+            record.fail(_explain(error, log))
 
     def _draw(self, drawing: Drawing, record: JobRecord, log: structlog.BoundLogger) -> None:
         started = time.perf_counter()
@@ -151,13 +155,16 @@ class GenerationJob:
         card = drawing.card
         selection = Selection(request.filter)
         end: Callable[[Sequence[Graph], JobSummary, Sequence[Trajectory]], None] = record.succeed
+        note("drawing begins")
         how, short = "succeeded", 0
         try:
             short = len(collect(drawing, selection, card, record.progress))
         except Canceled:
             end, how = record.cancel, "canceled"
-        except TooLong:
+        except TooLong as error:
+            note_error(error)
             end, how = partial(record.fail, _TOO_LONG), "took too long"
+        note("drawing ended")
         graphs = [selection.kept[index] for index in sorted(selection.kept)]
         seconds = time.perf_counter() - started
         summary = summarise(graphs, request, card, num_drawn=selection.num_drawn, seconds=seconds)
@@ -167,7 +174,7 @@ class GenerationJob:
 
 
 class _Count:
-    """Counts one job for the metrics of an engine's worker."""
+    """Counts one job for the metrics of an engine's worker, and tells its span the same."""
 
     def __init__(self, engine: Engine, payload: Mapping[str, Any]) -> None:
         self._metrics, self._started = engine.metrics, time.perf_counter()
@@ -176,11 +183,14 @@ class _Count:
         self._kind = "conditional" if "targets" in payload else "unconditional"
 
     def begun(self, job_id: str) -> None:
-        self._metrics.begun(self._model, self._kind, waited=time.time() - created_at(job_id))
+        waited = time.time() - created_at(job_id)
+        self._metrics.begun(self._model, self._kind, waited=waited)
+        describe_job(model=self._model, kind=self._kind, wait_seconds=round(waited, 3))
 
     def ended(self, status: JobStatus, summary: JobSummary | None) -> None:
         seconds = time.perf_counter() - self._started
         self._metrics.ended(self._model, self._kind, status, seconds=seconds, summary=summary)
+        describe_job(status=status)
 
 
 def summarise(
@@ -213,6 +223,23 @@ def _predicted_error(graphs: Sequence[Graph], targets: Mapping[str, float]) -> d
     return {
         name: round(fmean(abs(properties[name] - value) for properties in sound), 4) for name, value in targets.items()
     }
+
+
+def _explain(error: Exception, log: structlog.BoundLogger) -> Problem:
+    """What the owner of a job is told of the error that it failed by; the log has more of it."""
+    match error:
+        case TooLong():
+            return _TOO_LONG
+        case TooLarge():
+            return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{error}; ask for smaller ones")
+        case UnknownModel() | CardError():
+            log.error("model cannot be used", error=str(error))
+            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        case _:
+            log.error("job failed", exc_info=error)
+            return _problem(
+                HTTPStatus.INTERNAL_SERVER_ERROR, "the worker failed in a way it did not foresee; the fault is logged"
+            )
 
 
 def _problem(status: HTTPStatus, detail: str) -> Problem:

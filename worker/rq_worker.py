@@ -94,8 +94,7 @@ def allow_only(function: Callable[..., Any]) -> type[Job]:
         def func(self) -> Callable[..., Any]:
             if self.func_name != JOB_FUNCTION or self.instance is not None:
                 raise ForbiddenFunction(f"job {self.id} asks for {self.func_name!r}, but only {JOB_FUNCTION!r} is run")
-            request_id = str(self.meta.get("request_id", ""))
-            return partial(function, run=self.run, limit_seconds=self.timeout, request_id=request_id)
+            return partial(function, run=self.run, limit_seconds=self.timeout, came_with=_came_with(self))
 
         success_callback = failure_callback = stopped_callback = property(lambda self: None)
 
@@ -329,7 +328,7 @@ class GenerationWorker(SimpleWorker):
 
     def _give_up(self, job: Job, *exception: Any) -> bool:
         if not job.should_retry:
-            self._function.give_up(job.id)
+            self._function.give_up(job.id, _came_with(job))
         return True
 
     # The heartbeat, in a thread of its own.
@@ -361,3 +360,7 @@ class GenerationWorker(SimpleWorker):
             names: Any = self.connection.smembers(UNLOADED_KEY)
             self._function.engine.follow(frozenset(name.decode() for name in names))
             self._model_changes = changes
+
+
+def _came_with(job: Job) -> dict[str, str]:
+    return {name: str(value) for name, value in job.meta.items()}
