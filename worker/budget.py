@@ -137,8 +137,21 @@ def peak_bytes(device: torch.device) -> int:
     """The most that this process has held at once, since `used_bytes` was called."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    return _process_bytes("VmHWM")
+
+
+def used_and_free_bytes(device: torch.device) -> tuple[int, int]:
+    """Of a GPU what is taken, whoever took it, and the rest; on a CPU what this process holds, and what its limit leaves it."""
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        return total - free, free
+    used = _process_bytes("VmRSS")
+    return used, max(_memory_bytes(device) - used, 0)
+
+
+def _process_bytes(field: str) -> int:
     status = Path("/proc/self/status")
     if status.exists():
-        (line,) = [line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM:")]
+        (line,) = [line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith(f"{field}:")]
         return int(line.split()[1]) * 1_024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # on a Mac: bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # on a Mac: bytes, and always the peak

@@ -214,6 +214,7 @@ class Engine:
         model = self.store.model(name)
         if name not in self._measured:
             self._measured[name] = self._budget or measure(model, self._lanes)
+            self.metrics.ready(name)
         if time.monotonic() - self._shrunk.get(name, -_SHRUNK_SECONDS) >= _SHRUNK_SECONDS:
             self._budgets[name] = self._measured[name]
         return self._budgets[name]

@@ -15,6 +15,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from app.schemas import JobStatus, JobSummary, WorkerReport
+from worker.budget import used_and_free_bytes
 
 # From jobs of a few steps to those of hours.
 _JOB_BUCKETS = (0.1, 0.3, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 7680)
@@ -71,6 +72,10 @@ class WorkerMetrics:
         )
         self._faults = Counter("digress_engine_faults", "Steps that failed.", registry=registry)
 
+    def ready(self, model: str) -> None:
+        """A model can be drawn by: count from 0, since an alert asks for increases, and a first value is none."""
+        self._short.labels(model)
+
     def begun(self, model: str, kind: str, *, waited: float) -> None:
         """A job has been begun, so many seconds after it was asked for."""
         self._waits.labels(model, kind).observe(max(waited, 0.0))
@@ -126,9 +131,11 @@ class _EngineCollector(Collector):
         for name in report.capacity:
             models.add_metric([name], 1)
         yield models
-        if self._device.type == "cuda":
-            free, total = torch.cuda.mem_get_info(self._device)
-            memory = GaugeMetricFamily("digress_device_memory_bytes", "Memory of the GPU.", labels=["device", "state"])
-            memory.add_metric([str(self._device), "used"], total - free)
-            memory.add_metric([str(self._device), "free"], free)
-            yield memory
+        memory = GaugeMetricFamily(
+            "digress_device_memory_bytes",
+            "Memory of the GPU, whoever uses it; on a CPU what this worker holds, and what its limit leaves it.",
+            labels=["device", "state"],
+        )
+        for state, size in zip(("used", "free"), used_and_free_bytes(self._device), strict=True):
+            memory.add_metric([str(self._device), state], size)
+        yield memory

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from models.generation import Cohort
 from models.lanes import Lanes
 from tests.conftest import make_card, make_denoiser
 from worker import budget as budget_module
-from worker.budget import Budget, measure
+from worker.budget import Budget, measure, used_and_free_bytes
 
 MODEL = LoadedModel(make_card(), make_denoiser(make_card()), [])
 SECONDS = 0.01
@@ -56,3 +57,23 @@ def test_small_steps_are_not_cut() -> None:
     budget = Budget(largest=10_000, overhead=500, lanes=4)
 
     assert [budget.num_parts(cost) for cost in (81, 1_999, 2_000, 3_500, 100_000)] == [1, 1, 2, 3, 4]
+
+
+def test_what_is_free_on_a_cpu_is_what_the_limit_leaves_this_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(budget_module, "_CGROUP_LIMIT", limit)
+
+    def found(words: str) -> tuple[int, int]:
+        limit.write_text(words)
+        return used_and_free_bytes(torch.device("cpu"))
+
+    used, free = found("3000000000\n")
+    _, none_left = found("1000000\n")
+    unlimited = sum(found("max\n"))
+
+    assert used > 50_000_000  # torch alone takes more
+    assert used + free == 3_000_000_000
+    assert none_left == 0
+    assert unlimited > 3_000_000_000  # of any machine that this is tested on

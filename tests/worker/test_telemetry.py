@@ -50,6 +50,25 @@ def test_steps_are_counted_for_every_graph(engine: Engine) -> None:
     assert after["digress_model_loaded"] == 1
 
 
+def test_memory_of_a_cpu_is_that_of_the_worker(engine: Engine) -> None:
+    text = generate_latest(engine.metrics.registry).decode()
+
+    used = values(text, device="cpu", state="used")["digress_device_memory_bytes"]
+    assert used == pytest.approx(values(text)["process_resident_memory_bytes"], rel=0.1)
+    assert values(text, device="cpu", state="free")["digress_device_memory_bytes"] > 0
+
+
+def test_that_memory_was_short_for_the_first_time_is_an_increase(engine: Engine) -> None:
+    engine.prepare("tiny")
+    before = values(generate_latest(engine.metrics.registry).decode(), model="tiny")
+
+    engine.metrics.memory_was_short("tiny")
+
+    after = values(generate_latest(engine.metrics.registry).decode(), model="tiny")
+    assert before["digress_engine_memory_short_total"] == 0
+    assert after["digress_engine_memory_short_total"] == 1
+
+
 def test_jobs_are_counted_by_how_they_end() -> None:
     metrics = WorkerMetrics()
     summary = JobSummary(num_graphs=10, valid=9, short=2, seconds=1)
