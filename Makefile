@@ -4,7 +4,7 @@ PYTHON ?= python3
 PIP = .venv/bin/pip --disable-pip-version-check --quiet
 INPUTS = pyproject.toml constraints.txt
 
-.PHONY: help setup serve test test-slow bench check format clean
+.PHONY: help setup serve test test-slow chaos load bench check format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -19,6 +19,12 @@ test: .venv/.development ## the tests, against real servers
 
 test-slow: .venv/.development ## the tests that take minutes
 	.venv/bin/pytest -m slow -s
+
+chaos: .venv/.development ## ten minutes of faults under traffic; what happened is in chaos.json
+	.venv/bin/python -m tests.faults.chaos
+
+load: .venv/.development ## a thousand jobs at once by two keys; what happened is in load.json
+	.venv/bin/python -m tests.faults.load
 
 bench: .venv/.benchmarks ## the speed of everything, against something else in the same run; a quarter of an hour
 	.venv/bin/python -m tests.benchmarks

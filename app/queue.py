@@ -274,10 +274,10 @@ class JobQueue:
                 desc=True,
                 bylex=True,
                 offset=0,
-                num=count - len(jobs),
+                num=count,  # not only what is missing: most of them may have expired
             )
             ids = [job_id.decode() for job_id in found]
-            last = f"({ids[-1]}" if len(ids) == count - len(jobs) else None
+            last = f"({ids[-1]}" if len(ids) == count else None
             async with self._async_redis.pipeline(transaction=False) as pipeline:
                 for job_id in ids:
                     pipeline.hgetall(record_key(job_id))
@@ -286,6 +286,8 @@ class JobQueue:
             if gone:
                 await self._async_redis.zrem(key, *gone)
             jobs += [to_job(job_id, decoded(record)) for job_id, record in zip(ids, records, strict=True) if record]
+        if len(jobs) > count:
+            jobs, last = jobs[:count], f"({jobs[count - 1].id}"
         return jobs, last and last[1:]
 
     async def _record(self, job_id: str) -> dict[str, str]:
