@@ -60,7 +60,7 @@ from app.scripts import CANCEL, OLDEST, SUBMIT
 from app.tracing import trace_headers
 
 # Times that a job is tried again after a worker died over it.
-_MAX_RETRIES = 2
+_MAX_RETRIES = 6
 _RQ_TTL = 60
 # How long one look at the stream may take: after each, `wait` asks whether anybody still waits.
 _LONGEST_BLOCK_SECONDS = 0.5

@@ -4,13 +4,16 @@ import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from redis.exceptions import RedisError
 
 from app.deps import PointlessDep, QueueDep, VisibleJob
 from app.errors import BadHeader, problems, shorten
 
 router = APIRouter(tags=["jobs"])
+_log = structlog.get_logger(__name__)
 
 
 async def _last_event(
@@ -35,5 +38,8 @@ async def stream_events(
 
     Those of the past come first; a client that lost its connection goes on by Last-Event-ID where it was.
     """
-    async for event in queue.events(job_id, pointless=pointless, after=after):
-        yield ServerSentEvent(id=event.id, event=event.name, raw_data=event.data)
+    try:
+        async for event in queue.events(job_id, pointless=pointless, after=after):
+            yield ServerSentEvent(id=event.id, event=event.name, raw_data=event.data)
+    except RedisError as error:  # the answer has begun: all it can do is end, and the client comes again
+        _log.warning("redis is unavailable; a stream of events is cut off", error=str(error))

@@ -1,8 +1,11 @@
 """Server-sent events over HTTP, of jobs that a worker's record tells about."""
 
 import json
+import os
+import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +14,8 @@ from redis import Redis
 
 from app.schemas import JobSummary
 from models.generation import Progress
-from tests.app.conftest import PROBLEM
+from tests.app.conftest import PROBLEM, make_client
+from tests.servers import valkey
 from worker.records import JobRecord
 
 
@@ -71,3 +75,16 @@ def test_what_cannot_be_followed_is_a_problem(client: TestClient, job_id: str) -
     assert (missing.status_code, odd.status_code) == (404, 400)
     assert missing.headers["Content-Type"] == odd.headers["Content-Type"] == PROBLEM
     assert odd.json()["detail"] == "Last-Event-ID takes the id of an event of this job, not 'yesterday'"
+
+
+def test_a_stream_that_loses_redis_ends_and_does_not_fail(tmp_path: Path) -> None:
+    with valkey(tmp_path) as url, make_client(url) as client, Redis.from_url(url) as redis:
+        job_id = client.post("/generate", json={"model": "tiny"}).json()["id"]
+        server = int(redis.info("server")["process_id"])
+        threading.Timer(0.7, os.kill, [server, signal.SIGKILL]).start()
+
+        answer = client.get(f"/jobs/{job_id}/events")
+
+        assert 'status="500"' not in client.get("/metrics").text
+    assert answer.status_code == 200
+    assert [(name, data) for _, name, data in read(answer.text)] == [("status", {"status": "queued"})]

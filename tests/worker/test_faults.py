@@ -132,7 +132,7 @@ def test_told_to_stop_a_worker_hands_back_what_it_cannot_end_in_time(service: Se
 
     assert [service.status(job_id) for job_id in long] == [JobStatus.QUEUED] * 3
     retries = [service.redis.hget(f"rq:job:{job_id}", "retries_left") for job_id in long]
-    assert retries == [b"2"] * 3
+    assert retries == [b"6"] * 3
     with service.worker():
         service.wait_for_end(*long, short)
         service.wait_until_idle()
