@@ -10,7 +10,7 @@ from typing import Any, Literal
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
@@ -134,7 +134,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {code: {"description": HTTPStatus(code).phrase, "content": content} for code in sorted({401, *statuses})}
 
 
-def respond(error: ServiceError) -> JSONResponse:
+def respond(error: ServiceError) -> Response:
     """The response for an error."""
     return _response(error.problem(), error.headers)
 
@@ -143,41 +143,51 @@ def install_handlers(app: FastAPI) -> None:
     """Answer every error with application/problem+json."""
 
     @app.exception_handler(ServiceError)
-    async def service_error(request: Request, error: ServiceError) -> JSONResponse:
+    async def service_error(request: Request, error: ServiceError) -> Response:
         if isinstance(error, TryLater):
             request.app.state.metrics.rejected.labels(error.reason).inc()
         return respond(error)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
         return _response(_validation_problem(error))
 
     @app.exception_handler(HTTPException)
-    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        detail = str(error.detail)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        detail, headers = str(error.detail), dict(error.headers or {})
         if error.status_code == HTTPStatus.NOT_FOUND:
             detail = f"there is nothing at {request.url.path}; see /docs"
         elif error.status_code == HTTPStatus.BAD_REQUEST:
             detail = "the body is not JSON that can be read"
         elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             detail = f"{request.url.path} does not take {request.method}; see /docs"
-        return _response(_problem(HTTPStatus(error.status_code), detail), dict(error.headers or {}))
+            headers |= _allowed(request)
+        return _response(_problem(HTTPStatus(error.status_code), detail), headers)
 
     @app.exception_handler(RedisError)
-    async def redis_error(_: Request, error: RedisError) -> JSONResponse:
+    async def redis_error(_: Request, error: RedisError) -> Response:
         _log.error("redis is unavailable", error=str(error))
         return respond(QueueUnavailable("the queue cannot be reached; try again in a moment"))
 
     @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+    async def unexpected(request: Request, error: Exception) -> Response:
         request_id = request.state.request_id
         _log.error("unexpected error", path=request.url.path, request_id=request_id, exc_info=error)
         problem = ServiceError("the service failed in a way it did not foresee; the fault is logged").problem()
         return _response(problem, {"X-Request-ID": request_id})
 
 
-def _response(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(problem.model_dump(mode="json"), problem.status, headers, media_type=MEDIA_TYPE)
+def _allowed(request: Request) -> dict[str, str]:
+    """The header Allow, of all routes that have the path asked for; the framework tells of the first one only."""
+    path = getattr(request.scope.get("route"), "path", None)
+    methods = request.app.openapi()["paths"].get(path, {})
+    return {"Allow": ", ".join(sorted(method.upper() for method in methods))} if methods else {}
+
+
+def _response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    # The caller's words in it may hold half of a surrogate pair, which cannot be encoded.
+    content = json.dumps(problem.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
+    return Response(content.encode(errors="replace"), problem.status, headers, media_type=MEDIA_TYPE)
 
 
 def _validation_problem(error: RequestValidationError) -> Problem:

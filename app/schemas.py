@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -106,13 +107,21 @@ class Priority(StrEnum):
         return {Priority.HIGH: 16, Priority.NORMAL: 4, Priority.LOW: 1}[self]
 
 
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# Of a StrictInt: JSON has one kind of number, so 3.0 is 3, and some clients write it so.
+_WHOLE = BeforeValidator(_whole)
+
+
 class SizeRange(BaseModel):
     """Sizes that graphs may have, both ends included."""
 
     model_config = ConfigDict(extra="forbid")
 
-    min: Annotated[StrictInt, Field(ge=1)]
-    max: Annotated[StrictInt, Field(ge=1)]
+    min: Annotated[StrictInt, Field(ge=1), _WHOLE]
+    max: Annotated[StrictInt, Field(ge=1), _WHOLE]
 
     @model_validator(mode="after")
     def _in_order(self) -> "SizeRange":
@@ -142,7 +151,7 @@ def _number_or_range(value: object) -> str | None:
 TargetValue = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 NumNodes = Annotated[
-    Annotated[StrictInt, Field(ge=1), Tag("[number]")] | Annotated[SizeRange, Tag("[range]")],
+    Annotated[StrictInt, Field(ge=1), _WHOLE, Tag("[number]")] | Annotated[SizeRange, Tag("[range]")],
     Discriminator(
         _number_or_range,
         custom_error_type="number_or_range",
@@ -157,17 +166,18 @@ class GenerateRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_SMALLEST_REQUEST]})
 
     model: Annotated[StrictStr, Field(description="Name of a model that GET /models lists.")]
-    num_graphs: Annotated[StrictInt, Field(ge=1, le=MAX_GRAPHS)] = 1
+    num_graphs: Annotated[StrictInt, Field(ge=1, le=MAX_GRAPHS), _WHOLE] = 1
     num_nodes: Annotated[
         NumNodes | None, Field(description="Nodes per graph: a number, a range, or null for sizes as in training.")
     ] = None
     seed: Annotated[
         StrictInt | None,
         Field(ge=0, le=MAX_SEED, description="The same seed gives the same graphs; null draws one and reports it."),
+        _WHOLE,
     ] = None
     sampler: Sampler | None = None
     num_steps: Annotated[
-        StrictInt | None, Field(ge=1, description="Denoising steps: fewer is faster, more is better.")
+        StrictInt | None, Field(ge=1, description="Denoising steps: fewer is faster, more is better."), _WHOLE
     ] = None
     filter: Annotated[
         GraphFilter, Field(description="What the graphs must be; those that are not are drawn again, up to ten times.")
@@ -179,6 +189,7 @@ class GenerateRequest(BaseModel):
             le=200,
             description="Graphs to keep of each graph's way from noise: `GET …/trajectory` gives them. At most 1,000 in a job.",
         ),
+        _WHOLE,
     ] = 0
     webhook: Annotated[
         HttpUrl | None,
@@ -219,7 +230,9 @@ class ConditionalRequest(GenerateRequest):
         Estimator | None, Field(description="How the guided step is found; 'gradient' is DiGress's own.")
     ] = None
     candidates: Annotated[
-        StrictInt, Field(ge=1, description="Graphs drawn for each one returned: the one predicted nearest is kept.")
+        StrictInt,
+        Field(ge=1, description="Graphs drawn for each one returned: the one predicted nearest is kept."),
+        _WHOLE,
     ] = 1
 
 

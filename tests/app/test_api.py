@@ -1,6 +1,7 @@
 """The HTTP contract, against a real Valkey; no worker runs, so jobs stay queued."""
 
 import asyncio
+import json
 import re
 import subprocess
 import sys
@@ -246,6 +247,13 @@ def test_whatever_is_not_there_is_a_problem(client: TestClient, method: str, pat
     assert answer.json()["status"] == status
 
 
+def test_what_a_path_does_not_take_is_answered_with_all_that_it_takes(client: TestClient) -> None:
+    allowed = [client.patch(path).headers["Allow"] for path in ("/jobs/x", "/jobs", "/generate", "/models/tiny/load")]
+
+    assert allowed == ["DELETE, GET", "GET", "POST", "POST"]
+    assert client.patch("/docs").status_code == 405
+
+
 def test_models_are_listed_by_their_cards(client: TestClient) -> None:
     listed, single = client.get("/models"), client.get("/models/tiny")
 
@@ -336,6 +344,35 @@ def test_waiting_ends_when_it_is_pointless(redis_url: str) -> None:
     asyncio.run(wait())
 
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("field", ["\\ud800", "sampler", "webhook"])
+def test_half_of_a_character_is_a_problem_too(client: TestClient, field: str) -> None:
+    answer = client.post(
+        "/generate",
+        content=rf'{{"model": "tiny", "{field}": "http://\udfff.example/"}}',
+        headers={"Content-Type": "application/json"},
+    )
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (422, PROBLEM)
+    assert "unicode" in answer.json()["detail"]
+
+
+def test_a_whole_number_may_be_written_as_any_number_of_json(client: TestClient) -> None:
+    numbers = (
+        '{"num_graphs": 2.0, "num_nodes": {"min": 5.0, "max": 9e0}, "seed": 7.0, "num_steps": 1e1, "keep_frames": 0.0}'
+    )
+
+    answer = client.post(
+        "/generate",
+        content=f'{{"model": "tiny", {numbers[1:]}',
+        headers={"Content-Type": "application/json"},
+    )
+
+    asked = answer.json()["request"]
+    assert answer.status_code == 202
+    assert {name: asked[name] for name in json.loads(numbers)} == json.loads(numbers)
+    assert client.post("/generate", json={"model": "tiny", "num_nodes": 9.0}).json()["request"]["num_nodes"] == 9
 
 
 @pytest.mark.parametrize("body", [b'{"model": "\xff"}', b"[" * 20_000])
