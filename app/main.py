@@ -14,7 +14,8 @@ from starlette.concurrency import run_in_threadpool
 from app.body_limit import BodyLimit
 from app.errors import install_handlers
 from app.keys import Gate, KeyBook
-from app.middleware import ObserveRequests, SecurityHeaders, is_quiet
+from app.middleware import LetGo, ObserveRequests, SecurityHeaders, is_quiet
+from app.openapi import complete_document
 from app.queue import JobQueue
 from app.routes import events, generate, graphs, health, jobs, metrics, models
 from app.schemas import FieldProblem, Problem
@@ -69,6 +70,7 @@ def create_app(
     app.state.has_webhooks = webhooks is not None
     app.state.metrics = ApiMetrics(queue.state)
     app.state.is_stopping = lambda: False  # whoever runs the server may know better
+    app.add_middleware(LetGo)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(ObserveRequests, metrics=app.state.metrics)  # the last one added is the outermost

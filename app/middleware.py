@@ -5,6 +5,7 @@ import time
 import uuid
 
 import structlog
+from anyio import BrokenResourceError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -64,6 +65,19 @@ class ObserveRequests:
         self.metrics.durations.labels(method, route).observe(seconds)
         write = _log.debug if is_quiet(scope) else _log.info
         write("request", method=method, path=scope["path"], status=status, seconds=round(seconds, 4))
+
+
+class LetGo:
+    """Takes it for no fault that a client leaves a stream of events while some are on their way; the framework raises then (fastapi, discussion 15725)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.app(scope, receive, send)
+        except* BrokenResourceError:
+            _log.debug("a client is gone", path=scope["path"])
 
 
 class SecurityHeaders:

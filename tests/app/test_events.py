@@ -1,5 +1,6 @@
 """Server-sent events over HTTP, of jobs that a worker's record tells about."""
 
+import asyncio
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from redis import Redis
 
-from app.schemas import JobSummary
+from app.schemas import CompletedRequest, JobSummary
 from models.generation import Progress
 from tests.app.conftest import PROBLEM, make_client
 from tests.servers import valkey
@@ -66,6 +67,38 @@ def test_a_client_that_lost_its_connection_goes_on_where_it_was(client: TestClie
 
     assert rest == whole[2:]
     assert nothing == []
+
+
+def test_a_client_that_leaves_is_no_fault(redis_url: str, redis: Redis) -> None:
+    client = make_client(redis_url)
+    app: Any = client.app
+    job_id = app.state.queue.submit(CompletedRequest(model="tiny", seed=1, sampler="ancestral", num_steps=1)).job_id
+    run(redis, job_id)
+    path = f"/jobs/{job_id}/events"
+    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b"", "http_version": "1.1"}
+
+    async def leave() -> None:
+        gone = asyncio.Event()
+
+        async def receive() -> Any:
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.body":
+                await asyncio.sleep(0.3)  # it reads no more, while others of the events are on their way
+                gone.set()
+                await asyncio.sleep(10)
+
+        try:
+            await app(scope, receive, send)
+        finally:
+            await app.state.queue.close()
+
+    asyncio.run(leave())
+
+    labels = {"method": "GET", "route": "/jobs/{job_id}/events", "status": "500"}
+    assert app.state.metrics.registry.get_sample_value("digress_http_requests_total", labels) is None
 
 
 def test_what_cannot_be_followed_is_a_problem(client: TestClient, job_id: str) -> None:
