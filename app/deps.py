@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.errors import Forbidden
+from app.examples import JOB_ID
 from app.keys import Caller, Gate
 from app.queue import JobQueue
 from app.shelf import Shelf
@@ -72,7 +73,14 @@ async def _admin(caller: CallerDep) -> Caller:
 AdminDep = Annotated[Caller, Depends(_admin)]
 
 
-async def _visible_job(job_id: str, caller: CallerDep, queue: QueueDep) -> str:
+_JOB_ID = Path(
+    description="Of a job, as the answer to `POST /generate` has it.",
+    json_schema_extra={"pattern": "^[0-9a-f]{32}$"},
+    examples=[JOB_ID],
+)
+
+
+async def _visible_job(job_id: Annotated[str, _JOB_ID], caller: CallerDep, queue: QueueDep) -> str:
     await queue.require(job_id, owner=caller.owner)
     return job_id
 

@@ -130,8 +130,11 @@ class QueueUnavailable(ServiceError):
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route says in OpenAPI about the errors it answers; 401 where keys are needed."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {code: {"description": HTTPStatus(code).phrase, "content": content} for code in sorted({401, *statuses})}
+    named = (HTTPStatus(code) for code in sorted({401, *statuses}))
+    return {
+        status.value: {"$ref": f"#/components/responses/Problem{status}", "description": status.phrase}
+        for status in named
+    }
 
 
 def respond(error: ServiceError) -> Response:

@@ -18,7 +18,6 @@ from app.middleware import LetGo, ObserveRequests, SecurityHeaders, is_quiet
 from app.openapi import complete_document
 from app.queue import JobQueue
 from app.routes import events, generate, graphs, health, jobs, metrics, models
-from app.schemas import FieldProblem, Problem
 from app.settings import Settings, SettingsError, read_settings, start_tracing
 from app.shelf import Shelf
 from app.telemetry import ApiMetrics
@@ -77,18 +76,8 @@ def create_app(
     install_handlers(app)
     for routes in (generate, jobs, events, graphs, models, health, metrics):
         app.include_router(routes.router)
-    _describe_problems(app)
+    complete_document(app)
     return app
-
-
-def _describe_problems(app: FastAPI) -> None:
-    """Name the Problem schema in OpenAPI, which the routes' error answers refer to."""
-    document = app.openapi()
-    document["components"]["schemas"] |= {
-        model.__name__: model.model_json_schema(ref_template="#/components/schemas/{model}")
-        for model in (FieldProblem, Problem)
-    }
-    document["components"]["schemas"]["Problem"].pop("$defs", None)
 
 
 def build(settings: Settings | None = None) -> FastAPI:

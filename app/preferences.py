@@ -13,6 +13,7 @@ from fastapi import Depends, Header, Request
 
 from app.deps import CallerDep, MetricsDep, PointlessDep
 from app.errors import BadHeader, shorten
+from app.examples import IDEMPOTENCY_KEY
 from app.keys import Caller
 from app.telemetry import ApiMetrics
 
@@ -21,7 +22,8 @@ LONGEST_WAIT = 60
 
 def _wait_seconds(
     prefer: Annotated[
-        list[str] | None, Header(description=f"`wait=N`: wait up to N seconds (1 to {LONGEST_WAIT}).")
+        list[str] | None,
+        Header(description=f"`wait=N`: wait up to N seconds (1 to {LONGEST_WAIT}).", examples=[["wait=10"]]),
     ] = None,
 ) -> int:
     for preference in ",".join(prefer or []).split(","):
@@ -62,6 +64,7 @@ def _terms(
             min_length=1,
             max_length=255,
             description="The same key and request give the same job, for a day; the same key with another request is refused.",
+            examples=[IDEMPOTENCY_KEY],
         ),
     ] = None,
 ) -> Terms:

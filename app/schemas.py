@@ -43,7 +43,14 @@ MAX_GRAPHS = 10_000
 MAX_FRAMES = 1_000
 
 _SMALLEST_REQUEST: JsonDict = {"model": "qm9", "num_graphs": 16, "seed": 7}
+_COMPLETED_REQUEST: JsonDict = {**_SMALLEST_REQUEST, "sampler": "mixed", "num_steps": 50}
 _SMALLEST_CONDITIONAL: JsonDict = {**_SMALLEST_REQUEST, "targets": {"mu": 2.5, "homo": -6.2}}
+_COMPLETED_CONDITIONAL: JsonDict = {
+    **_SMALLEST_CONDITIONAL,
+    **_COMPLETED_REQUEST,
+    "guidance_scale": 20.0,
+    "estimator": "proposals",
+}
 
 
 def record_key(job_id: str) -> str:
@@ -206,6 +213,8 @@ class GenerateRequest(BaseModel):
 class CompletedRequest(GenerateRequest):
     """A request with every default filled in: it determines the graphs."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_COMPLETED_REQUEST]})
+
     seed: int
     sampler: Sampler
     num_steps: int
@@ -238,6 +247,8 @@ class ConditionalRequest(GenerateRequest):
 
 class CompletedConditionalRequest(ConditionalRequest):
     """A conditional request with every default filled in: it determines the graphs."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_COMPLETED_CONDITIONAL]})
 
     seed: int
     sampler: Sampler

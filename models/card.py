@@ -31,7 +31,8 @@ RegressorRole = Literal["guide", "judge"]
 # Graphs are computed in widths that are multiples of this, or the largest there is.
 _SIZE_STEP = 16
 Probability = Annotated[float, Field(ge=0, le=1)]
-ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+MODEL_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+ModelName = Annotated[str, StringConstraints(pattern=MODEL_NAME)]
 
 
 class CardError(ValueError):

@@ -11,26 +11,45 @@ from redis.exceptions import RedisError
 
 from app.deps import PointlessDep, QueueDep, VisibleJob
 from app.errors import BadHeader, problems, shorten
+from app.openapi import example, header
 
 router = APIRouter(tags=["jobs"])
 _log = structlog.get_logger(__name__)
+
+
+_EVENT_ID = "[0-9]{1,19}(-[0-9]{1,19})?"
 
 
 async def _last_event(
     job_id: VisibleJob,
     queue: QueueDep,
     last_event_id: Annotated[
-        str | None, Header(description="The last event that was seen: only those after it are sent.")
+        str | None,
+        Header(
+            description="The last event that was seen: only those after it are sent.",
+            json_schema_extra={"pattern": f"^({_EVENT_ID})?$"},
+            examples=["1795655307282-0"],
+        ),
     ] = None,
 ) -> str:
     """The place in the job's stream to go on from."""
     await queue.find(job_id, with_graphs=False)
-    if last_event_id and not re.fullmatch(r"[0-9]{1,19}(-[0-9]{1,19})?", last_event_id):
+    if last_event_id and not re.fullmatch(_EVENT_ID, last_event_id):
         raise BadHeader(f"Last-Event-ID takes the id of an event of this job, not {shorten(last_event_id)!r}")
     return last_event_id or "0"
 
 
-@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse, responses=problems(400, 404, 422, 503))
+@router.get(
+    "/jobs/{job_id}/events",
+    response_class=EventSourceResponse,
+    responses={
+        200: {
+            "headers": {"X-Accel-Buffering": header("That proxies are to pass it on at once.", "no")},
+            **example("events", "text/event-stream"),
+        },
+        **problems(400, 404, 503),
+    },
+)
 async def stream_events(
     job_id: VisibleJob, after: Annotated[str, Depends(_last_event)], queue: QueueDep, pointless: PointlessDep
 ) -> AsyncIterator[ServerSentEvent]:

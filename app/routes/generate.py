@@ -12,6 +12,8 @@ from app.completion import check_memory, complete, find_card
 from app.deps import CardsDep, QueueDep
 from app.errors import InvalidRequest, QueueFull, problems
 from app.estimates import capacity, cost
+from app.examples import JOB_ID
+from app.openapi import example, header
 from app.preferences import Terms, TermsDep
 from app.queue import Again, JobQueue, Submission
 from app.schemas import AnyCompletedRequest, ConditionalRequest, GenerateRequest, Job
@@ -20,10 +22,26 @@ from models.card import ModelCard
 
 router = APIRouter(tags=["generation"])
 
+_HEADERS = {
+    "Location": header("Where the job is.", f"/jobs/{JOB_ID}"),
+    "Idempotency-Replayed": header(
+        "That an earlier request with this Idempotency-Key gave this job.", "true", required=False
+    ),
+}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"model": Job, "description": "Done within the time that `Prefer: wait=N` gave."},
-    202: {"model": Job, "description": "Queued: poll the location."},
-    **problems(400, 413, 415, 422, 429, 503),
+    200: {
+        "model": Job,
+        "description": "Done within the time that `Prefer: wait=N` gave.",
+        "headers": _HEADERS | {"Preference-Applied": header("That it was waited for.", "wait=10")},
+        **example("succeeded"),
+    },
+    202: {
+        "model": Job,
+        "description": "Queued: poll the location.",
+        "headers": _HEADERS,
+        **example("queued"),
+    },
+    **problems(400, 415, 422, 429, 503),
 }
 
 

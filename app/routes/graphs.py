@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from app.deps import QueueDep, VisibleJob
 from app.errors import NotFound, NotReady, problems
 from app.formats import Format, choose, write
+from app.openapi import example
 from app.queue import LONGEST_ANSWER_BYTES, JobQueue
 from app.schemas import MAX_GRAPHS, Graph, GraphPage, Trajectory
 
@@ -19,22 +20,46 @@ _AT_ONCE = 256
 _FORMATS_OF_ONE = (Format.JSON, Format.GRAPHML, Format.SMILES, Format.SDF)
 _FORMATS_OF_MANY = (Format.JSON, Format.NDJSON, Format.SMILES, Format.SDF)
 
-FormatQuery = Annotated[Format | None, Query(alias="format", description="The form; instead of the header Accept.")]
-AcceptHeader = Annotated[str | None, Header()]
+
+def _format_query(forms: tuple[Format, ...]) -> Any:
+    return Query(
+        alias="format",
+        description="The form; instead of the header Accept.",
+        json_schema_extra={"enum": [form.value for form in forms]},
+        examples=[forms[0].value],
+    )
 
 
-def _answers(*forms: Format, model: type) -> dict[int | str, dict[str, Any]]:
-    content = {form.media_type: {"schema": {"type": "string"}} for form in forms if form is not Format.JSON}
+FormatOfOne = Annotated[Format | None, _format_query(_FORMATS_OF_ONE)]
+FormatOfMany = Annotated[Format | None, _format_query(_FORMATS_OF_MANY)]
+# OpenAPI has a place of its own for this: the media types of the answers.
+AcceptHeader = Annotated[str | None, Header(include_in_schema=False)]
+NumberPath = Annotated[
+    int, Path(ge=0, le=MAX_GRAPHS, description="Which of the job's graphs; the first is 0.", examples=[0])
+]
+
+
+def _answers(*forms: Format, model: type, json: str) -> dict[int | str, dict[str, Any]]:
+    content = example(json)["content"]
+    for form in forms:
+        if form is not Format.JSON:
+            content |= example(form, form.media_type)["content"]
     return {200: {"model": model, "content": content}, **problems(404, 406, 409, 422, 503)}
 
 
-@router.get("/jobs/{job_id}/graphs", response_model=GraphPage, responses=_answers(*_FORMATS_OF_MANY, model=GraphPage))
+@router.get(
+    "/jobs/{job_id}/graphs",
+    response_model=GraphPage,
+    responses=_answers(*_FORMATS_OF_MANY, model=GraphPage, json="graphs"),
+)
 async def list_graphs(
     job_id: VisibleJob,
     queue: QueueDep,
-    cursor: Annotated[int, Query(ge=0, le=MAX_GRAPHS, description="The number of the first graph of the page.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=1_000, description="Graphs in a page at the most.")] = 100,
-    form: FormatQuery = None,
+    cursor: Annotated[
+        int, Query(ge=0, le=MAX_GRAPHS, description="The number of the first graph of the page.", examples=[0])
+    ] = 0,
+    limit: Annotated[int, Query(ge=1, le=1_000, description="Graphs in a page at the most.", examples=[100])] = 100,
+    form: FormatOfMany = None,
     accept: AcceptHeader = None,
 ) -> Response:
     """The graphs of a job that has ended: a page of them, or all in one stream as `ndjson`, `smiles` or `sdf`.
@@ -56,12 +81,16 @@ async def list_graphs(
     return Response(body, media_type=chosen.media_type)
 
 
-@router.get("/jobs/{job_id}/graphs/{number}", response_model=Graph, responses=_answers(*_FORMATS_OF_ONE, model=Graph))
+@router.get(
+    "/jobs/{job_id}/graphs/{number}",
+    response_model=Graph,
+    responses=_answers(*_FORMATS_OF_ONE, model=Graph, json="graph"),
+)
 async def get_graph(
     job_id: VisibleJob,
-    number: Annotated[int, Path(ge=0, le=MAX_GRAPHS, description="Which of the job's graphs; the first is 0.")],
+    number: NumberPath,
     queue: QueueDep,
-    form: FormatQuery = None,
+    form: FormatOfOne = None,
     accept: AcceptHeader = None,
 ) -> Response:
     """One graph of a job that has ended."""
@@ -75,11 +104,13 @@ async def get_graph(
 
 
 @router.get(
-    "/jobs/{job_id}/graphs/{number}/trajectory", response_model=Trajectory, responses=problems(404, 409, 422, 503)
+    "/jobs/{job_id}/graphs/{number}/trajectory",
+    response_model=Trajectory,
+    responses={200: example("trajectory"), **problems(404, 409, 422, 503)},
 )
 async def get_trajectory(
     job_id: VisibleJob,
-    number: Annotated[int, Path(ge=0, le=MAX_GRAPHS, description="Which of the job's graphs; the first is 0.")],
+    number: NumberPath,
     queue: QueueDep,
 ) -> Response:
     """A graph's way from noise, as many frames as the request's `keep_frames`."""

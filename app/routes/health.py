@@ -4,18 +4,25 @@ from fastapi import APIRouter, Response, status
 from redis.exceptions import RedisError
 
 from app.deps import QueueDep
+from app.openapi import example
 from app.schemas import Health
 
 router = APIRouter(prefix="/health", tags=["health"])
 
 
-@router.get("/live")
+@router.get("/live", responses={200: example("alive")})
 async def live() -> Health:
     """The process answers."""
     return Health(status="ok")
 
 
-@router.get("/ready", responses={503: {"model": Health, "description": "Redis or every worker is missing."}})
+@router.get(
+    "/ready",
+    responses={
+        200: example("ready"),
+        503: {"model": Health, "description": "Redis or every worker is missing.", **example("no_worker")},
+    },
+)
 async def ready(queue: QueueDep, response: Response) -> Health:
     """Redis answers and at least one worker is alive."""
     try:

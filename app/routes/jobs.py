@@ -7,18 +7,21 @@ from starlette.concurrency import run_in_threadpool
 
 from app.deps import CallerDep, QueueDep, VisibleJob
 from app.errors import problems
+from app.examples import JOB_ID
+from app.openapi import example
 from app.schemas import Job, JobPage
 
 router = APIRouter(tags=["jobs"])
 
 
-@router.get("/jobs", responses=problems(422, 503))
+@router.get("/jobs", responses={200: example("jobs"), **problems(422, 503)})
 async def list_jobs(
     queue: QueueDep,
     caller: CallerDep,
-    limit: Annotated[int, Query(ge=1, le=200, description="Jobs in a page at the most.")] = 50,
+    limit: Annotated[int, Query(ge=1, le=200, description="Jobs in a page at the most.", examples=[50])] = 50,
     cursor: Annotated[
-        str | None, Query(pattern="^[0-9a-f]{32}$", description="Of `next`: the last job of the page before.")
+        str | None,
+        Query(pattern="^[0-9a-f]{32}$", description="Of `next`: the last job of the page before.", examples=[JOB_ID]),
     ] = None,
 ) -> JobPage:
     """The jobs of the caller's key, the newest first, without their graphs; an admin key lists all."""
@@ -26,11 +29,11 @@ async def list_jobs(
     return JobPage(jobs=jobs, next=f"/jobs?cursor={last}&limit={limit}" if last else None)
 
 
-@router.get("/jobs/{job_id}", response_model=Job, responses=problems(404, 422, 503))
+@router.get("/jobs/{job_id}", response_model=Job, responses={200: example("succeeded"), **problems(404, 422, 503)})
 async def get_job(
     job_id: VisibleJob,
     queue: QueueDep,
-    graphs: Annotated[bool, Query(description="False leaves the graphs out.")] = True,
+    graphs: Annotated[bool, Query(description="False leaves the graphs out.", examples=[True])] = True,
 ) -> Response:
     """The job as it is now, with its graphs once it has succeeded."""
     found = await queue.find(job_id, with_graphs=graphs)
@@ -41,7 +44,8 @@ async def get_job(
     "/jobs/{job_id}",
     response_model=Job,
     responses={
-        202: {"model": Job, "description": "Running still; it ends within a step or two."},
+        200: {"description": "It has ended.", **example("canceled")},
+        202: {"model": Job, "description": "Running still; it ends within a step or two.", **example("running")},
         **problems(404, 503),
     },
 )

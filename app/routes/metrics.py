@@ -4,13 +4,12 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from app.deps import MetricsDep
+from app.openapi import example
 
 router = APIRouter(tags=["operation"])
 
 
-@router.get(
-    "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
-)
+@router.get("/metrics", response_class=Response, responses={200: example("metrics", "text/plain")})
 def metrics(metrics: MetricsDep) -> Response:
     """What this API process has seen, and how the queue is, in the text format of Prometheus."""
     return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -55,6 +55,7 @@ def make_client(
     max_nodes: int = 9,
     steerable: bool = True,
     max_queued_jobs: int = 10_000,
+    job_ttl_seconds: int = 600,
     admin_key: str | None = None,
     folder: Path = Path("none"),
     webhooks: dict[str, Any] | None = None,
@@ -71,7 +72,7 @@ def make_client(
         Redis.from_url(url),
         async_redis,
         job_timeout_seconds=60,
-        job_ttl_seconds=600,
+        job_ttl_seconds=job_ttl_seconds,
         max_queued_jobs=max_queued_jobs,
     )
     sender = WebhookSender(queue, async_redis, **webhooks) if webhooks else None

@@ -1,0 +1,131 @@
+"""What /openapi.json says of every route alike: how requests go wrong, and the headers of all answers.
+
+A problem is described once for each status, under `components.responses`, with an example; what routes name by
+`app.errors.problems` refers to it. A method that a path does not take (405) belongs to no route, and stands there alone.
+"""
+
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.errors import MEDIA_TYPE
+from app.examples import JOB_ID, named_examples
+from app.schemas import FieldProblem, Problem
+
+_TOO_MANY = "Input should be less than or equal to 10000, not 20000"
+# What is said to the requests that tests/app/test_openapi.py sends.
+_DETAILS = {
+    HTTPStatus.BAD_REQUEST: "Prefer: wait takes whole seconds from 1 to 60, not '90'",
+    HTTPStatus.UNAUTHORIZED: "a key is needed: send the header 'Authorization: Bearer KEY'",
+    HTTPStatus.FORBIDDEN: "only an admin key allows this: DIGRESS_ADMIN_KEY, or one made by `digress keys create NAME --admin`",
+    HTTPStatus.NOT_FOUND: f"there is no job '{JOB_ID}'; a job is kept for 86400 seconds after it ended",
+    HTTPStatus.METHOD_NOT_ALLOWED: f"/jobs/{JOB_ID} does not take PUT; see /docs",
+    HTTPStatus.NOT_ACCEPTABLE: "graphs of planar are no molecules, so there is no SD file of them",
+    HTTPStatus.CONFLICT: "the job is queued; its graphs are here once it has ended",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body must not exceed 65536 bytes",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "send JSON, with the header 'content-type: application/json'",
+    HTTPStatus.UNPROCESSABLE_ENTITY: f"num_graphs: {_TOO_MANY}",
+    HTTPStatus.TOO_MANY_REQUESTS: "the key 'chemistry' allows 60 submissions a minute",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "the service failed in a way it did not foresee; the fault is logged",
+    HTTPStatus.SERVICE_UNAVAILABLE: "the queue cannot be reached; try again in a moment",
+}
+_RETRY_AFTER = ("Seconds after which it is worth trying again.", "2")
+_PROBLEM_HEADERS = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": ("How to say who asks.", "Bearer")},
+    HTTPStatus.METHOD_NOT_ALLOWED: {"Allow": ("The methods that the path takes.", "DELETE, GET")},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": _RETRY_AFTER},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": _RETRY_AFTER},
+}
+_REQUEST_ID = ("Of the request, which the logs tell: the one it came with, or a new one.", "c48025d9feb44d85")
+_HEADERS = {
+    "X-Request-ID": _REQUEST_ID,
+    "Cache-Control": ("How caches are to treat it: not at all.", "no-store"),
+    "Content-Security-Policy": ("Nothing here is a page.", "default-src 'none'; frame-ancestors 'none'"),
+    "Referrer-Policy": ("As all that follow, for browsers.", "no-referrer"),
+    "X-Content-Type-Options": ("An answer is what Content-Type says.", "nosniff"),
+    "X-Frame-Options": ("No page shows it in a frame.", "DENY"),
+}
+
+
+def header(description: str, example: str, *, required: bool = True) -> dict[str, Any]:
+    """A header of an answer."""
+    return {"description": description, "required": required, "schema": {"type": "string"}, "example": example}
+
+
+def example(name: str, media_type: str = "application/json") -> dict[str, Any]:
+    """What an answer may hold: one of `app.examples`, by reference, since the framework drops nulls from those it is given."""
+    # Of JSON and of events the framework gives the schema.
+    is_text = media_type not in {"application/json", "text/event-stream"}
+    schema = {"schema": {"type": "string"}} if is_text else {}
+    return {"content": {media_type: {"examples": {name: {"$ref": f"#/components/examples/{name}"}}} | schema}}
+
+
+def complete_document(app: FastAPI) -> None:
+    """Add to the document of an application what its routes do not say."""
+    document = app.openapi()
+    components = document["components"]
+    schemas = components["schemas"]
+    for model in (FieldProblem, Problem):
+        schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas[model.__name__].pop("$defs", None)
+    del schemas["HTTPValidationError"], schemas["ValidationError"]
+    components["examples"] = {name: {"value": value} for name, value in named_examples().items()}
+    components["headers"] = {name: header(*about) for name, about in _HEADERS.items()}
+    components["parameters"] = {"X-Request-ID": _request_id_parameter()}
+    components["responses"] = {f"Problem{status}": _problem_response(status) for status in _DETAILS}
+    for operation in _operations(document):
+        _complete(operation)
+
+
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    return (operation for path in document["paths"].values() for operation in path.values())
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        parameter["schema"] = _without_null(parameter["schema"])
+    parameters.append({"$ref": "#/components/parameters/X-Request-ID"})
+    answers = operation["responses"]
+    if "HTTPValidationError" in str(answers.get("422")):
+        del answers["422"]  # the framework's, for a name that can be anything
+    for status in (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.INTERNAL_SERVER_ERROR):
+        answers[str(status)] = {"$ref": f"#/components/responses/Problem{status}", "description": status.phrase}
+    for answer in answers.values():
+        if "$ref" not in answer:
+            answer["headers"] = _references(_HEADERS) | answer.get("headers", {})
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """What a parameter may be if it is given; that it may be left out is said elsewhere, and there is no null in a URL or a header."""
+    others = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
+    if len(others) != 1:
+        return schema
+    return {name: value for name, value in schema.items() if name != "anyOf"} | dict(others[0])
+
+
+def _request_id_parameter() -> dict[str, Any]:
+    description, example = _REQUEST_ID
+    schema = {"type": "string"}
+    return {"name": "X-Request-ID", "in": "header", "description": description, "schema": schema, "example": example}
+
+
+def _problem_response(status: HTTPStatus) -> dict[str, Any]:
+    detail = _DETAILS[status]
+    field, _, mistake = detail.partition(": ")
+    errors = [FieldProblem(field=field, detail=mistake)] if mistake == _TOO_MANY else []
+    example = Problem(title=status.phrase, status=status, detail=detail, errors=errors).model_dump(mode="json")
+    # What is unforeseen is answered further out than where the others are set.
+    general = ["X-Request-ID"] if status is HTTPStatus.INTERNAL_SERVER_ERROR else _HEADERS
+    special = {name: header(*about) for name, about in _PROBLEM_HEADERS.get(status, {}).items()}
+    return {
+        "description": status.phrase,
+        "headers": _references(general) | special,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}},
+    }
+
+
+def _references(names: Iterable[str]) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
