@@ -1,0 +1,12 @@
+"""A slice of `make fuzz`, small enough for every run of the tests."""
+
+from pathlib import Path
+
+from tests.fuzz.run import fuzz
+
+
+def test_every_answer_of_the_running_service_is_one_that_its_document_tells_of(tmp_path: Path) -> None:
+    outcome = fuzz(tmp_path, seed=0, examples=12, cases=250, phases=("examples", "fuzzing", "stateful"))
+
+    assert outcome.failures == []
+    assert outcome.cases >= 250
