@@ -4,7 +4,7 @@ PYTHON ?= python3
 PIP = .venv/bin/pip --disable-pip-version-check --quiet
 INPUTS = pyproject.toml constraints.txt
 
-.PHONY: help setup serve test test-slow fuzz chaos load bench check format clean
+.PHONY: help setup serve test test-slow chaos load bench fuzz check format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -29,7 +29,7 @@ load: .venv/.development ## a thousand jobs at once by two keys; what happened i
 bench: .venv/.benchmarks ## the speed of everything, against something else in the same run; a quarter of an hour
 	.venv/bin/python -m tests.benchmarks
 
-fuzz: .venv/.development ## ten thousand generated requests to a running service, by schemathesis; a quarter of an hour
+fuzz: .venv/.development ## ten thousand generated requests to a running service, by schemathesis; ten minutes
 	.venv/bin/python -m tests.fuzz
 
 check: .venv/.development ## format, lint, types, the import rule and the deployment files

@@ -24,6 +24,8 @@ from typing import BinaryIO
 from app.settings import Settings
 
 START_SECONDS = 60
+# A worker takes all the cores that it is given; the API, which shares them here, needs little, but at once.
+WORKER_NICENESS = 5
 # What a part needs to end, once it has no more jobs.
 STOP_SECONDS = 4
 
@@ -98,6 +100,7 @@ def _start_all(
         environment["DIGRESS_REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
     # Safe path (-P): an `app` or `worker` in the current folder is somebody else's.
     start("worker", [sys.executable, "-P", "-m", "worker"])
+    os.setpriority(os.PRIO_PROCESS, children["worker"].pid, WORKER_NICENESS)
     start("api", [sys.executable, "-P", "-m", "app.cli", "api"])
     address = f"http://{_reachable(settings.host)}:{settings.port}"
     wait_for(lambda: _is_ready(f"{address}/health/ready"), "the API and a worker to be ready")

@@ -8,6 +8,7 @@ must not grow. What happened is written to a file, with the seed that repeats th
 import argparse
 import asyncio
 import json
+import os
 import platform
 import random
 import signal
@@ -22,7 +23,7 @@ from typing import Any
 import httpx2
 from redis.exceptions import RedisError
 
-from tests.faults.site import LEASE_SECONDS, Site, site
+from tests.faults.site import LEASE_SECONDS, TTL_SECONDS, Site, site
 from tests.faults.traffic import Ledger, Visitor, learn, measure_capacity
 
 _SHARE_OF_CAPACITY = 0.8
@@ -33,7 +34,9 @@ _GRAPHS_PER_DIFFERENCE = 1_000
 # Memory of the last quarter of the run beside that of the second.
 _MOST_GROWTH = 1.1
 # What is never started anew in a run, so that its memory can be compared.
-_LASTING = ("api", "worker-b", "data in redis")
+_LASTING = ("api", "worker-b")
+# Of every job idempotency remembers a few hundred bytes for a day.
+_BYTES_PER_JOB = 1_000
 
 
 class Faults:
@@ -98,7 +101,7 @@ async def run(seed: int, minutes: float, logs: Path | None) -> dict[str, Any]:
             known = await learn(client)
             capacity = await measure_capacity(client, known, random.Random(seed + 1), _CALM_SECONDS)
             say(f"{capacity:.1f} jobs a second in calm; {_SHARE_OF_CAPACITY:.0%} of that for {minutes:g} minutes")
-            started = time.monotonic()
+            started, before = time.monotonic(), place.data_bytes()
             faults = Faults(place, random.Random(seed + 2), started)
             memory: list[dict[str, float]] = []
             watching = asyncio.create_task(watch(place, memory, ledger, started))
@@ -111,14 +114,19 @@ async def run(seed: int, minutes: float, logs: Path | None) -> dict[str, Any]:
             await asyncio.gather(*visits)
             watching.cancel()
             await all_are_known(client, ledger)
+            await asyncio.sleep(TTL_SECONDS + 5)
+            kept = place.data_bytes() - before
         growth = grown(memory)
+        ledger.demand(
+            kept < _BYTES_PER_JOB * len(ledger.accepted), f"Redis keeps {kept} bytes of jobs that are forgotten"
+        )
         ledger.demand(all(value < _MOST_GROWTH for value in growth.values()), f"memory has grown: {growth}")
         allowed = ledger.num_graphs // _GRAPHS_PER_DIFFERENCE
         ledger.demand(len(ledger.differing) <= allowed, f"{len(ledger.differing)} graphs differ from their seeds'")
         return {
             "seed": seed,
             "minutes": minutes,
-            "machine": f"{platform.machine()}, {len(__import__('os').sched_getaffinity(0))} cores",
+            "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores",
             "capacity_jobs_per_second": round(capacity, 2),
             "accepted_jobs": len(ledger.accepted),
             "graphs": ledger.num_graphs,
@@ -128,6 +136,7 @@ async def run(seed: int, minutes: float, logs: Path | None) -> dict[str, Any]:
             "seconds_until_accepted": quantiles(ledger.submit_seconds),
             "seconds_until_ended": quantiles(ledger.job_seconds),
             "memory_growth": growth,
+            "redis_bytes_kept": kept,
             "memory_megabytes": memory,
             "faults": faults.story,
         }
@@ -139,7 +148,7 @@ async def watch(place: Site, memory: list[dict[str, float]], ledger: Ledger, sta
         await asyncio.sleep(_SAMPLE_SECONDS)
         sample = {name: round(place.memory_bytes(name) / 1e6, 1) for name in ("api", "worker-a", "worker-b")}
         with suppress(RedisError):
-            sample["data in redis"] = round(place.redis.info("memory")["used_memory_dataset"] / 1e6, 2)
+            sample["redis"] = round(place.data_bytes() / 1e6, 2)
         at = round(time.monotonic() - started)
         memory.append({"second": at, **sample})
         if at % 30 < _SAMPLE_SECONDS:
