@@ -39,7 +39,7 @@ check: .venv/.development ## format, lint, types, the import rule and the deploy
 	.venv/bin/lint-imports
 	.venv/bin/hadolint docker/*.Dockerfile
 	.venv/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
-	.venv/bin/kubernetes-validate --strict --quiet --no-warn docker/kubernetes/*.yaml
+	.venv/bin/kubernetes-validate --strict --quiet --no-warn docker/kubernetes/base/*.yaml
 
 format: .venv/.development ## rewrite the code in the house format
 	.venv/bin/ruff format .

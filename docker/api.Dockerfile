@@ -6,7 +6,8 @@ RUN python -m venv /opt/digress
 ENV PATH=/opt/digress/bin:$PATH
 WORKDIR /src
 # The dependencies alone first: they stay in the cache while the code changes.
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml constraints.txt LICENSE ./
+RUN touch README.md
 RUN pip install --no-cache-dir -c constraints.txt '.[tracing]'
 COPY app app
 COPY models models

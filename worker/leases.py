@@ -2,7 +2,7 @@
 
 A lease runs out when nobody has renewed it: its worker has died, or it could not reach Redis. After Redis itself was away,
 everybody's leases have run out, and the first worker to come back would find the jobs of all others dead. So who was out of
-touch waits for as long as a lease before it judges: by then whoever lives has renewed its own.
+touch, or has only just come, waits for as long as a lease before it judges: by then whoever lives has renewed its own.
 """
 
 import math
@@ -23,12 +23,12 @@ class Contact:
     def __init__(self, lease_seconds: float) -> None:
         self._lease_seconds = lease_seconds
         self._last: float | None = None
-        self._since = -math.inf
+        self._since = math.inf
 
     def made(self) -> None:
         """Redis has answered."""
         moment = time.monotonic()
-        if self._is_broken(moment):
+        if self._last is None or self._is_broken(moment):
             self._since = moment
         self._last = moment
 

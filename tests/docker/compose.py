@@ -16,6 +16,8 @@ from tests.docker.containers import ROOT, Container, Mount, Network
 
 # What the images that are not ours begin with.
 _ENTRYPOINTS = {"valkey/valkey": [], "prom/prometheus": ["prometheus"]}
+# Whom the folders belong to that volumes are mounted at, in these images.
+OWNERS = {"valkey/valkey": 999, "prom/prometheus": 65_534, "grafana/grafana": 472}
 
 
 def interpolate(text: str, variables: Mapping[str, str]) -> str:
@@ -134,17 +136,18 @@ class Project:
         number = int(user.partition(":")[0])
         assert service["read_only"]
         assert service["cap_drop"] == ["ALL"]
-        mounts = [self._mount(text, number) for text in service.get("volumes", [])]
+        mounts = [self._mount(text, service["image"]) for text in service.get("volumes", [])]
         with self._network.container(
             name, [*entrypoint, *service["command"]], environment, user=number, mounts=mounts
         ) as container:
             yield container
 
-    def _mount(self, text: str, user: int) -> Mount:
+    def _mount(self, text: str, image: str) -> Mount:
         source, target, *mode = text.split(":")
         if source.startswith((".", "/")):
             return Mount((ROOT / source).resolve(), target, is_read_only=mode == ["ro"])
         folder = self._volumes / source
         folder.mkdir(exist_ok=True)
-        os.chown(folder, user, user)  # as the folder in the image is
+        owner = OWNERS[image.partition(":")[0]]
+        os.chown(folder, owner, owner)
         return Mount(folder, target, is_read_only=False)

@@ -11,7 +11,7 @@ import pytest
 
 from app.settings import Settings
 from models.card import shipped_checkpoints
-from tests.docker.compose import Project, interpolate, read_image, read_services, read_variables
+from tests.docker.compose import OWNERS, Project, interpolate, read_image, read_services, read_variables
 from tests.docker.containers import ROOT, Container, network, why_not
 from tests.servers import wait_until
 
@@ -68,7 +68,8 @@ def test_every_service_is_confined_and_watched() -> None:
         assert service["healthcheck"]["test"]
         assert service["mem_limit"]
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
-        assert service.get("user", "10001") != "0"
+        if "build" not in service:
+            assert int(service["user"].partition(":")[0]) == OWNERS[service["image"].partition(":")[0]]
 
 
 def test_a_worker_is_given_the_time_that_it_needs_to_stop() -> None:

@@ -20,9 +20,11 @@ def read(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
 
 
-KUSTOMIZATION = read(FOLDER / "kustomization.yaml")
+BASE = FOLDER / "base"
+KUSTOMIZATION = read(BASE / "kustomization.yaml")
+OVERLAYS = {name: read(FOLDER / name / "kustomization.yaml") for name in ("cpu", "gpu")}
 RESOURCES = [
-    resource for name in KUSTOMIZATION["resources"] for resource in yaml.safe_load_all((FOLDER / name).read_text())
+    resource for name in KUSTOMIZATION["resources"] for resource in yaml.safe_load_all((BASE / name).read_text())
 ]
 WORKLOADS = [resource for resource in RESOURCES if resource["kind"] in {"Deployment", "StatefulSet"}]
 
@@ -42,9 +44,12 @@ def containers() -> Iterator[Any]:
 
 
 def test_every_manifest_is_applied() -> None:
-    files = {path.name for path in FOLDER.glob("*.yaml")} - {"kustomization.yaml"}
+    files = {path.name for path in BASE.glob("*.yaml")} - {"kustomization.yaml"}
 
     assert files == set(KUSTOMIZATION["resources"])
+    assert not list(FOLDER.glob("*.yaml"))
+    # Kustomize refuses a folder that holds the one it is asked from.
+    assert all(overlay["resources"] == ["../base"] for overlay in OVERLAYS.values())
 
 
 def test_every_pod_is_confined_limited_and_watched() -> None:
@@ -75,7 +80,7 @@ def test_services_budgets_policies_and_monitors_choose_pods_that_there_are() -> 
         )
     chosen = re.findall(
         r"app\.kubernetes\.io/name: ([\w-]+)|values: \[([^\]]+)\]",
-        "\n".join((FOLDER / name).read_text() for name in KUSTOMIZATION["resources"]),
+        "\n".join((BASE / name).read_text() for name in KUSTOMIZATION["resources"]),
     )
 
     assert {name for one, many in chosen for name in (one or many).split(", ")} == set(labels)
@@ -94,7 +99,7 @@ def test_a_pod_runs_what_its_image_holds_with_settings_that_there_are(name: str)
     assert {variable for variable in given if variable.startswith("DIGRESS_")} <= {
         f"DIGRESS_{field.upper()}" for field in Settings.model_fields
     }
-    assert container["image"] in {image["name"] for image in KUSTOMIZATION["images"]}
+    assert all(container["image"] in {image["name"] for image in overlay["images"]} for overlay in OVERLAYS.values())
     for probe in ("startupProbe", "livenessProbe"):
         assert container[probe]["httpGet"]["port"] == container["ports"][0]["name"]
 
@@ -118,6 +123,7 @@ def test_workers_are_scaled_from_none_by_what_prometheus_records() -> None:
         # Prometheus that knows nothing is no reason to stop workers.
         assert trigger["metadata"]["ignoreNullValues"] == "false"
         assert trigger["metadata"]["activationThreshold"] == "0"
+    assert spec["fallback"]["behavior"] == "currentReplicasIfHigher"
     assert int(spec["triggers"][1]["metadata"]["threshold"]) == Settings().max_jobs
 
 
@@ -139,8 +145,7 @@ def test_prometheus_calls_its_jobs_as_the_alerts_do() -> None:
 
 
 def test_a_gpu_is_added_where_the_limits_are() -> None:
-    overlay = read(FOLDER / "gpu" / "kustomization.yaml")
-    (patch,) = overlay["patches"]
+    (patch,) = OVERLAYS["gpu"]["patches"]
 
     for change in yaml.safe_load(patch["patch"]):
         place: Any = named("Deployment", patch["target"]["name"])
@@ -151,7 +156,7 @@ def test_a_gpu_is_added_where_the_limits_are() -> None:
 
 
 def test_the_secret_that_is_asked_for_is_the_one_that_the_readme_makes() -> None:
-    asked = set(re.findall(r"key: ([\w-]+)", "\n".join((FOLDER / f).read_text() for f in KUSTOMIZATION["resources"])))
+    asked = set(re.findall(r"key: ([\w-]+)", "\n".join((BASE / f).read_text() for f in KUSTOMIZATION["resources"])))
     asked -= {"app"}
     readme = (ROOT / "README.md").read_text()
 

@@ -2,7 +2,8 @@
 
 Workers are killed and stopped, Redis is killed and cut off, callers hang up, cancel and send nonsense. Every job that was
 accepted must end once, in the right state, with the graphs that its seed determines; none may be lost or doubled; memory
-must not grow. What happened is written to a file, with the seed that repeats the callers and the faults.
+must not grow. What happened is written to a file, with the seed that repeats the faults and what each caller does; how many
+callers come follows from the capacity, which is measured first.
 """
 
 import argparse
@@ -24,7 +25,7 @@ import httpx2
 from redis.exceptions import RedisError
 
 from tests.faults.site import LEASE_SECONDS, TTL_SECONDS, Site, site
-from tests.faults.traffic import Ledger, Visitor, learn, measure_capacity
+from tests.faults.traffic import ENDED, SHARE_WITH_JOBS, Ledger, Visitor, learn, measure_capacity
 
 _SHARE_OF_CAPACITY = 0.8
 _CALM_SECONDS = 30
@@ -105,15 +106,22 @@ async def run(seed: int, minutes: float, logs: Path | None) -> dict[str, Any]:
             faults = Faults(place, random.Random(seed + 2), started)
             memory: list[dict[str, float]] = []
             watching = asyncio.create_task(watch(place, memory, ledger, started))
+            seen, calm = set[str](), set(await list_jobs(client))
+            listing = asyncio.create_task(keep_listing(client, seen))
             befalling = asyncio.create_task(faults.befall(60 * minutes))
             visits: set[asyncio.Task[None]] = set()
             while time.monotonic() - started < 60 * minutes:
-                await asyncio.sleep(chance.expovariate(capacity * _SHARE_OF_CAPACITY))
-                visits.add(asyncio.create_task(Visitor(client, ledger, known, chance).visit()))
+                await asyncio.sleep(chance.expovariate(capacity * _SHARE_OF_CAPACITY / SHARE_WITH_JOBS))
+                visitor = Visitor(client, ledger, known, random.Random(chance.getrandbits(64)))
+                visits.add(asyncio.create_task(visitor.visit()))
             await befalling
             await asyncio.gather(*visits)
             watching.cancel()
-            await all_are_known(client, ledger)
+            listing.cancel()
+            listed = await list_jobs(client)
+            seen = (seen | listed.keys()) - calm
+            ledger.demand(seen <= ledger.accepted, f"nobody was told of {sorted(seen - ledger.accepted)}")
+            ledger.demand(set(listed.values()) <= ENDED, f"at the end, jobs are {sorted(set(listed.values()))}")
             await asyncio.sleep(TTL_SECONDS + 5)
             kept = place.data_bytes() - before
         growth = grown(memory)
@@ -155,15 +163,23 @@ async def watch(place: Site, memory: list[dict[str, float]], ledger: Ledger, sta
             say(f"{at} s: {len(ledger.accepted)} jobs, {len(ledger.violations)} violations, {sample}")
 
 
-async def all_are_known(client: httpx2.AsyncClient, ledger: Ledger) -> None:
-    """No job is listed that nobody was told of, and none waits or runs."""
+async def keep_listing(client: httpx2.AsyncClient, seen: set[str]) -> None:
+    """Note which jobs there are, before the first of them are forgotten."""
+    while True:
+        await asyncio.sleep(TTL_SECONDS / 3)
+        with suppress(httpx2.TransportError, KeyError):  # while Redis is away; most of them are there the next time
+            seen |= (await list_jobs(client)).keys()
+
+
+async def list_jobs(client: httpx2.AsyncClient) -> dict[str, str]:
+    """Every job that is not forgotten, and its status."""
+    found: dict[str, str] = {}
     path: str | None = "/jobs?limit=200"
     while path:
         page = (await client.get(path)).json()
-        for job in page["jobs"]:
-            ledger.demand(job["id"] in ledger.accepted, f"{job['id']}: nobody was told of it")
-            ledger.demand(job["status"] not in {"queued", "running"}, f"{job['id']}: {job['status']} at the end")
+        found |= {job["id"]: job["status"] for job in page["jobs"]}
         path = page["next"]
+    return found
 
 
 def grown(memory: list[dict[str, float]]) -> dict[str, float]:

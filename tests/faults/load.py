@@ -6,6 +6,7 @@ from when both have jobs waiting, workers take as many of the one's as of the ot
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import platform
@@ -20,23 +21,22 @@ from tests.faults.chaos import quantiles, say
 from tests.faults.site import ADMIN_KEY, Site, site
 
 _NAMES = ("first", "second")
-# Callers at the same time: each waits for an answer before it asks again.
-_CALLERS = 1
 _MOST_SUBMIT_SECONDS = 0.05
 # Jobs of one key that workers may have begun more than of the other's, beside those taken before both waited.
 _MOST_AHEAD = 16
 _BODY = {"model": "qm9", "num_graphs": 4, "num_steps": 20}
+_WARM_UP = 20
 
 
-async def run(num_jobs: int) -> dict[str, Any]:
+async def run(num_jobs: int, seed: int, callers: int) -> dict[str, Any]:
     """The whole run; returns the report."""
     with site(DIGRESS_JOB_TTL_SECONDS="3600", DIGRESS_MAX_JOBS="8", OMP_NUM_THREADS="1") as place:
         keys = {name: place.key(name) for name in _NAMES}
-        await submit(place, keys["first"], 20)  # the API's first requests find nothing warm
+        await submit(place, keys["first"], _WARM_UP, seed=seed, callers=1)  # the API's first requests find nothing warm
         started = time.monotonic()
         seconds: list[float] = []
         for name in _NAMES:
-            seconds += await submit(place, keys[name], num_jobs // len(_NAMES))
+            seconds += await submit(place, keys[name], num_jobs // len(_NAMES), seed=seed, callers=callers)
         submitted = time.monotonic()
         async with place.client(ADMIN_KEY) as client:
             await until_done(client)
@@ -50,6 +50,8 @@ async def run(num_jobs: int) -> dict[str, Any]:
     failed = [job["id"] for job in jobs if job["status"] != "succeeded"]
     return {
         "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, 2 workers",
+        "seed": seed,
+        "callers_at_a_time": callers,
         "jobs": len(seconds),
         "submit_seconds": quantiles(seconds),
         "submits_per_second": round(len(seconds) / (submitted - started), 1),
@@ -64,19 +66,20 @@ async def run(num_jobs: int) -> dict[str, Any]:
     }
 
 
-async def submit(place: Site, key: str, number: int) -> list[float]:
-    """Queue so many jobs, by a few callers; returns the seconds that each took."""
+async def submit(place: Site, key: str, number: int, *, seed: int, callers: int) -> list[float]:
+    """Queue so many jobs; each caller waits for an answer before it asks again. Returns the seconds that each took."""
     seconds: list[float] = []
+    seeds = itertools.count(seed)
 
     async def call(count: int) -> None:
         async with place.client(key) as client:
             for _ in range(count):
                 begun = time.perf_counter()
-                answer = await client.post("/generate", json=_BODY)
+                answer = await client.post("/generate", json=_BODY | {"seed": next(seeds)})
                 seconds.append(time.perf_counter() - begun)
                 assert answer.status_code == 202, answer.text
 
-    await asyncio.gather(*(call(number // _CALLERS) for _ in range(_CALLERS)))
+    await asyncio.gather(*(call(number // callers) for _ in range(callers)))
     return seconds
 
 
@@ -124,9 +127,11 @@ def main() -> int:
     """Run, write the report; 1 if anything is not as it must be."""
     parser = argparse.ArgumentParser(prog="make load", description=__doc__)
     parser.add_argument("--jobs", type=int, default=1_000)
+    parser.add_argument("--seed", type=int, default=0, help="of the first job; the others' follow")
+    parser.add_argument("--callers", type=int, default=1, help="that submit at the same time")
     parser.add_argument("--out", type=Path, default=Path("load.json"))
     options = parser.parse_args()
-    report = asyncio.run(run(options.jobs))
+    report = asyncio.run(run(options.jobs, options.seed, options.callers))
     options.out.write_text(json.dumps(report, indent=1) + "\n")
     say(json.dumps(report, indent=1))
     return 1 if report["violations"] else 0

@@ -31,6 +31,9 @@ WISHES: list[dict[str, Any]] = [
     {"model": "qm9", "num_graphs": 1, "seed": 6, "num_steps": 10, "targets": {"mu": 2.5}},
     {"model": "comm20", "num_graphs": 1, "seed": 7, "num_steps": 20},
 ]
+# How often callers do what.
+_KINDS = {"ask": 50, "watch": 15, "hang_up": 10, "cancel": 15, "ask_nonsense": 10}
+SHARE_WITH_JOBS = 1 - _KINDS["ask_nonsense"] / sum(_KINDS.values())
 BAD_BODIES: list[tuple[bytes, int]] = [
     (b"", 422),
     (b"{", 400),
@@ -116,15 +119,16 @@ class Visitor:
         self._key = uuid.UUID(int=chance.getrandbits(128)).hex
         self._wants_to_cancel = False
 
+        (self._kind,) = self._chance.choices(list(_KINDS), list(_KINDS.values()))
+
     async def visit(self) -> None:
         """Ask for something, in one of the ways that people do."""
-        kinds = {self._ask: 50, self._watch: 15, self._hang_up: 10, self._cancel: 15, self._ask_nonsense: 10}
-        (kind,) = self._chance.choices(list(kinds), list(kinds.values()))
-        self._ledger.counts[kind.__name__.strip("_")] += 1
+        kind = getattr(self, f"_{self._kind}")
+        self._ledger.counts[self._kind] += 1
         try:
             await kind()
         except Exception as error:  # of the run, not of the service: it is told at the end
-            self._ledger.violations.append(f"{kind.__name__}: {error!r}")
+            self._ledger.violations.append(f"{self._kind}: {error!r}")
 
     async def _ask(self) -> None:
         await self._follow(await self._submit())

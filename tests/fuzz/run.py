@@ -67,7 +67,7 @@ def fuzz(folder: Path, *, seed: int, examples: int, cases: int, phases: Sequence
 
 
 def _run(folder: Path, url: str, facts: dict[str, str], seed: int, examples: int, phases: Sequence[str]) -> Outcome:
-    report, answers = folder / "report.json", folder / "answers.json"
+    report, answers = folder / f"report-{seed}.json", folder / f"answers-{seed}.json"
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(_SETTINGS), "run", f"{url}/openapi.json"]
     command += ["--seed", str(seed), "--phases", ",".join(phases), "--max-examples", str(examples)]
     command += ["--report", "json", "--report-json-path", str(report)]
