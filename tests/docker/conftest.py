@@ -27,7 +27,7 @@ needs_prometheus = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
     """A Prometheus with our rules, and every target up, after jobs of every fate."""
     folder = tmp_path_factory.mktemp("prometheus")

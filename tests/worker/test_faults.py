@@ -243,6 +243,22 @@ def test_after_redis_was_away_no_worker_takes_the_others_for_dead(service: Servi
         assert service.events(job_id).count("status") == 2  # queued and running, once each
 
 
+def test_a_worker_that_has_only_just_come_takes_nobody_for_dead(service: Service) -> None:
+    with service.worker():
+        job_id = service.submit(2 * LONG)
+        service.wait_for_start(job_id)
+        redis = int(service.redis.info("server")["process_id"])
+        os.kill(redis, signal.SIGSTOP)
+        with service.worker():
+            time.sleep(LEASE_SECONDS + 4)  # it waits for Redis, and is first to look
+            os.kill(redis, signal.SIGCONT)
+            service.wait_for_end(job_id)
+            service.wait_until_idle()
+
+    service.assert_drawn_once(job_id, 2 * LONG)
+    assert service.events(job_id).count("status") == 2  # queued and running, once each
+
+
 def stop_for(pid: int, seconds: float) -> None:
     os.kill(pid, signal.SIGSTOP)
     time.sleep(seconds)

@@ -6,6 +6,7 @@ import pickle
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -315,6 +316,8 @@ def test_the_job_of_a_dead_worker_calls_nothing_either(redis: Redis, worker: Gen
 def test_a_worker_without_room_still_looks_after_dead_workers_jobs(
     redis: Redis, worker: GenerationWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    worker = GenerationWorker(worker._function, redis, lease_seconds=3)
+    threading.Thread(target=worker._beat, daemon=True).start()  # after a lease it may judge
     queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
     job = queue.enqueue_call(JOB_FUNCTION, args=("gone", {}))
     redis.lrem(queue.key, 1, job.id)
@@ -326,6 +329,7 @@ def test_a_worker_without_room_still_looks_after_dead_workers_jobs(
 
     worker.dequeue_job_and_maintain_ttl(None)
 
+    worker._ended.set()
     assert job.get_status() == RqJobStatus.FAILED
 
 
