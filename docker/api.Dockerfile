@@ -7,8 +7,7 @@ ENV PATH=/opt/digress/bin:$PATH
 WORKDIR /src
 # The dependencies alone first: they stay in the cache while the code changes.
 COPY pyproject.toml constraints.txt LICENSE ./
-RUN touch README.md
-RUN pip install --no-cache-dir -c constraints.txt '.[tracing]'
+RUN touch README.md && pip install --no-cache-dir -c constraints.txt '.[tracing]'
 COPY app app
 COPY models models
 RUN pip install --no-cache-dir --no-deps --force-reinstall .

@@ -10,9 +10,9 @@ RUN python -m venv /opt/digress
 ENV PATH=/opt/digress/bin:$PATH
 WORKDIR /src
 COPY pyproject.toml constraints.txt LICENSE ./
-RUN touch README.md
 # PyPI's torch brings CUDA with it, several gigabytes; PyTorch's own index has one for CPUs.
-RUN case "$DEVICE" in \
+RUN touch README.md \
+    && case "$DEVICE" in \
       cpu) pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu "$(grep '^torch==' constraints.txt)" ;; \
       cuda) ;; \
       *) echo "DEVICE is cpu or cuda, not '$DEVICE'" >&2; exit 1 ;; \
