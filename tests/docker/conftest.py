@@ -1,4 +1,4 @@
-"""A Prometheus that watches the service at work: one for all tests of a process."""
+"""A Prometheus that watches the service at work: one for all tests of a file."""
 
 import shutil
 import sys

@@ -94,8 +94,6 @@ def test_images_run_as_nobody_in_particular_with_what_compose_tells_them(name: s
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     folder = tmp_path_factory.mktemp("compose")
-    for parent in (folder, *folder.parents[:3]):
-        parent.chmod(0o755)  # containers run as another user
     models = folder / "models"
     shutil.copytree(shipped_checkpoints() / "qm9", models / "qm9")
     variables = EXAMPLE | SECRETS | {"DIGRESS_MODELS": str(models), "DIGRESS_LEASE_SECONDS": str(LEASE_SECONDS)}

@@ -11,7 +11,7 @@ import pytest
 
 from tests.docker.containers import ROOT
 
-# Of these the registry of this machine may have nothing but its own.
+# Not every network reaches PyTorch's own index: there the package index of the machine has to have torch.
 _INDEX = re.compile(r"--index-url \S+ ")
 
 
