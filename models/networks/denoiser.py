@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from models.card import FeatureConfig, ModelCard
 from models.diffusion.noise import CategoricalNoise
+from models.diffusion.sampler import DenoisingModel
 from models.diffusion.schedule import alpha_bar
 from models.features.cycles import cycle_counts, six_cycles
 from models.features.molecular import MolecularFeatures
@@ -38,7 +39,7 @@ _CYCLE_LENGTHS = 3
 _CYCLE_SCALE = 10.0
 
 
-class Denoiser(nn.Module):
+class Denoiser(nn.Module, DenoisingModel):
     """The network of a card, with the features it reads and the noise it undoes."""
 
     def __init__(self, card: ModelCard) -> None:

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models.card import ModelCard, RegressorCard
+from models.diffusion.guidance import PropertyModel
 from models.diffusion.noise import CategoricalNoise
 from models.diffusion.schedule import alpha_bar
 from models.graphs import GraphBatch
@@ -28,7 +29,7 @@ _SMALLEST_SCALE = 0.01
 _ROWS = 32
 
 
-class Regressor(nn.Module):
+class Regressor(nn.Module, PropertyModel):
     """The network of one regressor of a model's card."""
 
     mean: Tensor
