@@ -1,7 +1,9 @@
 """Which number format a network runs in on a device.
 
-bfloat16 where it is native (AVX512-BF16 or AMX on CPUs, every recent GPU): several times faster in matrix
-products, and on CPUs bit-identical whatever the batch. Single precision elsewhere.
+bfloat16 on CPUs where it is native (AVX512-BF16 or AMX): several times faster in matrix products, and bit-identical
+whatever the batch. Training uses it on GPUs too. Drawing there is in single precision: which kernel a GPU takes, and
+so how it rounds, depends on the batch, and in bfloat16 one graph in thirty was another one in other company, for a gain
+of a tenth (ARCHITECTURE.md, "On a GPU").
 """
 
 from contextlib import AbstractContextManager
@@ -21,9 +23,14 @@ def has_native_bfloat16(device: torch.device) -> bool:
     return False
 
 
+def draws_in_bfloat16(device: torch.device) -> bool:
+    """Whether graphs are drawn in bfloat16 on this device."""
+    return device.type == "cpu" and has_native_bfloat16(device)
+
+
 def autocast(device: torch.device) -> AbstractContextManager[None]:
-    """Run a network in the device's best precision."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=has_native_bfloat16(device))
+    """Run a network in the format that graphs are drawn in on this device."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=draws_in_bfloat16(device))
 
 
 def round_weights(network: nn.Module, device: torch.device) -> None:
@@ -31,7 +38,7 @@ def round_weights(network: nn.Module, device: torch.device) -> None:
 
     What comes out is the same to the bit; it can then be called under `autocast` only, and not be trained.
     """
-    if has_native_bfloat16(device):
+    if draws_in_bfloat16(device):
         for module in network.modules():
             if isinstance(module, nn.Linear):
                 module.to(torch.bfloat16)

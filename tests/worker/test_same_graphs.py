@@ -95,14 +95,14 @@ def test_a_gpu_is_not_waited_for_once_per_graph(device: str) -> None:
         generation = Generation(model, GenerationPlan(num_graphs, 9, 9, 0, "ancestral", "polydec", 10))
         cohorts = [generation.start([index]) for index in range(num_graphs)]
         advance(cohorts)
-        torch.cuda.set_sync_debug_mode("warn")
-        try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            torch.cuda.set_sync_debug_mode("warn")
+            try:
                 advance(cohorts)
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
-        return len(caught)
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+        return sum("called a synchronizing" in str(warning.message) for warning in caught)
 
     assert waits(64) == waits(1)
 
