@@ -22,16 +22,22 @@ LEASE_SECONDS = 5
 # Long enough to read a job twice, short enough to see that it goes.
 TTL_SECONDS = 120
 ADMIN_KEY = "for-these-runs-alone"
-_PERSISTENT = {"appendonly": "yes", "appendfsync": "always"}
+# What is answered must outlive a killed Redis; elsewhere it is kept as docker-compose.yml says.
+_ALWAYS = {"appendonly": "yes", "appendfsync": "always"}
+_AS_DEPLOYED = {"appendonly": "yes"}
 
 
 class Site:
     """Processes by name; one that is started again takes the place of the one before."""
 
-    def __init__(self, folder: Path, logs: Path, stack: ExitStack, settings: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, logs: Path, stack: ExitStack, settings: dict[str, str], *, is_hurt: bool = True
+    ) -> None:
         self._folder, self._logs = folder, logs
         self._stack, self._processes = stack, dict[str, subprocess.Popen[bytes]]()
-        self._redis_port, self._gate_port, self.port = free_port(), free_port(), free_port()
+        self._redis_port, self.port = free_port(), free_port()
+        self._gate_port = free_port() if is_hurt else self._redis_port
+        self._durability = _ALWAYS if is_hurt else _AS_DEPLOYED
         self.redis = Redis(port=self._redis_port)
         self._environment = {
             "DIGRESS_REDIS_URL": f"redis://127.0.0.1:{self._gate_port}/0",
@@ -51,7 +57,7 @@ class Site:
         redis = redis_command(find_redis_server(), self._redis_port, str(self._folder))
         commands: dict[str, Sequence[str]] = {
             # Later options win.
-            "redis": [*redis, *(part for key, value in _PERSISTENT.items() for part in (f"--{key}", value))],
+            "redis": [*redis, *(part for key, value in self._durability.items() for part in (f"--{key}", value))],
             "gate": [sys.executable, gate.__file__, str(self._gate_port), str(self._redis_port)],
             "api": [DIGRESS, "api"],
         }
@@ -107,17 +113,24 @@ class Site:
 
 @contextmanager
 def site(
-    logs: Path | None = None, workers: Sequence[str] = ("worker-a", "worker-b"), **settings: str
+    logs: Path | None = None,
+    workers: Sequence[str] = ("worker-a", "worker-b"),
+    *,
+    is_hurt: bool = True,
+    **settings: str,
 ) -> Iterator[Site]:
-    """All of it, ready; nothing is left of it afterwards but the logs, if a folder is given for them."""
+    """All of it, ready; nothing is left of it afterwards but the logs, if a folder is given for them.
+
+    Unless it `is_hurt`, there is no gate before Redis.
+    """
     with tempfile.TemporaryDirectory(prefix="digress-faults-") as folder, ExitStack() as stack:
         if logs:
             logs.mkdir(parents=True, exist_ok=True)
-        made = Site(Path(folder), logs or Path(folder), stack, settings)
+        made = Site(Path(folder), logs or Path(folder), stack, settings, is_hurt=is_hurt)
         stack.callback(made.redis.close)
         made.start("redis")
         made.wait_until_redis_answers()
-        for name in ("gate", "api", *workers):
+        for name in (*(["gate"] if is_hurt else []), "api", *workers):
             made.start(name)
         address = f"http://127.0.0.1:{made.port}/health/ready"
 
