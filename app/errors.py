@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
+from app.middleware import SECURITY_HEADERS
 from app.schemas import FieldProblem, Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -121,6 +122,12 @@ class BodyTooLarge(ServiceError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
+class BodyTooSlow(ServiceError):
+    """A body that does not arrive."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+
+
 class QueueUnavailable(ServiceError):
     """Redis does not answer."""
 
@@ -177,7 +184,8 @@ def install_handlers(app: FastAPI) -> None:
         request_id = request.state.request_id
         _log.error("unexpected error", path=request.url.path, request_id=request_id, exc_info=error)
         problem = ServiceError("the service failed in a way it did not foresee; the fault is logged").problem()
-        return _response(problem, {"X-Request-ID": request_id})
+        # Made outside the middleware, which therefore adds none.
+        return _response(problem, SECURITY_HEADERS | {"X-Request-ID": request_id})
 
 
 def _allowed(request: Request) -> dict[str, str]:

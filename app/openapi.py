@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from app.body_limit import MAX_SECONDS
 from app.errors import MEDIA_TYPE
 from app.examples import JOB_ID, named_examples
 from app.schemas import FieldProblem, Problem
@@ -23,6 +24,7 @@ _DETAILS = {
     HTTPStatus.NOT_FOUND: f"there is no job '{JOB_ID}'; a job is kept for 86400 seconds after it ended",
     HTTPStatus.METHOD_NOT_ALLOWED: f"/jobs/{JOB_ID} does not take PUT; see /docs",
     HTTPStatus.NOT_ACCEPTABLE: "graphs of planar are no molecules, so there is no SD file of them",
+    HTTPStatus.REQUEST_TIMEOUT: f"the body did not arrive within {MAX_SECONDS:g} seconds",
     HTTPStatus.CONFLICT: "the job is queued; its graphs are here once it has ended",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body must not exceed 65536 bytes",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "send JSON, with the header 'content-type: application/json'",
@@ -91,7 +93,7 @@ def _complete(operation: dict[str, Any]) -> None:
     answers = operation["responses"]
     if "HTTPValidationError" in str(answers.get("422")):
         del answers["422"]  # the framework's, for a name that can be anything
-    for status in (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.INTERNAL_SERVER_ERROR):
+    for status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.INTERNAL_SERVER_ERROR):
         answers[str(status)] = {"$ref": f"#/components/responses/Problem{status}", "description": status.phrase}
     for answer in answers.values():
         if "$ref" not in answer:

@@ -204,7 +204,7 @@ class JobQueue:
         forgotten = now + timedelta(seconds=self._ttl)
         keys = [record_key(job_id), events_key(job_id), RqJob.key_for(job_id), self._queue.key]
         times: list[str | int] = [job_id, now.isoformat(), forgotten.isoformat(), self._ttl]
-        match self._cancel([*keys, PENDING_KEY, BACKLOG_KEY, WEBHOOKS_KEY], times):
+        match self._cancel([*keys, PENDING_KEY, BACKLOG_KEY, WEBHOOKS_KEY, _FLOWS_KEY], times):
             case None:
                 raise self._no_such_job(job_id)
             case b"running":

@@ -46,6 +46,7 @@ local clock = tonumber(redis.call('GET', KEYS[7]) or '0')
 local start = math.max(clock, tonumber(redis.call('HGET', KEYS[6], ARGV[3]) or '0'))
 local tag = string.format('%.17g', start + tonumber(ARGV[2]) / tonumber(ARGV[4]))
 redis.call('HSET', KEYS[6], ARGV[3], tag)
+redis.call('HSET', KEYS[1], 'flow', ARGV[3], 'start', string.format('%.17g', start))
 if waiting == 0 then
     redis.call('SET', KEYS[7], tag)
     redis.call('RPUSH', KEYS[4], ARGV[1])
@@ -56,8 +57,8 @@ end
 return {'queued', ARGV[1]}
 """
 
-# Keys: record, events, RQ's job, RQ's list, pending, backlog, webhooks. Arguments: id, now, when it is forgotten, the seconds
-# until then. Answers what the status is now.
+# Keys: record, events, RQ's job, RQ's list, pending, backlog, webhooks, flows. Arguments: id, now, when it is forgotten, the
+# seconds until then. Answers what the status is now.
 CANCEL = """
 local status = redis.call('HGET', KEYS[1], 'status')
 if status == 'queued' then
@@ -66,9 +67,15 @@ if status == 'queued' then
     if redis.call('HEXISTS', KEYS[1], 'webhook') == 1 then redis.call('ZADD', KEYS[7], 0, ARGV[1]) end
     redis.call('EXPIRE', KEYS[1], ARGV[4])
     redis.call('EXPIRE', KEYS[2], ARGV[4])
+    local tag = tonumber(redis.call('ZSCORE', KEYS[5], ARGV[1]) or 'nan')
     local waited = redis.call('ZREM', KEYS[5], ARGV[1])
     if waited == 1 then
         redis.call('INCRBYFLOAT', KEYS[6], '-' .. redis.call('HGET', KEYS[1], 'cost'))
+        -- The next job of its flow takes its place, unless others stand behind it already.
+        local flow, start = unpack(redis.call('HMGET', KEYS[1], 'flow', 'start'))
+        if start and tonumber(redis.call('HGET', KEYS[8], flow) or 'nan') == tag then
+            redis.call('HSET', KEYS[8], flow, start)
+        end
     end
     -- If no worker has taken it, nobody else will clean up; one that has finds that the job is over.
     if waited + redis.call('LREM', KEYS[4], 1, ARGV[1]) > 0 then redis.call('DEL', KEYS[3]) end

@@ -1,6 +1,7 @@
 """Real servers for tests: a Valkey, and the whole stack, each on free ports and gone afterwards."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import httpx2
 import redis
 
 from app.supervisor import find_redis_server, free_port, redis_command
+from models.card import shipped_checkpoints
 
 DIGRESS = str(Path(sys.executable).parent / "digress")
 
@@ -73,6 +75,12 @@ def stack(
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
                 process.wait(30)
+
+
+def only(folder: Path, name: str) -> dict[str, str]:
+    """The setting for a service of one shipped model, which is ready sooner than one of all of them."""
+    shutil.copytree(shipped_checkpoints() / name, folder / "checkpoints" / name)
+    return {"DIGRESS_CHECKPOINTS": str(folder / "checkpoints")}
 
 
 def children_of(pid: int) -> list[int]:

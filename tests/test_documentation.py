@@ -27,8 +27,16 @@ def test_every_setting_is_in_the_readme_with_its_default(name: str) -> None:
     default = Settings.model_fields[name].default
     if isinstance(default, bool):
         assert row.group(1) == f"`{str(default).lower()}`"
+    elif isinstance(default, float):
+        assert row.group(1) in {f"`{default:g}`", f"`{default}`"}
     elif isinstance(default, int | str):
         assert row.group(1) == f"`{default}`"
+
+
+def test_every_setting_of_the_readme_is_one() -> None:
+    rows = re.findall(r"^\| `DIGRESS_([A-Z_]+)` \|", README, re.MULTILINE)
+
+    assert sorted(rows) == sorted(name.upper() for name in Settings.model_fields)
 
 
 @pytest.mark.parametrize("route", sorted(set(ROUTES)))

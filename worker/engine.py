@@ -33,6 +33,10 @@ from worker.telemetry import WorkerMetrics
 # No more jobs are wanted while the graphs of those there are fill so many batches, each of which has all its steps to
 # go: that is some thousand seconds' work, and other workers may be idle.
 _MOST_BATCHES = 256
+# With so many seconds' work at hand it takes no more jobs than a few: many at once all end late, and a worker that dies
+# loses what it has made of each. Those that are small fill the steps until then.
+_MUCH_SECONDS = 10.0
+_FEW_JOBS = 16
 # So long steps stay small after memory was short.
 _SHRUNK_SECONDS = 60.0
 # How long it takes until what was measured of the speed has faded to a third.
@@ -186,6 +190,9 @@ class Engine:
         """Whether it can take another job; a small one does not wait for the large ones that are there."""
         with self._changed:
             ordered = sum(self._batches(order.drawing) for order in self._orders)
+            num_jobs = len(self._schedule) + len(self._orders)
+        if num_jobs >= _FEW_JOBS and self._schedule.seconds_left > _MUCH_SECONDS:
+            return False
         return self._schedule.batches_left + ordered < _MOST_BATCHES
 
     def report(self) -> WorkerReport:

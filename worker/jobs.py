@@ -156,6 +156,7 @@ class GenerationJob:
         selection = Selection(request.filter)
         end: Callable[[Sequence[Graph], JobSummary, Sequence[Trajectory]], None] = record.succeed
         note("drawing begins")
+        log.info("job begins", model=card.name)
         how, short = "succeeded", 0
         try:
             short = len(collect(drawing, selection, card, record.progress))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, Response, status
 from starlette.concurrency import run_in_threadpool
 
@@ -21,6 +22,7 @@ from app.tracing import submitting
 from models.card import ModelCard
 
 router = APIRouter(tags=["generation"])
+_log = structlog.get_logger(__name__)
 
 _HEADERS = {
     "Location": header("Where the job is.", f"/jobs/{JOB_ID}"),
@@ -70,6 +72,7 @@ async def _submit(body: GenerateRequest, cards: Mapping[str, ModelCard], queue: 
     if job_id is None:
         submission = await _queue(complete(body, card), card, queue, terms, again)
         job_id, is_known = submission.job_id, submission.is_known
+    _log.info("job queued before" if is_known else "job queued", job_id=job_id)
     if not is_known:
         terms.metrics.submitted.labels(
             card.name, "conditional" if isinstance(body, ConditionalRequest) else "unconditional", body.priority

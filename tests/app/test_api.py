@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -318,15 +319,19 @@ def test_hundreds_of_waiting_clients_hold_up_nobody(redis_url: str) -> None:
     async def never() -> bool:
         return False
 
-    async def crowd() -> int:
+    async def crowd() -> tuple[int, int, float]:
+        started, num_threads = time.monotonic(), threading.active_count()
         waiting = [asyncio.create_task(queue.wait(job_id, 3, pointless=never)) for _ in range(300)]
         await asyncio.sleep(1)
-        num_workers = await queue.num_workers()
+        num_workers, more = await queue.num_workers(), threading.active_count() - num_threads
         await asyncio.gather(*waiting)
         await queue.close()
-        return num_workers
+        return num_workers, more, time.monotonic() - started
 
-    assert asyncio.run(crowd()) == 0
+    num_workers, more_threads, seconds = asyncio.run(crowd())
+
+    assert (num_workers, more_threads) == (0, 0)
+    assert seconds < 10  # one after another they would take a quarter of an hour
 
 
 def test_waiting_ends_when_it_is_pointless(redis_url: str) -> None:

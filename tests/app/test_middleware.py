@@ -1,5 +1,6 @@
 """Request ids, logs and headers, by a process that writes its log as JSON."""
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -8,13 +9,18 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
+from redis import Redis
+from starlette.types import Message, Receive, Scope, Send
 
+from app.body_limit import BodyLimit
+from app.keys import KeyBook
+from app.middleware import SECURITY_HEADERS
 from app.supervisor import free_port
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser
 from tests.servers import DIGRESS, running, valkey, wait_until
 
-SECRET = "a-key-that-no-log-may-hold"
+SECRET, HOOK_SECRET, HOOK_TOKEN = "a-key-that-no-log-may-hold", "nor-what-signs-webhooks", "nor-what-their-url-holds"
 
 
 @pytest.mark.parametrize("path", ["/models", "/jobs/none", "/nowhere", "/metrics", "/health/live"])
@@ -42,6 +48,7 @@ def test_an_unforeseen_fault_is_counted_and_tells_the_id(client: TestClient) -> 
     answer = client.get("/models", headers={"X-Request-ID": "r-500"})
 
     assert (answer.status_code, answer.headers["X-Request-ID"]) == (500, "r-500")
+    assert {name: answer.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
     labels = {"method": "GET", "route": "/models", "status": "500"}
     registry = client.app.state.metrics.registry  # type: ignore[attr-defined]
     assert registry.get_sample_value("digress_http_requests_total", labels) == 1
@@ -61,7 +68,9 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
             "DIGRESS_LOG_FORMAT": "json",
             "DIGRESS_AUTH": "keys",
             "DIGRESS_ADMIN_KEY": SECRET,
+            "DIGRESS_WEBHOOK_SECRET": HOOK_SECRET,
         }
+        _, user_key = KeyBook(Redis.from_url(url)).create("chemistry")
         with (
             running([DIGRESS, "api"], environment, folder / "api.log"),
             running([sys.executable, "-m", "worker"], environment, folder / "worker.log"),
@@ -72,8 +81,12 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
             answer = client.post("/generate", json={"model": "tiny"}, headers=headers)
             assert answer.json()["status"] == "succeeded", answer.text
             client.get("/models", headers={"Authorization": f"Bearer {SECRET}x"})
+            hooked = {"model": "tiny", "webhook": f"https://hooks.example/{HOOK_TOKEN}?token={HOOK_TOKEN}"}
+            headers = {"Authorization": f"Bearer {user_key}", "Prefer": "wait=60"}
+            assert client.post("/generate", json=hooked, headers=headers).json()["status"] == "succeeded"
+            wait_until(lambda: "webhook" in (folder / "api.log").read_text(), seconds=20)
         text = "".join((folder / f"{part}.log").read_text() for part in ("api", "worker"))
-    assert SECRET not in text
+    assert not [secret for secret in (SECRET, HOOK_SECRET, HOOK_TOKEN, user_key) if secret in text]
     return [json.loads(line) for line in text.splitlines()]
 
 
@@ -87,10 +100,12 @@ def is_up(client: httpx2.Client) -> bool:
 def test_a_job_can_be_followed_through_both_processes(logs: list[dict[str, Any]]) -> None:
     told = [line for line in logs if line.get("request_id") == "r-1"]
 
-    assert [line["event"] for line in told] == ["request", "job ended"]
-    assert (told[0]["path"], told[0]["status"]) == ("/generate", 200)
-    assert told[1]["how"] == "succeeded"
-    assert len(told[1]["job_id"]) == 32
+    assert [line["event"] for line in told] == ["job queued", "request", "job begins", "job ended"]
+    queued, request, begins, ended = told
+    assert (request["path"], request["status"]) == ("/generate", 200)
+    assert ended["how"] == "succeeded"
+    assert len(queued["job_id"]) == 32
+    assert queued["job_id"] == begins["job_id"] == ended["job_id"]
 
 
 def test_every_line_of_the_log_has_a_time_and_a_level(logs: list[dict[str, Any]]) -> None:
@@ -104,3 +119,25 @@ def test_the_log_is_a_file_for_people_by_default(tmp_path: Path) -> None:
         assert process.wait(30) == 1
 
     assert (tmp_path / "log").read_text().startswith("digress: DIGRESS_REDIS_URL is not set")
+
+
+async def stalled() -> Message:
+    """What a client sends that has gone silent in the middle of its body."""
+    await asyncio.sleep(60)
+    raise AssertionError("nobody gave up")
+
+
+def test_a_body_that_does_not_arrive_is_waited_for_only_so_long() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def never(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError("the request went on without its body")
+
+    scope = {"type": "http", "method": "POST", "path": "/generate", "headers": [(b"content-length", b"10")]}
+    asyncio.run(BodyLimit(never, max_bytes=100, max_seconds=0.2)(scope, stalled, send))
+
+    assert sent[0]["status"] == 408
+    assert json.loads(sent[1]["body"])["detail"] == "the body did not arrive within 0.2 seconds"

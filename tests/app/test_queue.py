@@ -106,6 +106,27 @@ def test_a_canceled_job_leaves_nothing_in_the_queue(
     assert not redis.keys("rq:job:*")
 
 
+def test_a_canceled_job_is_not_held_against_its_owner(client: TestClient, take: Callable[[], str | None]) -> None:
+    first = ask(client).json()["id"]
+    large = ask(client, priority="high", num_graphs=10_000).json()
+    client.delete(large["links"]["self"])
+
+    low, high = (ask(client, priority=priority).json()["id"] for priority in ("low", "high"))
+
+    assert [take() for _ in range(3)] == [first, high, low]
+
+
+def test_a_job_canceled_amid_others_does_not_change_their_order(
+    client: TestClient, take: Callable[[], str | None]
+) -> None:
+    first, large, behind = (ask(client, num_graphs=number).json() for number in (1, 1_000, 1))
+    client.delete(large["links"]["self"])
+
+    last = ask(client).json()
+
+    assert [take() for _ in range(3)] == [job["id"] for job in (first, behind, last)]
+
+
 def test_a_full_queue_says_when_to_come_back(redis_url: str, redis: Redis) -> None:
     redis.zadd(WORKERS_KEY, {"one": time.time()})
     redis.set(worker_key("one"), WorkerReport(pace={"tiny": 1.0}, speed=1.0).model_dump_json())

@@ -1,17 +1,23 @@
 """Models loaded and unloaded while the service runs."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from fastapi.testclient import TestClient
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 
+from app.errors import NotFound
 from app.keys import KeyBook
+from app.shelf import Shelf
 from models.card import write_card
 from tests.app.conftest import PROBLEM, make_client
 from tests.conftest import make_card
+from worker.store import ModelStore, UnknownModel
 
 ADMIN = {"Authorization": "Bearer a-key-for-the-first-admin"}
 
@@ -64,7 +70,7 @@ def test_a_checkpoint_that_has_changed_is_read_again(replicas: list[TestClient],
     assert replicas[1].get("/models/tiny", headers=ADMIN).json()["version"] == "2"
 
 
-@pytest.mark.parametrize("name", ["..", "%2e%2e%2fetc", "tiny%2f..%2fother", "none", ".", "TINY"])
+@pytest.mark.parametrize("name", ["%2e%2e", "%2e%2e%2fetc", "tiny%2f..%2fother", "none", "%2e", "TINY"])
 @pytest.mark.parametrize("action", ["load", "unload"])
 def test_a_name_that_is_no_checkpoint_is_refused(
     replicas: list[TestClient], redis: Redis, name: str, action: str
@@ -74,6 +80,20 @@ def test_a_name_that_is_no_checkpoint_is_refused(
     assert answer.status_code in {404, 405}
     assert answer.headers["Content-Type"] == PROBLEM
     assert not redis.exists("digress:models:changes")
+
+
+def test_no_name_leads_out_of_the_folder(folder: Path, redis_url: str) -> None:
+    (folder.parent / "outside").mkdir()
+    write_card(make_card(), folder.parent / "outside")
+
+    async def load(name: str) -> None:
+        await Shelf({}, folder, AsyncRedis.from_url(redis_url)).load(name)
+
+    for name in ("../outside", f"{folder.parent}/outside", f"../{folder.name}/tiny", "./tiny", "tiny/"):
+        with pytest.raises(NotFound):
+            asyncio.run(load(name))
+        with pytest.raises(UnknownModel):
+            ModelStore(folder, torch.device("cpu")).model(name)
 
 
 def test_a_broken_card_is_told_and_what_is_served_stays(replicas: list[TestClient], folder: Path) -> None:

@@ -72,6 +72,15 @@ def test_every_service_is_confined_and_watched() -> None:
             assert int(service["user"].partition(":")[0]) == OWNERS[service["image"].partition(":")[0]]
 
 
+@pytest.mark.parametrize("name", ["api", "prometheus", "grafana"])
+def test_the_port_that_is_published_is_the_one_that_is_listened_on(name: str) -> None:
+    service = read_services(EXAMPLE | SECRETS)[name]
+
+    (published,) = service["ports"]
+    (asked,) = re.findall(r"http://(?:localhost|127\.0\.0\.1):(\d+)", str(service["healthcheck"]["test"]))
+    assert published.rpartition(":")[2] == asked
+
+
 def test_a_worker_is_given_the_time_that_it_needs_to_stop() -> None:
     grace = int(read_services(EXAMPLE | SECRETS)["worker"]["stop_grace_period"].removesuffix("s"))
 

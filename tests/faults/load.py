@@ -62,6 +62,12 @@ async def run(num_jobs: int, seed: int, callers: int) -> dict[str, Any]:
         "violations": [
             *([f"99 of 100 submits took up to {p99} s"] if p99 >= _MOST_SUBMIT_SECONDS else []),
             *([f"{len(failed)} jobs did not succeed"] if failed else []),
+            *([] if len(jobs) == num_jobs + _WARM_UP else [f"{len(jobs)} jobs are listed"]),
+            *(
+                []
+                if len(order) > len(seconds) / 2
+                else [f"only {len(order)} jobs began while both keys had some waiting"]
+            ),
             *([f"one key was {ahead} jobs ahead"] if ahead > _MOST_AHEAD else []),
         ],
     }

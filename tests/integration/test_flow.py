@@ -21,7 +21,7 @@ from rdkit import Chem
 from app.supervisor import free_port
 from models.card import read_cards, shipped_checkpoints
 from models.molecules import canonical_smiles
-from tests.servers import DIGRESS, children_of, is_running, stack, wait_until
+from tests.servers import DIGRESS, children_of, is_running, only, stack, wait_until
 
 REQUEST = {"model": "qm9", "num_graphs": 16, "seed": 7}
 WAIT = {"Prefer": "wait=60"}
@@ -209,7 +209,8 @@ def test_the_example_of_the_readme_runs_as_printed(client: httpx2.Client) -> Non
 def test_a_signal_stops_everything_and_frees_the_port(
     tmp_path_factory: pytest.TempPathFactory, number: signal.Signals
 ) -> None:
-    with stack(tmp_path_factory.mktemp("interrupted")) as (client, process):
+    folder = tmp_path_factory.mktemp("interrupted")
+    with stack(folder, only(folder, "comm20")) as (client, process):
         port = client.base_url.port
         children = children_of(process.pid)
         assert len(children) == 3
@@ -227,9 +228,9 @@ def test_a_second_signal_amid_a_job_and_a_waiting_client_leaves_nothing_behind(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     folder = tmp_path_factory.mktemp("busy")
-    with stack(folder) as (client, process), ThreadPoolExecutor() as pool:
+    with stack(folder, only(folder, "comm20")) as (client, process), ThreadPoolExecutor() as pool:
         children = children_of(process.pid)
-        body = {"model": "qm9", "num_graphs": 10_000, "num_steps": 500}
+        body = {"model": "comm20", "num_graphs": 10_000, "num_steps": 500}
         waiting = pool.submit(client.post, "/generate", json=body, headers=WAIT)
         wait_until(lambda: not waiting.done() and client.get("/health/live").is_success, seconds=10)
         time.sleep(1)
@@ -247,7 +248,7 @@ def test_a_second_signal_amid_a_job_and_a_waiting_client_leaves_nothing_behind(
 
 def test_losing_a_part_stops_the_rest_and_says_which(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("broken")
-    with stack(folder) as (_, process):
+    with stack(folder, only(folder, "comm20")) as (_, process):
         children = children_of(process.pid)
 
         os.kill(children[1], signal.SIGKILL)
@@ -295,7 +296,8 @@ def test_a_small_and_a_large_dipole_moment_give_two_clearly_separated_sets(clien
 
 
 def test_candidates_come_nearer_to_the_target_and_the_answer_says_how_many_were_drawn(client: httpx2.Client) -> None:
-    one, four = (conditional(client, targets={"mu": 4.0}, candidates=k, num_graphs=12)["summary"] for k in (1, 4))
+    wish = {"targets": {"mu": 4.0}, "num_graphs": 12, "num_steps": 20}
+    one, four = (conditional(client, candidates=count, **wish)["summary"] for count in (1, 4))
 
     assert (one["candidates"], four["candidates"]) == (12, 48)
     assert four["predicted_error"]["mu"] < one["predicted_error"]["mu"]

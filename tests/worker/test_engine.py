@@ -201,6 +201,20 @@ def test_there_is_no_room_for_more_than_the_engine_can_do_soon(engine: Engine) -
     wait_until(lambda: engine.has_room, seconds=10)
 
 
+@pytest.mark.parametrize(("pace", "has_room"), [(1.0, False), (1e-9, True)])
+def test_with_much_to_do_it_takes_few_jobs_and_with_little_many(store: ModelStore, pace: float, has_room: bool) -> None:
+    with Engine(store, Budget(largest=90_000, overhead=100, pace=pace)) as engine:
+        drawings = [engine.submit(make_request(2_000)) for _ in range(15)]
+        assert engine.has_room
+
+        drawings.append(engine.submit(make_request(2_000)))
+        wait_until(lambda: len(engine._schedule) == len(drawings), seconds=10)
+
+        assert engine.has_room == has_room
+        for drawing in drawings:
+            drawing.call_off(RuntimeError("enough"))
+
+
 def test_an_error_in_a_step_ends_the_jobs_in_it_and_no_other(
     store: ModelStore, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -222,6 +222,12 @@ def test_the_ways_of_graphs_are_kept_with_them(url: str, redis: Redis, worker: G
         return [Trajectory.model_validate_json(way) for way in found if way]
 
     job, kept = find(url, job_id), asyncio.run(ways())
+    assert job.finished_at
+    assert job.expires_at
+    assert (job.expires_at - job.finished_at).total_seconds() == pytest.approx(60, abs=1)
+    stored = redis.keys(f"digress:job:{job_id}*")
+    assert len(stored) == 4  # record, events, graphs and their ways
+    assert all(0 < redis.ttl(key) <= 60 for key in stored)
     assert job.graphs
     assert len(job.graphs) == len(kept)
     for graph, way in zip(job.graphs, kept, strict=True):
