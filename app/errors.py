@@ -14,9 +14,16 @@ from fastapi.responses import Response
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
-from app.middleware import SECURITY_HEADERS
 from app.schemas import FieldProblem, Problem
 
+# What every answer tells browsers: to take nothing for what it is not, to show nothing of this in frames, and to keep no results.
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
 MEDIA_TYPE = "application/problem+json"
 _LONGEST_ECHO = 60
 _log = structlog.get_logger(__name__)
