@@ -326,9 +326,14 @@ def test_machines_that_look_whether_all_is_well_are_not_traced(service: Service)
 def test_the_logs_of_both_processes_name_trace_and_span(service: Service) -> None:
     lines = [line for line in service.log if line.get("trace_id") == WHOLE]
 
+    asked, computed = (
+        service.collector.span(name).span.span_id.hex() for name in ("POST /generate", "process digress")
+    )
     assert {line["event"]: line["span_id"] for line in lines} == {
-        "request": service.collector.span("POST /generate").span.span_id.hex(),
-        "job ended": service.collector.span("process digress").span.span_id.hex(),
+        "job queued": asked,
+        "request": asked,
+        "job begins": computed,
+        "job ended": computed,
     }
     assert {line["request_id"] for line in lines} == {"r-1"}
 
