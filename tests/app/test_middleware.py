@@ -13,8 +13,8 @@ from redis import Redis
 from starlette.types import Message, Receive, Scope, Send
 
 from app.body_limit import BodyLimit
+from app.errors import SECURITY_HEADERS
 from app.keys import KeyBook
-from app.middleware import SECURITY_HEADERS
 from app.supervisor import free_port
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser
