@@ -187,7 +187,7 @@ class Engine:
 
     @property
     def has_room(self) -> bool:
-        """Whether it can take another job; a small one does not wait for the large ones that are there."""
+        """Whether it can take another job; a small one does not wait for the large ones that are there, if these are few."""
         with self._changed:
             ordered = sum(self._batches(order.drawing) for order in self._orders)
             num_jobs = len(self._schedule) + len(self._orders)
