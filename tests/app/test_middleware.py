@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -112,6 +115,28 @@ def test_every_line_of_the_log_has_a_time_and_a_level(logs: list[dict[str, Any]]
     assert len(logs) > 3
     assert all(line["timestamp"].endswith("Z") and line["level"] and line["event"] for line in logs)
     assert not [line for line in logs if line.get("path", "").startswith("/health")]
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_line_of_the_log_is_one_write(unbuffered: str) -> None:
+    """API and worker share a stream: of a line in two writes, the other's may come between."""
+    code = (
+        "import logging, structlog\n"
+        "from app.settings import configure_logging, read_settings\n"
+        "configure_logging(read_settings())\n"
+        "structlog.get_logger().info('ours')\n"
+        "logging.getLogger('library').warning('theirs')\n"
+    )
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, theirs:
+        environment = os.environ | {"PYTHONUNBUFFERED": unbuffered, "DIGRESS_LOG_FORMAT": "json"}
+        subprocess.run([sys.executable, "-c", code], stderr=theirs, env=environment, check=True)
+        ours.setblocking(False)
+        written = [ours.recv(10_000), ours.recv(10_000)]
+        with pytest.raises(BlockingIOError):
+            ours.recv(1)
+
+    assert [json.loads(line)["event"] for line in written] == ["ours", "theirs"]
 
 
 def test_the_log_is_a_file_for_people_by_default(tmp_path: Path) -> None:
