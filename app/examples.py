@@ -158,6 +158,48 @@ True
 
 $$$$
 """
+_SVG = """\
+<?xml version='1.0' encoding='iso-8859-1'?>
+<svg version='1.1' baseProfile='full'
+              xmlns='http://www.w3.org/2000/svg'
+                      xmlns:rdkit='http://www.rdkit.org/xml'
+                      xmlns:xlink='http://www.w3.org/1999/xlink'
+                  xml:space='preserve'
+width='480px' height='480px' viewBox='0 0 480 480'>
+<!-- END OF HEADER -->
+<rect style='opacity:1.0;fill:#FFFFFF;stroke:none' width='480.0' height='480.0' x='0.0' y='0.0'> </rect>
+<path class='bond-0 atom-0 atom-1' d='M 182.3,239.9 L 297.5,239.9' style='fill:none;fill-rule:evenodd;stroke:#000000;stroke-width:2.0px;stroke-linecap:butt;stroke-linejoin:miter;stroke-opacity:1' />
+</svg>
+"""
+_FILM = """\
+<svg xmlns="http://www.w3.org/2000/svg" width="480" height="480" viewBox="0 0 480 480" role="img">
+<title>qm9, nodes 2, edges 1</title>
+<rect width="480" height="480" fill="#ffffff"/>
+<g class="frame" data-step="0" data-t="500" visibility="hidden">
+<animate attributeName="visibility" calcMode="discrete" dur="1.72s" repeatCount="indefinite" keyTimes="0.00000;0.06977" values="visible;hidden"/>
+<circle cx="139.2" cy="228.0" r="20.0" fill="#5b646e" stroke="#ffffff"/>
+<text x="139.2" y="235.0" font-size="20.0" font-family="system-ui, sans-serif" fill="#ffffff" text-anchor="middle">C</text>
+<circle cx="340.8" cy="228.0" r="20.0" fill="#5b646e" stroke="#ffffff"/>
+<text x="340.8" y="235.0" font-size="20.0" font-family="system-ui, sans-serif" fill="#ffffff" text-anchor="middle">C</text>
+<circle cx="232.0" cy="468.0" r="5.0" fill="#5b646e"/>
+<text x="242.0" y="472.6" font-size="13.0" font-family="system-ui, sans-serif" fill="#1f2328" text-anchor="start">C</text>
+<text x="436.0" y="18.6" font-size="13.0" font-family="system-ui, sans-serif" fill="#1f2328" text-anchor="middle">t = 500</text>
+</g>
+<g class="frame" data-step="50" data-t="0" visibility="visible">
+<animate attributeName="visibility" calcMode="discrete" dur="1.72s" repeatCount="indefinite" keyTimes="0.00000;0.06977" values="hidden;visible"/>
+<path d="M139.2 228.0L340.8 228.0" stroke="#838c96" stroke-width="2.00" fill="none"/>
+<circle cx="139.2" cy="228.0" r="20.0" fill="#5b646e" stroke="#ffffff"/>
+<text x="139.2" y="235.0" font-size="20.0" font-family="system-ui, sans-serif" fill="#ffffff" text-anchor="middle">C</text>
+<circle cx="340.8" cy="228.0" r="20.0" fill="#5b646e" stroke="#ffffff"/>
+<text x="340.8" y="235.0" font-size="20.0" font-family="system-ui, sans-serif" fill="#ffffff" text-anchor="middle">C</text>
+<circle cx="232.0" cy="468.0" r="5.0" fill="#5b646e"/>
+<text x="242.0" y="472.6" font-size="13.0" font-family="system-ui, sans-serif" fill="#1f2328" text-anchor="start">C</text>
+<text x="436.0" y="18.6" font-size="13.0" font-family="system-ui, sans-serif" fill="#1f2328" text-anchor="middle">t = 0</text>
+</g>
+</svg>
+"""
+# The first bytes of every such file, as JSON can hold them.
+_PNG = "\x89PNG\r\n\x1a\n"
 _METRICS = """\
 # HELP digress_queue_jobs Jobs that wait.
 # TYPE digress_queue_jobs gauge
@@ -193,6 +235,10 @@ _EXAMPLES: dict[str, BaseModel | list[BaseModel] | str] = {
     "graphml": _GRAPHML,
     "smiles": "CC\n",
     "sdf": _SDF,
+    "svg": _SVG,
+    "png": _PNG,
+    "film": _FILM,
+    "plot": _PNG,
     "trajectory": _trajectory,
     "model": _card,
     "models": [_card],

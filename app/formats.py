@@ -5,6 +5,7 @@ ndjson    the same, a graph a line (whole jobs only)   application/x-ndjson
 graphml   GraphML                                      application/graphml+xml
 smiles    canonical SMILES, of valid molecules         chemical/x-daylight-smiles
 sdf       MDL SD file, of molecules                    chemical/x-mdl-sdfile
+svg, png  a picture (one graph only)                   image/svg+xml, image/png
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,6 +24,8 @@ class Format(StrEnum):
     GRAPHML = "graphml"
     SMILES = "smiles"
     SDF = "sdf"
+    SVG = "svg"
+    PNG = "png"
 
     @property
     def media_type(self) -> str:
@@ -36,6 +39,8 @@ _MEDIA_TYPES = {
     Format.GRAPHML: "application/graphml+xml",
     Format.SMILES: "chemical/x-daylight-smiles",
     Format.SDF: "chemical/x-mdl-sdfile",
+    Format.SVG: "image/svg+xml",
+    Format.PNG: "image/png",
 }
 
 
@@ -73,7 +78,7 @@ def _liking(media_type: str, accept: str) -> float:
 
 
 def write(graph: Graph, form: Format) -> str:
-    """One graph in a format.
+    """One graph in a format that is text; pictures are made by `app.rendering`.
 
     Raises:
         NotAcceptable: if it cannot be written so: only molecules are SMILES and SD files, and only valid ones SMILES.
@@ -95,6 +100,8 @@ def write(graph: Graph, form: Format) -> str:
             from app.rendering import sd_record  # brings RDKit along, which takes half a second
 
             return sd_record(graph, dict(_flat(graph.graph)))
+        case Format.SVG | Format.PNG:
+            raise ValueError(f"{form} is a picture")
 
 
 def _smiles(graph: Graph) -> str:

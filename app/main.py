@@ -18,6 +18,7 @@ from app.middleware import LetGo, ObserveRequests, SecurityHeaders, is_quiet
 from app.openapi import complete_document
 from app.queue import JobQueue
 from app.routes import events, generate, graphs, health, jobs, metrics, models
+from app.routes.page import add_page
 from app.settings import Settings, SettingsError, read_settings, start_tracing
 from app.shelf import Shelf
 from app.telemetry import ApiMetrics
@@ -76,6 +77,7 @@ def create_app(
     install_handlers(app)
     for routes in (generate, jobs, events, graphs, models, health, metrics):
         app.include_router(routes.router)
+    add_page(app)
     complete_document(app)
     return app
 

@@ -64,6 +64,7 @@ _MAX_RETRIES = 6
 _RQ_TTL = 60
 # How long one look at the stream may take: after each, `wait` asks whether anybody still waits.
 _LONGEST_BLOCK_SECONDS = 0.5
+_OUTLOOK_SECONDS = 2.0
 # More than this is not put into one answer, but into pages.
 LONGEST_ANSWER_BYTES = 8_000_000
 # A job that never ends is forgotten all the same.
@@ -79,9 +80,12 @@ _FINAL_EVENTS = {status.value for status in JobStatus if status.is_final}
 
 @dataclass(frozen=True)
 class JobEvent:
-    """Something that happened to a job: the place in its stream, what it was, and more about it as JSON."""
+    """Something that happened to a job: the place in its stream, what it was, and more about it as JSON.
 
-    id: str
+    How a job stands has no place in the stream, for it is found out anew each time.
+    """
+
+    id: str | None
     name: str
     data: str
 
@@ -339,13 +343,20 @@ class JobQueue:
         return found  # type: ignore[no-any-return]
 
     async def events(
-        self, job_id: str, *, pointless: Callable[[], Awaitable[bool]], after: str = "0", seconds: float = math.inf
+        self,
+        job_id: str,
+        *,
+        pointless: Callable[[], Awaitable[bool]],
+        after: str = "0",
+        seconds: float = math.inf,
+        with_outlook: bool = False,
     ) -> AsyncIterator[JobEvent]:
         """What has happened to the job after the event with the id `after`, and what happens, up to its end.
 
-        Stops early when `seconds` have passed, or going on has become pointless. Holds no thread.
+        While nothing happens, `with_outlook` tells every two seconds how the job stands: its position in the queue, and
+        about when it will have ended. Stops early when `seconds` have passed, or going on has become pointless. Holds no thread.
         """
-        deadline = time.monotonic() + seconds
+        deadline, outlook_at = time.monotonic() + seconds, 0.0
         while (left := deadline - time.monotonic()) > 0 and not await pointless():
             block = max(1, int(1000 * min(left, _LONGEST_BLOCK_SECONDS)))
             # The type stubs allow for every protocol version; a version 2 connection gives (stream, [(id, fields)]).
@@ -361,6 +372,11 @@ class JobQueue:
                     return
             if is_over:
                 return
+            if with_outlook and not streams and time.monotonic() >= outlook_at:
+                outlook_at = time.monotonic() + _OUTLOOK_SECONDS
+                with suppress(NotFound):
+                    found = await self.find(job_id, with_graphs=False)
+                    yield JobEvent(None, "progress", found.job.progress.model_dump_json())
 
     async def wait(self, job_id: str, seconds: float, *, pointless: Callable[[], Awaitable[bool]]) -> None:
         """Return when the job has ended, `seconds` have passed, or waiting has become pointless."""

@@ -1,12 +1,22 @@
-"""Graphs as chemists' programs draw them. The one module of the API that knows RDKit."""
+"""Pictures of graphs, and molecules as chemists' programs have them. The one module of the API that knows RDKit.
 
-from collections.abc import Mapping
-from typing import Any
+A valid molecule is drawn as chemists draw it. Everything else, and every frame of a film, is a scene (`app.drawing`);
+RDKit's canvas, which brings its own letters, turns that into PNG.
+"""
 
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
 from rdkit import Chem, RDLogger
 from rdkit.Chem import rdDepictor
+from rdkit.Chem.Draw import rdMolDraw2D
+from rdkit.Geometry import Point2D
 
-from app.schemas import Graph
+from app.drawing.composition import ELEMENTS, Look, compose, compose_film, look_at
+from app.drawing.scene import Circle, Lines, Scene, Text, Theme
+from app.drawing.svg import write_film, write_svg
+from app.schemas import Graph, Trajectory
 
 _BONDS = {
     "single": Chem.BondType.SINGLE,
@@ -14,6 +24,9 @@ _BONDS = {
     "triple": Chem.BondType.TRIPLE,
     "aromatic": Chem.BondType.AROMATIC,
 }
+_ATOMIC_NUMBERS = {"N": 7, "O": 8, "F": 9}
+# A bond is no longer than this share of the picture's width.
+_LONGEST_BOND = 0.16
 # Why a molecule is not valid is not the log's business.
 RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
 
@@ -44,3 +57,97 @@ def sd_record(graph: Graph, data: Mapping[str, Any]) -> str:
     block = Chem.MolToMolBlock(molecule, kekulize=graph.graph["valid"])
     items = "".join(f">  <{name}>\n{value}\n\n" for name, value in data.items())
     return f"{block}{items}$$$$\n"
+
+
+def picture(
+    graph: Graph,
+    form: Literal["svg", "png"],
+    *,
+    size: int = 480,
+    theme: Theme = Theme.LIGHT,
+    node_types: Sequence[str] = (),
+) -> bytes:
+    """A graph as SVG or PNG, `size` pixels wide and high: the same picture for the same graph.
+
+    `node_types`, those of its model, give each type the same colour in all of the model's graphs.
+    """
+    if graph.graph.get("valid"):
+        return _draw_molecule(to_molecule(graph), form, size, theme)
+    scene = compose(graph, look_at(graph), size=size, theme=theme, node_types=node_types)
+    return write_svg(scene).encode() if form == "svg" else _png(scene)
+
+
+def film(
+    graph: Graph,
+    trajectory: Trajectory,
+    *,
+    size: int = 480,
+    theme: Theme = Theme.LIGHT,
+    node_types: Sequence[str] = (),
+) -> bytes:
+    """A graph's way from noise as SVG that plays by itself (`app.drawing.svg`)."""
+    look = Look(_places(to_molecule(graph))) if graph.graph.get("valid") else look_at(graph)
+    scenes = compose_film(graph, trajectory, look, size=size, theme=theme, node_types=node_types)
+    return write_film(scenes, [(frame.step, frame.t) for frame in trajectory.frames]).encode()
+
+
+def _places(molecule: Chem.Mol) -> np.ndarray[Any, np.dtype[np.float64]]:
+    rdDepictor.Compute2DCoords(molecule)
+    places: np.ndarray[Any, np.dtype[np.float64]] = molecule.GetConformer().GetPositions()[:, :2]
+    return places
+
+
+def _draw_molecule(molecule: Chem.Mol, form: str, size: int, theme: Theme) -> bytes:
+    drawing = rdMolDraw2D.MolDraw2DSVG(size, size) if form == "svg" else rdMolDraw2D.MolDraw2DCairo(size, size)
+    options: Any = drawing.drawOptions()  # the type stubs take its numbers for options
+    if theme is Theme.DARK:
+        rdMolDraw2D.SetDarkMode(options)
+    options.setBackgroundColour(_channels(theme.background))
+    options.updateAtomPalette(
+        {number: _channels(_bright(ELEMENTS[name], theme)) for name, number in _ATOMIC_NUMBERS.items()}
+    )
+    options.fixedBondLength = _LONGEST_BOND * size
+    options.padding = 0.08
+    rdMolDraw2D.PrepareAndDrawMolecule(drawing, molecule)
+    drawing.FinishDrawing()
+    drawn: str | bytes = drawing.GetDrawingText()
+    return drawn.encode() if isinstance(drawn, str) else drawn
+
+
+def _png(scene: Scene) -> bytes:
+    canvas = rdMolDraw2D.MolDraw2DCairo(int(scene.width), int(scene.height))
+    canvas.drawOptions().setBackgroundColour(_channels(scene.background))
+    canvas.ClearDrawing()
+    for shape in scene.shapes:
+        match shape:
+            case Lines():
+                canvas.SetColour(_channels(shape.colour))
+                canvas.SetLineWidth(shape.width)
+                for start, end in shape.ends:
+                    canvas.DrawLine(Point2D(*start), Point2D(*end), True)
+            case Circle():
+                (x, y), radius = shape.centre, shape.radius
+                canvas.SetFillPolys(shape.fill is not None)
+                canvas.SetColour(_channels(shape.fill or shape.outline or scene.background))
+                canvas.SetLineWidth(1)
+                canvas.DrawEllipse(Point2D(x - radius, y - radius), Point2D(x + radius, y + radius), True)
+            case Text():
+                canvas.SetColour(_channels(shape.colour))
+                canvas.SetFontSize(shape.size)
+                align = 0 if shape.anchor == "middle" else 1
+                canvas.DrawString(shape.words, Point2D(*shape.place), align, True)
+    canvas.FinishDrawing()
+    drawn: bytes = canvas.GetDrawingText()
+    return drawn
+
+
+def _bright(colour: str, theme: Theme) -> str:
+    """A colour that letters can have on the theme's background."""
+    if theme is Theme.LIGHT:
+        return colour
+    return "#" + "".join(f"{(int(colour[at : at + 2], 16) + 255) // 2:02x}" for at in (1, 3, 5))
+
+
+def _channels(colour: str) -> tuple[float, float, float]:
+    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    return red, green, blue

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.errors import NotFound, NotReady, shorten
 from app.schemas import MODEL_CHANGES_KEY, UNLOADED_KEY
-from models.card import CardError, ModelCard, checkpoint_names, read_card
+from models.card import PLOT_FILE, CardError, ModelCard, checkpoint_names, read_card
 
 
 class Shelf:
@@ -40,6 +40,12 @@ class Shelf:
                 self._cards = await run_in_threadpool(self._read_again)
                 self._changes = changes
         return {name: card for name, card in self._cards.items() if name not in self._unloaded}
+
+    async def plot(self, name: str) -> bytes | None:
+        """The picture of a model that is served, PNG; None if none has been made."""
+        with suppress(FileNotFoundError):
+            return await run_in_threadpool((self._folder / name / PLOT_FILE).read_bytes)
+        return None
 
     async def load(self, name: str) -> ModelCard:
         """Serve a model of the folder, new, changed or unloaded before.

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints,
 from models.files import written_whole
 
 CARD_FILE = "card.json"
+# A picture of the model's graphs and its measured quality (`digress plot NAME --save`).
+PLOT_FILE = "plot.png"
 # Which metrics say most: valid, unique and novel at once; of molecules, how near their like; of other graphs, the mean MMD ratio.
 HEADLINE = ("vun", "valid", "unique", "molecule_stable", "fcd", "ratio")
 MASK_TYPE = "mask"
@@ -186,6 +188,10 @@ class Property(_Section):
     min: float
     max: float
     spread: Annotated[float, Field(description="Mean absolute deviation from the median: the error of a blind guess.")]
+    histogram: Annotated[
+        list[int],
+        Field(description="How many of these graphs lie in equal bins from `min` to `max`; empty if not counted."),
+    ] = []
     mae: Annotated[
         dict[float, float],
         Field(description="t/T -> mean absolute error on the test split at that noise; 0 is the clean graph."),

@@ -55,10 +55,11 @@ async def stream_events(
 ) -> AsyncIterator[ServerSentEvent]:
     """`status` and `progress` events as they come, then `succeeded`, `failed` or `canceled`, which is the last.
 
-    Those of the past come first; a client that lost its connection goes on by Last-Event-ID where it was.
+    Those of the past come first; a client that lost its connection goes on by Last-Event-ID where it was. While nothing
+    happens, a `progress` event without an id tells every two seconds how the job stands: `position` in the queue, `eta_seconds`.
     """
     try:
-        async for event in queue.events(job_id, pointless=pointless, after=after):
+        async for event in queue.events(job_id, pointless=pointless, after=after, with_outlook=True):
             yield ServerSentEvent(id=event.id, event=event.name, raw_data=event.data)
     except RedisError as error:  # the answer has begun: all it can do is end, and the client comes again
         _log.warning("redis is unavailable; a stream of events is cut off", error=str(error))

@@ -1,24 +1,29 @@
-"""GET /jobs/{id}/graphs and /graphs/{number}: a job's graphs in pages, as a stream, or one by one, in the form that the caller wants."""
+"""GET /jobs/{id}/graphs and /graphs/{number}: a job's graphs in pages, as a stream, or one by one, in the form that the caller wants; and their ways from noise."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from app.deps import QueueDep, VisibleJob
+from app.deps import CardsDep, QueueDep, VisibleJob
+from app.drawing.scene import Theme
 from app.errors import NotFound, NotReady, problems
 from app.formats import Format, choose, write
 from app.openapi import example
 from app.queue import LONGEST_ANSWER_BYTES, JobQueue
-from app.schemas import MAX_GRAPHS, Graph, GraphPage, Trajectory
+from app.schemas import MAX_GRAPHS, Graph, GraphPage, Job, Trajectory
+from models.card import ModelCard
 
 router = APIRouter(tags=["graphs"])
 
 _AT_ONCE = 256
-_FORMATS_OF_ONE = (Format.JSON, Format.GRAPHML, Format.SMILES, Format.SDF)
+_FORMATS_OF_ONE = (Format.JSON, Format.GRAPHML, Format.SMILES, Format.SDF, Format.SVG, Format.PNG)
 _FORMATS_OF_MANY = (Format.JSON, Format.NDJSON, Format.SMILES, Format.SDF)
+_FORMATS_OF_A_WAY = (Format.JSON, Format.SVG)
+# A picture that is opened by itself, and not within a page, has styles of its own.
+_PICTURE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
 
 
 def _format_query(forms: tuple[Format, ...]) -> Any:
@@ -32,6 +37,11 @@ def _format_query(forms: tuple[Format, ...]) -> Any:
 
 FormatOfOne = Annotated[Format | None, _format_query(_FORMATS_OF_ONE)]
 FormatOfMany = Annotated[Format | None, _format_query(_FORMATS_OF_MANY)]
+FormatOfAWay = Annotated[Format | None, _format_query(_FORMATS_OF_A_WAY)]
+SizeQuery = Annotated[
+    int, Query(ge=64, le=2_048, description="Of a picture: its width and height in pixels.", examples=[480])
+]
+ThemeQuery = Annotated[Theme, Query(description="Of a picture: what it is looked at on.", examples=["light"])]
 # OpenAPI has a place of its own for this: the media types of the answers.
 AcceptHeader = Annotated[str | None, Header(include_in_schema=False)]
 NumberPath = Annotated[
@@ -39,11 +49,11 @@ NumberPath = Annotated[
 ]
 
 
-def _answers(*forms: Format, model: type, json: str) -> dict[int | str, dict[str, Any]]:
-    content = example(json)["content"]
+def _answers(*forms: Format, model: type, **examples: str) -> dict[int | str, dict[str, Any]]:
+    """What a route says of its answers; each form has the example of its own name, or the one given for it."""
+    content: dict[str, Any] = {}
     for form in forms:
-        if form is not Format.JSON:
-            content |= example(form, form.media_type)["content"]
+        content |= example(examples.get(form, form), form.media_type)["content"]
     return {200: {"model": model, "content": content}, **problems(404, 406, 409, 422, 503)}
 
 
@@ -90,41 +100,85 @@ async def get_graph(
     job_id: VisibleJob,
     number: NumberPath,
     queue: QueueDep,
+    cards: CardsDep,
     form: FormatOfOne = None,
     accept: AcceptHeader = None,
+    size: SizeQuery = 480,
+    theme: ThemeQuery = Theme.LIGHT,
 ) -> Response:
-    """One graph of a job that has ended."""
+    """One graph of a job that has ended; as `svg` or `png` it is a picture, the same for the same graph."""
     chosen = choose(form, accept, _FORMATS_OF_ONE)
-    await _require_ended(queue, job_id)
-    found = await queue.graphs(job_id, number, 1)
-    if not found:
-        raise NotFound(f"the job has no graph {number}; they are counted from 0")
-    text = found[0] if chosen is Format.JSON else await run_in_threadpool(_rewrite, found[0], chosen)
-    return Response(text, media_type=chosen.media_type)
+    job = await _require_ended(queue, job_id)
+    found = await _graph(queue, job_id, number)
+    match chosen:
+        case Format.JSON:
+            return Response(found, media_type=chosen.media_type)
+        case Format.SVG | Format.PNG:
+            drawn = await run_in_threadpool(_draw, found, chosen, size, theme, _node_types(cards, job))
+            return Response(drawn, media_type=chosen.media_type, headers=_PICTURE_HEADERS)
+        case _:
+            return Response(await run_in_threadpool(_rewrite, found, chosen), media_type=chosen.media_type)
 
 
 @router.get(
     "/jobs/{job_id}/graphs/{number}/trajectory",
     response_model=Trajectory,
-    responses={200: example("trajectory"), **problems(404, 409, 422, 503)},
+    responses=_answers(*_FORMATS_OF_A_WAY, model=Trajectory, json="trajectory", svg="film"),
 )
 async def get_trajectory(
     job_id: VisibleJob,
     number: NumberPath,
     queue: QueueDep,
+    cards: CardsDep,
+    form: FormatOfAWay = None,
+    accept: AcceptHeader = None,
+    size: SizeQuery = 480,
+    theme: ThemeQuery = Theme.LIGHT,
 ) -> Response:
-    """A graph's way from noise, as many frames as the request's `keep_frames`."""
-    await _require_ended(queue, job_id)
+    """A graph's way from noise, as many frames as the request's `keep_frames`; as `svg` it is a film that plays by itself."""
+    chosen = choose(form, accept, _FORMATS_OF_A_WAY)
+    job = await _require_ended(queue, job_id)
     found = await queue.trajectory(job_id, number)
     if found is None:
         raise NotFound(f"there are no frames of a graph {number}; ask for them by keep_frames when you ask for the job")
-    return Response(found, media_type="application/json")
+    if chosen is Format.JSON:
+        return Response(found, media_type=chosen.media_type)
+    graph = await _graph(queue, job_id, number)
+    drawn = await run_in_threadpool(_draw_film, graph, found, size, theme, _node_types(cards, job))
+    return Response(drawn, media_type=chosen.media_type, headers=_PICTURE_HEADERS)
 
 
-async def _require_ended(queue: JobQueue, job_id: str) -> None:
+async def _require_ended(queue: JobQueue, job_id: str) -> Job:
     job = (await queue.find(job_id, with_graphs=False)).job
     if not job.status.is_final:
         raise NotReady(f"the job is {job.status}; its graphs are here once it has ended")
+    return job
+
+
+async def _graph(queue: JobQueue, job_id: str, number: int) -> bytes:
+    found = await queue.graphs(job_id, number, 1)
+    if not found:
+        raise NotFound(f"the job has no graph {number}; they are counted from 0")
+    return found[0]
+
+
+def _node_types(cards: Mapping[str, ModelCard], job: Job) -> Sequence[str]:
+    """Those of the job's model, if it is still served."""
+    return cards[job.model].node_types if job.model in cards else []
+
+
+def _draw(graph: bytes, form: Format, size: int, theme: Theme, node_types: Sequence[str]) -> bytes:
+    from app.rendering import picture  # brings RDKit along, which takes half a second
+
+    kind: Literal["svg", "png"] = "svg" if form is Format.SVG else "png"
+    return picture(Graph.model_validate_json(graph), kind, size=size, theme=theme, node_types=node_types)
+
+
+def _draw_film(graph: bytes, trajectory: bytes, size: int, theme: Theme, node_types: Sequence[str]) -> bytes:
+    from app.rendering import film
+
+    way = Trajectory.model_validate_json(trajectory)
+    return film(Graph.model_validate_json(graph), way, size=size, theme=theme, node_types=node_types)
 
 
 async def _stream(queue: JobQueue, job_id: str, form: Format) -> AsyncIterator[bytes | str]:

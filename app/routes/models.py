@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, status
+from fastapi import APIRouter, Path, Response, status
 
 from app.completion import no_model
 from app.deps import AdminDep, CallerDep, CardsDep, ShelfDep
@@ -11,6 +11,12 @@ from app.openapi import example
 from models.card import MODEL_NAME, ModelCard
 
 router = APIRouter(tags=["models"])
+
+
+class PngResponse(Response):
+    """A picture."""
+
+    media_type = "image/png"
 
 
 NamePath = Annotated[
@@ -30,6 +36,21 @@ async def get_model(name: NamePath, cards: CardsDep, _: CallerDep) -> ModelCard:
     if name not in cards:
         raise NotFound(no_model(name, cards))
     return cards[name]
+
+
+@router.get(
+    "/models/{name}/plot",
+    response_class=PngResponse,
+    responses={200: example("plot", PngResponse.media_type), **problems(404, 503)},
+)
+async def get_plot(name: NamePath, shelf: ShelfDep, cards: CardsDep, _: CallerDep) -> Response:
+    """A picture of the model's graphs, and of its quality by the number of steps: PNG."""
+    if name not in cards:
+        raise NotFound(no_model(name, cards))
+    picture = await shelf.plot(name)
+    if picture is None:
+        raise NotFound(f"there is no picture of {name}; `digress plot {name} --save` makes one")
+    return PngResponse(picture)
 
 
 @router.post("/models/{name}/load", responses={200: example("model"), **problems(403, 404, 409, 503)})

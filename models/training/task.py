@@ -33,6 +33,8 @@ from models.training.regression import NOISE_LEVELS, RegressionModule, error_nam
 # Molecules of the training split that a guide learns from; a judge has the others, and the validation split.
 _GUIDE_MOLECULES = 70_000
 _JUDGE_VALIDATION = 2_048
+# Of the histograms of properties.
+_BINS = 48
 
 Data = GraphDataset | LabelledDataset
 
@@ -244,6 +246,7 @@ def _describe_property(source: PropertySource, values: Tensor) -> Property:
         min=float(values.min()),
         max=float(values.max()),
         spread=float((values - values.median()).abs().mean()),
+        histogram=[int(count) for count in torch.histc(values.float(), _BINS).tolist()],
     )
 
 

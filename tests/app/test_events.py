@@ -27,9 +27,9 @@ def job_id(client: TestClient) -> str:
 
 
 def read(text: str) -> list[tuple[str, str, Any]]:
-    """(id, event, data) of each event."""
+    """(id, event, data) of each event that has an id: those that happened, and not how the job stood meanwhile."""
     blocks = [dict(line.split(": ", 1) for line in block.splitlines()) for block in text.split("\n\n") if block]
-    return [(block["id"], block["event"], json.loads(block["data"])) for block in blocks if "event" in block]
+    return [(block["id"], block["event"], json.loads(block["data"])) for block in blocks if "id" in block]
 
 
 def run(redis: Redis, job_id: str) -> None:
@@ -54,6 +54,20 @@ def test_events_come_as_they_happen_and_end_with_the_job(client: TestClient, red
         ("succeeded", None),
     ]
     assert 0.5 < time.monotonic() - started < 10
+
+
+def test_a_job_that_waits_is_told_of_until_it_begins(client: TestClient, redis: Redis) -> None:
+    first, second = (client.post("/generate", json={"model": "tiny"}).json()["id"] for _ in range(2))
+    threading.Timer(1.5, run, [redis, second]).start()
+
+    text = client.get(f"/jobs/{second}/events").text
+
+    outlook = [block for block in text.split("\n\n") if "event: progress" in block and "id: " not in block]
+    told = json.loads(outlook[0].split("data: ")[1])
+    assert told["position"] == 1
+    assert (told["fraction"], told["graphs_done"], told["num_graphs"]) == (0, 0, 1)
+    assert [name for _, name, _ in read(text)] == ["status", "status", "progress", "succeeded"]
+    assert first != second
 
 
 def test_a_client_that_lost_its_connection_goes_on_where_it_was(client: TestClient, redis: Redis, job_id: str) -> None:

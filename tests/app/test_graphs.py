@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from xml.etree import ElementTree
 
 import networkx as nx
 import pytest
@@ -9,6 +10,7 @@ from fastapi.testclient import TestClient
 from rdkit import Chem
 from redis import Redis
 
+from app.drawing.scene import Theme
 from app.schemas import Frame, Graph, JobSummary, Problem, Trajectory
 from tests.app.conftest import PROBLEM
 from worker.records import JobRecord
@@ -122,6 +124,7 @@ def test_what_has_no_such_form_is_said(client: TestClient, ended: Any) -> None:
         client.get(f"{job}/graphs/1", params={"format": "smiles"}),
         client.get(f"{job}/graphs/0", params={"format": "ndjson"}),
         client.get(f"{job}/graphs/0", headers={"Accept": "image/gif"}),
+        client.get(f"{job}/graphs", params={"format": "svg"}),
         client.get(f"{other}/graphs/0", params={"format": "sdf"}),
         client.get(f"{other}/graphs", params={"format": "sdf"}),
     ]
@@ -132,7 +135,7 @@ def test_what_has_no_such_form_is_said(client: TestClient, ended: Any) -> None:
     assert details[0] == "this graph is not a valid molecule, so it has no SMILES; ask for json, graphml or sdf"
     assert "available: json (application/json), graphml" in details[1]
     assert details[2].startswith("Accept: image/gif names nothing")
-    assert details[3] == details[4] == "graphs of tiny are no molecules, so there is no SD file of them"
+    assert details[4] == details[5] == "graphs of tiny are no molecules, so there is no SD file of them"
 
 
 def test_a_graph_that_there_is_not_and_a_job_that_is_not_done_are_told_apart(client: TestClient, ended: Any) -> None:
@@ -166,6 +169,58 @@ def test_more_frames_than_a_job_may_keep_are_refused(client: TestClient) -> None
 
     assert answer.status_code == 422
     assert answer.json()["detail"] == "keep_frames: a job keeps at most 1000 frames, not 11 times 100"
+
+
+@pytest.mark.parametrize("graph", [molecule(7), INVALID])
+@pytest.mark.parametrize("theme", Theme)
+def test_a_graph_is_a_picture_of_any_size_and_always_the_same(
+    client: TestClient, ended: Any, graph: Graph, theme: Theme
+) -> None:
+    here = f"{ended(graph)}/graphs/0"
+
+    svg, again, png, large = (
+        client.get(here, params={"format": form, "size": size, "theme": theme})
+        for form, size in (("svg", 300), ("svg", 300), ("png", 300), ("png", 700))
+    )
+
+    assert svg.headers["Content-Type"] == "image/svg+xml"
+    assert "style-src 'unsafe-inline'" in svg.headers["Content-Security-Policy"]
+    assert svg.content == again.content
+    root = ElementTree.fromstring(svg.content)
+    assert root.get("viewBox") == "0 0 300 300"
+    assert theme.background.lower() in svg.text.lower()
+    assert ("not a valid molecule" in svg.text) == (graph is INVALID)
+    assert [png_size(answer.content) for answer in (png, large)] == [(300, 300), (700, 700)]
+    assert png.headers["Content-Type"] == "image/png"
+
+
+def png_size(picture: bytes) -> tuple[int, int]:
+    """Width and height (PNG specification, 11.2.1)."""
+    assert picture.startswith(b"\x89PNG\r\n\x1a\n")
+    return int.from_bytes(picture[16:20], "big"), int.from_bytes(picture[20:24], "big")
+
+
+@pytest.mark.parametrize(("name", "value"), [("size", "10000"), ("theme", "pink"), ("format", "gif")])
+def test_a_picture_that_cannot_be_made_is_said(client: TestClient, ended: Any, name: str, value: str) -> None:
+    answer = client.get(f"{ended(molecule(1))}/graphs/0", params={"format": "png", name: value})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == name
+
+
+def test_a_trajectory_is_a_film_too(client: TestClient, redis: Redis) -> None:
+    job = client.post("/generate", json={"model": "tiny", "keep_frames": 2}).json()
+    graph = molecule(1)
+    frames = [Frame(step=step, t=50 - step, nodes=graph.nodes, edges=graph.edges[: step // 25]) for step in (0, 25, 50)]
+    JobRecord(redis, job["id"], ttl_seconds=60).succeed(
+        [graph], JobSummary(num_graphs=1, seconds=1), [Trajectory(frames=frames)]
+    )
+
+    answer = client.get(f"/jobs/{job['id']}/graphs/0/trajectory", headers={"Accept": "image/svg+xml"})
+
+    assert answer.headers["Content-Type"] == "image/svg+xml"
+    assert answer.text.count('class="frame"') == 3
+    assert [answer.text.count(f'data-t="{t}"') for t in (50, 25, 0)] == [1, 1, 1]
 
 
 def test_a_job_that_fails_keeps_what_was_finished(client: TestClient, redis: Redis) -> None:

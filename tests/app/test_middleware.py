@@ -130,7 +130,7 @@ def test_a_line_of_the_log_is_one_write(unbuffered: str) -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with ours, theirs:
         environment = os.environ | {"PYTHONUNBUFFERED": unbuffered, "DIGRESS_LOG_FORMAT": "json"}
-        subprocess.run([sys.executable, "-c", code], stderr=theirs, env=environment, check=True)
+        subprocess.run([sys.executable, "-c", code], stderr=theirs.fileno(), env=environment, check=True)
         ours.setblocking(False)
         written = [ours.recv(10_000), ours.recv(10_000)]
         with pytest.raises(BlockingIOError):

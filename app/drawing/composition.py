@@ -1,0 +1,193 @@
+"""From a graph to its scene: where its nodes stand, and what their colours tell.
+
+Colours tell the types of nodes, if there are several. If there is one alone, they tell what else there is to see: the
+levels of a tree, or the communities of a graph that cannot be drawn without crossings (Blondel et al. 2008). They are
+those of Okabe & Ito, which all can tell apart, and letters or a legend say the same.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+import networkx as nx
+
+from app.drawing.layout import Positions, lay_out, rings
+from app.drawing.scene import Circle, Lines, Point, Scene, Shape, Text, Theme
+from app.schemas import Graph, Trajectory
+from models.card import MASK_TYPE
+
+PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
+_EDGE_COLOURS = PALETTE[5::-1]  # less yellow, which is hard to see as a line
+ELEMENTS = {"H": "#c9ced4", "C": "#5b646e", "N": "#0072b2", "O": "#d55e00", "F": "#009e73"}
+_WIDTHS = {"double": 2.2, "triple": 3.4}
+_DASHED = {"aromatic"}
+# Viridis without its darkest part, from the middle of a tree outwards.
+_LEVELS = ("#46327e", "#2a788e", "#22a884", "#7ad151", "#fde725")
+_MASKED = "#9aa4ae"
+# Communities that hang together less than this (modularity) are none.
+_MODULARITY = 0.25
+_MARGIN = 0.06
+_LEGEND_HEIGHT = 24
+_TEXT_SIZE = 13
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the nodes of a graph are shown: `positions` (n, 2) in any unit, and if their colours do not tell types, `colours` and what they tell."""
+
+    positions: Positions
+    colours: tuple[str, ...] | None = None
+    caption: str = ""
+    num_rings: int = 0
+
+
+def look_at(graph: Graph, places: Positions | None = None) -> Look:
+    """The look of a graph, at places that are known or else laid out."""
+    index = {node["id"]: place for place, node in enumerate(graph.nodes)}
+    edges = [(index[edge["source"]], index[edge["target"]]) for edge in graph.edges]
+    if places is not None:
+        return Look(places)
+    if "valid" in graph.graph or len({node["type"] for node in graph.nodes}) > 1:
+        return Look(lay_out(len(index), edges))
+    drawn = nx.Graph(edges)
+    drawn.add_nodes_from(range(len(index)))
+    if len(index) > 2 and nx.is_tree(drawn):
+        positions, levels = rings(drawn)
+        most = max(levels)
+        colours = tuple(_LEVELS[round(level / most * (len(_LEVELS) - 1))] for level in levels)
+        return Look(positions, colours, f"a tree of {most} levels about its middle", most)
+    if groups := _communities(drawn):
+        colours = tuple(PALETTE[group % len(PALETTE)] for group in groups)
+        return Look(lay_out(len(index), edges, groups), colours, f"{max(groups) + 1} communities")
+    return Look(lay_out(len(index), edges))
+
+
+def compose(graph: Graph, look: Look, *, size: int, theme: Theme, node_types: Sequence[str] = ()) -> Scene:
+    """The scene of a graph, `size` pixels wide and high; `node_types`, if known, give a type the same colour in all graphs of a model."""
+    return _Composer(graph, look, size, theme, node_types).scene(graph.nodes, graph.edges)
+
+
+def compose_film(
+    graph: Graph, trajectory: Trajectory, look: Look, *, size: int, theme: Theme, node_types: Sequence[str] = ()
+) -> list[Scene]:
+    """A scene for each frame, the nodes where they are in the end."""
+    composer = _Composer(graph, look, size, theme, node_types)
+    return [composer.scene(frame.nodes, frame.edges, f"t = {frame.t}") for frame in trajectory.frames]
+
+
+def _communities(graph: nx.Graph) -> list[int] | None:
+    """Each node's community, the largest first; none if the graph is flat, or does not fall into any."""
+    if graph.number_of_edges() == 0 or nx.check_planarity(graph)[0]:
+        return None
+    found = sorted(nx.community.louvain_communities(graph, seed=0), key=lambda group: (-len(group), min(group)))
+    if len(found) < 2 or nx.community.modularity(graph, found) < _MODULARITY:
+        return None
+    return [number for _, number in sorted((node, number) for number, group in enumerate(found) for node in group)]
+
+
+class _Composer:
+    def __init__(self, graph: Graph, look: Look, size: int, theme: Theme, node_types: Sequence[str]) -> None:
+        self.look, self.size, self.theme = look, size, theme
+        self.is_molecule = "valid" in graph.graph
+        self.is_invalid = self.is_molecule and not graph.graph["valid"]
+        self.title = f"{graph.graph['model']}, nodes {len(graph.nodes)}, edges {len(graph.edges)}"
+        types = [*node_types] or sorted({node["type"] for node in graph.nodes})
+        self.has_types = look.colours is None and (self.is_molecule or len(types) > 1)
+        self.colours = _colours(types, self.is_molecule)
+        kinds = sorted({edge["type"] for edge in graph.edges})
+        self.has_edge_types = len(kinds) > 1 and not self.is_molecule
+        self.edge_colours = dict(zip(kinds, _EDGE_COLOURS, strict=False)) if self.has_edge_types else {}
+        num_nodes = len(graph.nodes)
+        self.radius = max(min(size / (7 * max(num_nodes, 1) ** 0.5), size / 24), 1.5)
+        has_legend = self.has_types or self.has_edge_types or bool(look.caption)
+        self.height_of_legend = _LEGEND_HEIGHT if has_legend else 0
+        self.points, self.centre, self.unit = self._fit()
+
+    def scene(self, nodes: Sequence[Mapping[str, Any]], edges: Sequence[Mapping[str, Any]], words: str = "") -> Scene:
+        index = {node["id"]: place for place, node in enumerate(nodes)}
+        shapes: list[Shape] = [
+            Circle(self.centre, ring * self.unit, None, self.theme.faint) for ring in range(1, self.look.num_rings + 1)
+        ]
+        kinds: dict[str, list[tuple[Point, Point]]] = {}
+        for edge in edges:
+            ends = self.points[index[edge["source"]]], self.points[index[edge["target"]]]
+            kinds.setdefault(edge["type"], []).append(ends)
+        shapes += [self._lines(kind, ends) for kind, ends in sorted(kinds.items()) if kind != MASK_TYPE]
+        for place, node in enumerate(nodes):
+            shapes += self._node(place, node["type"])
+        shapes += self._legend({node["type"] for node in nodes}, set(kinds))
+        if self.is_invalid:
+            shapes.append(Text((10, 14), "not a valid molecule", _TEXT_SIZE, self.theme.warning, "start"))
+        if words:
+            shapes.append(Text((self.size - 44, 14), words, _TEXT_SIZE, self.theme.ink))
+        return Scene(self.size, self.size, self.theme.background, tuple(shapes), self.title)
+
+    def _fit(self) -> tuple[list[Point], Point, float]:
+        """The nodes' places in pixels, where the middle is, and how many pixels are one unit of the positions."""
+        positions, width = self.look.positions, float(self.size)
+        height = width - self.height_of_legend
+        if not len(positions):
+            return [], (width / 2, height / 2), 1.0
+        room = 2 * (_MARGIN * width + self.radius)
+        if reach := self.look.num_rings:
+            low, high = positions.min(0) * 0 - reach, positions.max(0) * 0 + reach
+        else:
+            low, high = positions.min(0), positions.max(0)
+        extent = [max(float(side), 1e-9) for side in high - low]
+        # A few nodes need not fill the whole picture.
+        unit = min((width - room) / extent[0], (height - room) / extent[1], 0.28 * width)
+        middle = (low + high) / 2
+        points = [
+            (width / 2 + unit * float(x - middle[0]), height / 2 - unit * float(y - middle[1])) for x, y in positions
+        ]
+        return points, (width / 2, height / 2), unit
+
+    def _lines(self, kind: str, ends: Iterable[tuple[Point, Point]]) -> Lines:
+        width = min(max(0.14 * self.radius, 0.5), 2.0) * _WIDTHS.get(kind, 1.0)
+        return Lines(tuple(ends), self.edge_colours.get(kind, self.theme.line), width, kind in _DASHED)
+
+    def _node(self, place: int, kind: str) -> Iterable[Shape]:
+        fill = self._fill(kind) if self.look.colours is None else self.look.colours[place]
+        yield Circle(self.points[place], self.radius, fill, self.theme.background)
+        if self.has_types and self.radius >= 6:
+            letters = "?" if kind == MASK_TYPE else kind[:2]
+            yield Text(self.points[place], letters, self.radius, _ink_on(fill))
+
+    def _fill(self, kind: str) -> str:
+        return _MASKED if kind == MASK_TYPE else self.colours.get(kind, PALETTE[0])
+
+    def _legend(self, node_types: Set[str], edge_types: Set[str]) -> Iterable[Shape]:
+        middle = self.size - self.height_of_legend / 2
+        if self.look.caption:
+            yield Text((self.size / 2, middle), self.look.caption, _TEXT_SIZE, self.theme.ink)
+            return
+        dots = [kind for kind in [*self.colours, MASK_TYPE] if kind in node_types] if self.has_types else []
+        lines = [kind for kind in self.edge_colours if kind in edge_types]
+        widths = [28 + 0.62 * _TEXT_SIZE * len(kind) for kind in dots + lines]
+        left = (self.size - sum(widths)) / 2
+        for number, (kind, width) in enumerate(zip(dots + lines, widths, strict=True)):
+            if number < len(dots):
+                yield Circle((left + 10, middle), 5, self._fill(kind))
+            else:
+                yield self._lines(kind, [((left + 3, middle), (left + 16, middle))])
+            yield Text((left + 20, middle), kind, _TEXT_SIZE, self.theme.ink, "start")
+            left += width
+
+
+def _colours(types: Sequence[str], is_molecule: bool) -> dict[str, str]:
+    """A colour for each type; charges do not change an atom's."""
+    rest = cycle(PALETTE)
+    if not is_molecule:
+        return dict(zip(types, rest, strict=False))
+    elements = {kind: kind.rstrip("+-0123456789") for kind in types}
+    others = dict(zip(sorted(set(elements.values()) - set(ELEMENTS)), rest, strict=False))
+    return {kind: (ELEMENTS | others)[element] for kind, element in elements.items()}
+
+
+def _ink_on(fill: str) -> str:
+    """Black or white, whichever is easier to read on a colour (WCAG 2.2, relative luminance)."""
+    channels = [int(fill[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#000000" if luminance > 0.18 else "#ffffff"

@@ -1,0 +1,38 @@
+"""GET /: the page, for those who would rather look than send requests. Its files need no other host, and know no build step."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.responses import Response
+from starlette.types import Scope
+
+router = APIRouter(include_in_schema=False)
+_FOLDER = Path(__file__).parent.parent / "web"
+_HEADERS = {
+    # Pictures of graphs are fetched with the key, and shown from memory.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    # Asked for again every time, and sent only if they have changed.
+    "Cache-Control": "no-cache",
+}
+
+
+@router.get("/")
+async def page() -> Response:
+    """The page."""
+    return FileResponse(_FOLDER / "index.html", headers=_HEADERS)
+
+
+class _Files(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update(_HEADERS)
+        return response
+
+
+def add_page(app: FastAPI) -> None:
+    """Serve the page and its files."""
+    app.include_router(router)
+    app.mount("/web", _Files(directory=_FOLDER), name="web")

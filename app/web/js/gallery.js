@@ -1,0 +1,179 @@
+// The graphs of a job as pictures, and one of them in a window of its own.
+
+import { getBlob, getJson, getText, key } from "./api.js";
+import { closeFilm, showFilm } from "./film.js";
+import { $, copy, make, plural, save, say, short, theme, themeName } from "./dom.js";
+
+const AT_ONCE = 24;
+const CONNECTIONS = 4;
+const FORMS = { json: "JSON", graphml: "GraphML", svg: "SVG", png: "PNG" };
+const FORMS_OF_MOLECULES = { ...FORMS, smiles: "SMILES", sdf: "SDF" };
+const ENDINGS = { smiles: "smi" };
+const FILES_OF_A_JOB = { ndjson: ["JSON lines", "jsonl"], smiles: ["SMILES", "smi"], sdf: ["SDF", "sdf"] };
+
+let job;
+let graphs = [];
+let turn = 0;
+let current = 0;
+
+/** Show the graphs of a job that has ended. */
+export async function showGallery(ended) {
+  clearGallery();
+  job = ended;
+  await showMore();
+}
+
+export function clearGallery() {
+  turn++;
+  graphs = [];
+  for (const image of $("gallery").querySelectorAll("img")) URL.revokeObjectURL(image.src);
+  $("gallery").replaceChildren();
+  $("more").hidden = true;
+  $("downloads").hidden = true;
+}
+
+async function showMore() {
+  const now = turn;
+  const first = graphs.length;
+  const page = await getJson(`${job.links.graphs}?cursor=${first}&limit=${AT_ONCE}`);
+  if (now !== turn) return;
+  graphs.push(...page.graphs);
+  const tiles = page.graphs.map((graph, place) => tile(graph, first + place));
+  $("gallery").append(...tiles.map((button) => make("li", {}, button)));
+  $("more").hidden = page.next === null;
+  offerDownloads();
+  const waiting = tiles.map((button, place) => [button, first + place]);
+  const draw = async () => {
+    for (let next; now === turn && (next = waiting.shift()); ) await drawTile(...next, now);
+  };
+  await Promise.all(Array.from({ length: CONNECTIONS }, draw));
+}
+
+function tile({ graph: about, nodes, edges }, number) {
+  const isInvalid = about.valid === false;
+  const name = isInvalid ? "not a valid molecule" : about.smiles ?? `${nodes.length} nodes, ${edges.length} edges`;
+  const button = make(
+    "button", { type: "button", class: isInvalid ? "tile invalid" : "tile", title: name },
+    make("span", { class: "waiting" }),
+    make("span", { class: "name" }, name),
+  );
+  button.setAttribute("aria-label", `Graph ${number + 1}: ${name}`);
+  button.addEventListener("click", () => open(number));
+  return button;
+}
+
+async function drawTile(button, number, now) {
+  const picture = await getBlob(`${job.links.self}/graphs/${number}?format=svg&size=240&theme=${themeName()}`);
+  if (now !== turn) return;
+  const image = make("img", { alt: "", src: URL.createObjectURL(picture) });
+  button.firstChild.replaceWith(image);
+}
+
+function offerDownloads() {
+  const isMolecules = graphs[0]?.graph.valid !== undefined;
+  const forms = Object.entries(FILES_OF_A_JOB).filter(([form]) => form === "ndjson" || isMolecules);
+  $("downloads").replaceChildren(
+    ...forms.map(([form, [words, ending]]) =>
+      downloadButton(words, () => getBlob(`${job.links.graphs}?format=${form}`), `${job.model}-${job.request.seed}.${ending}`, $("problem")),
+    ),
+  );
+  $("downloads").hidden = graphs.length === 0;
+}
+
+function downloadButton(words, get, name, problem) {
+  const button = make("button", { type: "button", class: "quiet" }, words);
+  button.setAttribute("aria-label", `Download as ${words}`);
+  button.addEventListener("click", async () => {
+    say(problem, "");
+    try {
+      save(await get(), name);
+    } catch (error) {
+      say(problem, error.message);
+    }
+  });
+  return button;
+}
+
+async function open(number) {
+  current = number;
+  closeFilm();
+  say($("graph-problem"), "");
+  const graph = graphs[number];
+  const path = `${job.links.self}/graphs/${number}`;
+  $("graph-title").textContent = `Graph ${number + 1} of ${job.progress.graphs_done || graphs.length}`;
+  $("previous").disabled = number === 0;
+  $("next").disabled = number === graphs.length - 1;
+  $("facts").replaceChildren(...facts(graph).map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, value))));
+  offerForms(graph, path, number);
+  $("copy-smiles").hidden = !graph.graph.smiles;
+  $("picture").replaceChildren();
+  if (!$("graph").open) $("graph").showModal();
+  try {
+    if (job.request.keep_frames > 1) await showFilm($("picture"), path);
+    else await showPicture(path, number);
+  } catch (error) {
+    say($("graph-problem"), error.message);
+  }
+}
+
+async function showPicture(path, number) {
+  const picture = await getBlob(`${path}?format=svg&size=640&theme=${themeName()}`);
+  const image = make("img", { alt: `Graph ${number + 1}`, src: URL.createObjectURL(picture) });
+  image.addEventListener("load", () => URL.revokeObjectURL(image.src));
+  if (number === current) $("picture").replaceChildren(image);
+}
+
+function facts({ graph: about, nodes, edges }) {
+  const properties = Object.entries(about.properties ?? {}).map(([name, value]) => {
+    const target = job.request.targets?.[name];
+    const error = about.property_errors?.[name];
+    const words = `${short(value)}${error === undefined ? "" : ` ± ${short(error)}`}`;
+    return [`${name}, predicted`, target === undefined ? words : `${words} (wanted: ${short(target)})`];
+  });
+  return [
+    ["Model", about.model],
+    ...(about.valid === undefined ? [] : [["Valid molecule", about.valid ? "yes" : "no: RDKit cannot sanitise it"]]),
+    ...(about.smiles ? [["SMILES", about.smiles]] : []),
+    ["Size", `${plural(nodes.length, "node")}, ${plural(edges.length, "edge")}`],
+    ["Node types", counted(nodes)],
+    ...(edges.length ? [["Edge types", counted(edges)]] : []),
+    ...properties,
+    ["Seed", String(about.seed)],
+  ];
+}
+
+function counted(parts) {
+  const counts = {};
+  for (const { type } of parts) counts[type] = (counts[type] ?? 0) + 1;
+  return Object.entries(counts).map(([type, count]) => `${count} ${type}`).join(", ");
+}
+
+function offerForms(graph, path, number) {
+  const forms = graph.graph.valid === undefined ? FORMS : graph.graph.valid ? FORMS_OF_MOLECULES : { ...FORMS, sdf: "SDF" };
+  const name = (form) => `${job.model}-${job.request.seed}-${number}.${ENDINGS[form] ?? form}`;
+  const buttons = Object.entries(forms).map(([form, words]) => downloadButton(words, () => getBlob(`${path}?format=${form}`), name(form), $("graph-problem")));
+  if (job.request.keep_frames > 1) {
+    buttons.push(downloadButton("Film", () => getBlob(`${path}/trajectory?format=svg`), `${job.model}-${job.request.seed}-${number}-film.svg`, $("graph-problem")));
+  }
+  $("graph-downloads").replaceChildren(...buttons);
+}
+
+$("more").addEventListener("click", () => showMore().catch((error) => say($("problem"), error.message)));
+$("previous").addEventListener("click", () => open(current - 1));
+$("next").addEventListener("click", () => open(current + 1));
+$("close").addEventListener("click", () => $("graph").close());
+$("graph").addEventListener("close", () => {
+  closeFilm();
+  $("gallery").querySelectorAll("button")[current]?.focus();
+});
+$("graph").addEventListener("keydown", (event) => {
+  if (event.target === $("scrubber")) return;
+  if (event.key === "ArrowLeft" && !$("previous").disabled) open(current - 1);
+  if (event.key === "ArrowRight" && !$("next").disabled) open(current + 1);
+});
+$("copy-smiles").addEventListener("click", () => copy(graphs[current].graph.smiles, $("copy-smiles")));
+$("copy-graph-curl").addEventListener("click", () => {
+  const withKey = key.get() ? ' -H "Authorization: Bearer $DIGRESS_API_KEY"' : "";
+  copy(`curl${withKey} ${location.origin}${job.links.self}/graphs/${current}`, $("copy-graph-curl"));
+});
+theme.addEventListener("change", () => job && graphs.length && showGallery(job));
