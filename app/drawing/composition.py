@@ -1,7 +1,7 @@
 """From a graph to its scene: where its nodes stand, and what their colours tell.
 
 Colours tell the types of nodes, if there are several. If there is one alone, they tell what else there is to see: the
-levels of a tree, or the communities of a graph that cannot be drawn without crossings (Blondel et al. 2008). They are
+levels of a tree, or communities, if few edges join them (as found by Blondel et al. 2008). They are
 those of Okabe & Ito, which all can tell apart, and letters or a legend say the same.
 """
 
@@ -25,10 +25,12 @@ _DASHED = {"aromatic"}
 # Viridis without its darkest part, from the middle of a tree outwards.
 _LEVELS = ("#46327e", "#2a788e", "#22a884", "#7ad151", "#fde725")
 _MASKED = "#9aa4ae"
-# Communities that hang together less than this (modularity) are none.
-_MODULARITY = 0.25
+# Where more of the edges than this are between communities, or there are fewer edges for each node, there are none to be seen.
+_BETWEEN = 0.15
+_EDGES_PER_NODE = 1.5
 _MARGIN = 0.06
 _LEGEND_HEIGHT = 24
+_SMALLEST_WITH_LEGEND = 300
 _TEXT_SIZE = 13
 
 
@@ -77,13 +79,15 @@ def compose_film(
 
 
 def _communities(graph: nx.Graph) -> list[int] | None:
-    """Each node's community, the largest first; none if the graph is flat, or does not fall into any."""
-    if graph.number_of_edges() == 0 or nx.check_planarity(graph)[0]:
+    """Each node's community, the largest first; none if the graph does not fall into any."""
+    if graph.number_of_edges() < _EDGES_PER_NODE * len(graph):
         return None
     found = sorted(nx.community.louvain_communities(graph, seed=0), key=lambda group: (-len(group), min(group)))
-    if len(found) < 2 or nx.community.modularity(graph, found) < _MODULARITY:
+    number_of = {node: number for number, group in enumerate(found) for node in group}
+    between = sum(number_of[i] != number_of[j] for i, j in graph.edges)
+    if len(found) < 2 or between > _BETWEEN * graph.number_of_edges():
         return None
-    return [number for _, number in sorted((node, number) for number, group in enumerate(found) for node in group)]
+    return [number_of[node] for node in range(len(graph))]
 
 
 class _Composer:
@@ -100,7 +104,7 @@ class _Composer:
         self.edge_colours = dict(zip(kinds, _EDGE_COLOURS, strict=False)) if self.has_edge_types else {}
         num_nodes = len(graph.nodes)
         self.radius = max(min(size / (7 * max(num_nodes, 1) ** 0.5), size / 24), 1.5)
-        has_legend = self.has_types or self.has_edge_types or bool(look.caption)
+        has_legend = size >= _SMALLEST_WITH_LEGEND and (self.has_types or self.has_edge_types or bool(look.caption))
         self.height_of_legend = _LEGEND_HEIGHT if has_legend else 0
         self.points, self.centre, self.unit = self._fit()
 
@@ -158,6 +162,8 @@ class _Composer:
         return _MASKED if kind == MASK_TYPE else self.colours.get(kind, PALETTE[0])
 
     def _legend(self, node_types: Set[str], edge_types: Set[str]) -> Iterable[Shape]:
+        if not self.height_of_legend:
+            return
         middle = self.size - self.height_of_legend / 2
         if self.look.caption:
             yield Text((self.size / 2, middle), self.look.caption, _TEXT_SIZE, self.theme.ink)

@@ -88,7 +88,8 @@ def _scale(distances: Positions) -> Positions:
     axes *= np.where(axes[furthest, [0, 1]] < 0, -1.0, 1.0)
     angles = _GOLDEN_ANGLE * np.arange(len(axes))
     nudges: Positions = _NUDGE * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return nudges + axes
+    nudges += axes
+    return nudges
 
 
 def _settle(positions: Positions, distances: Positions) -> Positions:

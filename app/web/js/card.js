@@ -12,11 +12,12 @@ const MEASURES = {
   fcd: ["Fréchet ChemNet distance", false],
   ratio: ["mean MMD ratio", false],
 };
-let shown = 0;
+let shown;
 
 /** Show a card. */
 export async function showCard(card) {
-  const turn = ++shown;
+  if (shown === card) return;
+  shown = card;
   $("card").hidden = false;
   $("card-title").textContent = `${card.name} ${card.version}`;
   $("card-link").href = `/models/${card.name}`;
@@ -35,7 +36,7 @@ export async function showCard(card) {
   $("plot").hidden = true;
   try {
     const picture = await getBlob(`/models/${card.name}/plot`);
-    if (turn !== shown) return;
+    if (shown !== card) return;
     URL.revokeObjectURL($("plot-image").src);
     $("plot-image").src = URL.createObjectURL(picture);
     $("plot-image").alt = `A dozen graphs of ${card.name}, and a curve of its quality by the number of steps`;

@@ -1,50 +1,64 @@
-// The way of a graph from noise: the frames of an SVG, one of them visible at a time.
+// The way of a graph from noise: the frames of an SVG, one of them visible at a time, and in the end the graph's own picture.
 
 import { getText } from "./api.js";
-import { $, themeName } from "./dom.js";
+import { $, say, themeName } from "./dom.js";
 
 const FRAME_MILLISECONDS = 120;
-const LAST_MILLISECONDS = 1600;
-const still = matchMedia("(prefers-reduced-motion: reduce)");
 let timer;
-let frames = [];
+let film; // {place, path, picture, svg, frames}
 
-/** Show the film of a graph in `place`, and play it, unless the reader would rather have things stand still. */
-export async function showFilm(place, path) {
-  const text = await getText(`${path}/trajectory?format=svg&theme=${themeName()}`);
-  const svg = document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
-  for (const animation of svg.querySelectorAll("animate")) animation.remove();
-  place.replaceChildren(svg);
-  frames = [...svg.querySelectorAll(".frame")];
-  $("scrubber").max = frames.length - 1;
+/** Offer the film of the graph whose picture is in `place`; it is fetched when it is played. */
+export function offerFilm(place, path) {
+  film = { place, path, picture: place.firstElementChild };
+  $("scrubber").max = 1;
+  $("scrubber").value = 1;
+  say($("frame"), "its way from noise");
   $("film-controls").hidden = false;
-  show(still.matches ? frames.length - 1 : 0);
-  if (!still.matches) play();
 }
 
 export function closeFilm() {
   pause();
-  frames = [];
+  film = undefined;
   $("film-controls").hidden = true;
 }
 
-function show(number) {
-  frames.forEach((frame, place) => frame.setAttribute("visibility", place === number ? "visible" : "hidden"));
-  $("scrubber").value = number;
-  const { step, t } = frames[number].dataset;
-  const words = number === frames.length - 1 ? "the graph" : number === 0 ? "noise" : `step ${step}`;
-  $("frame").textContent = `${words} (t = ${t}), frame ${number + 1} of ${frames.length}`;
-  $("scrubber").setAttribute("aria-valuetext", $("frame").textContent);
+/** Fetch the film if it is not there yet; false if it was closed meanwhile. */
+async function ready() {
+  const wanted = film;
+  if (!wanted.frames) {
+    const text = await getText(`${wanted.path}/trajectory?format=svg&theme=${themeName()}`);
+    const svg = document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
+    for (const animation of svg.querySelectorAll("animate")) animation.remove();
+    Object.assign(wanted, { svg, frames: [...svg.querySelectorAll(".frame")] });
+  }
+  if (wanted !== film) return false;
+  $("scrubber").max = film.frames.length;
+  return true;
 }
 
-function play() {
-  pause();
+/** Show a frame; the one after the last is the graph's picture. */
+function show(number) {
+  const { frames, place, picture, svg } = film;
+  const isOver = number === frames.length;
+  place.replaceChildren(isOver ? picture : svg);
+  frames.forEach((frame, at) => frame.setAttribute("visibility", at === number ? "visible" : "hidden"));
+  $("scrubber").value = number;
+  const words = isOver ? "the graph" : `frame ${number + 1} of ${frames.length}: step ${frames[number].dataset.step}, t = ${frames[number].dataset.t}`;
+  say($("frame"), words);
+  $("scrubber").setAttribute("aria-valuetext", words);
+}
+
+async function play() {
+  if (!(await ready())) return;
   $("play").textContent = "Pause";
+  const { frames } = film;
   const next = () => {
-    const number = (Number($("scrubber").value) + 1) % frames.length;
-    show(number);
-    timer = setTimeout(next, number === frames.length - 1 ? LAST_MILLISECONDS : FRAME_MILLISECONDS);
+    const number = Number($("scrubber").value);
+    if (number >= frames.length) return pause();
+    show(number + 1);
+    timer = setTimeout(next, FRAME_MILLISECONDS);
   };
+  if (Number($("scrubber").value) >= frames.length || film.place.firstElementChild === film.picture) show(0);
   timer = setTimeout(next, FRAME_MILLISECONDS);
 }
 
@@ -54,8 +68,13 @@ function pause() {
   $("play").textContent = "Play";
 }
 
-$("play").addEventListener("click", () => (timer === undefined ? play() : pause()));
-$("scrubber").addEventListener("input", () => {
+async function scrub() {
   pause();
-  show(Number($("scrubber").value));
-});
+  // Before the film is there the slider has two places, its beginning and its end.
+  const share = Number($("scrubber").value) / Number($("scrubber").max);
+  if (await ready()) show(Math.round(share * film.frames.length));
+}
+
+const complain = (error) => say($("graph-problem"), error.message);
+$("play").addEventListener("click", () => (timer === undefined ? play().catch(complain) : pause()));
+$("scrubber").addEventListener("input", () => scrub().catch(complain));

@@ -1,7 +1,7 @@
 // The graphs of a job as pictures, and one of them in a window of its own.
 
 import { getBlob, getJson, getText, key } from "./api.js";
-import { closeFilm, showFilm } from "./film.js";
+import { closeFilm, offerFilm } from "./film.js";
 import { $, copy, make, plural, save, say, short, theme, themeName } from "./dom.js";
 
 const AT_ONCE = 24;
@@ -81,7 +81,7 @@ function offerDownloads() {
 }
 
 function downloadButton(words, get, name, problem) {
-  const button = make("button", { type: "button", class: "quiet" }, words);
+  const button = make("button", { type: "button" }, words);
   button.setAttribute("aria-label", `Download as ${words}`);
   button.addEventListener("click", async () => {
     say(problem, "");
@@ -109,8 +109,8 @@ async function open(number) {
   $("picture").replaceChildren();
   if (!$("graph").open) $("graph").showModal();
   try {
-    if (job.request.keep_frames > 1) await showFilm($("picture"), path);
-    else await showPicture(path, number);
+    await showPicture(path, number);
+    if (job.request.keep_frames > 1) offerFilm($("picture"), path);
   } catch (error) {
     say($("graph-problem"), error.message);
   }
@@ -118,7 +118,7 @@ async function open(number) {
 
 async function showPicture(path, number) {
   const picture = await getBlob(`${path}?format=svg&size=640&theme=${themeName()}`);
-  const image = make("img", { alt: `Graph ${number + 1}`, src: URL.createObjectURL(picture) });
+  const image = make("img", { alt: graphs[number].graph.smiles ?? `Graph ${number + 1}`, src: URL.createObjectURL(picture) });
   image.addEventListener("load", () => URL.revokeObjectURL(image.src));
   if (number === current) $("picture").replaceChildren(image);
 }

@@ -16,7 +16,9 @@ const filters = () => [...document.querySelectorAll("[name=filter]")];
 const number = (id) => ($(id).value === "" ? undefined : Number($(id).value));
 
 function fillForm(body) {
-  if (body.model in cards) $("model").value = body.model;
+  // By default a model that can be steered: there is most to try.
+  const { name } = cards[body.model] ?? Object.values(cards).find((one) => propertiesOf(one).length) ?? Object.values(cards)[0];
+  $("model").value = name;
   showModel();
   $("num-graphs").value = body.num_graphs ?? 12;
   $("seed").value = body.seed ?? "";
@@ -88,6 +90,7 @@ function showFrames() {
 function complain(error) {
   clearMistakes();
   if (error.status === 401) {
+    $("key-open").hidden = false;
     say($("key-problem"), key.get() ? error.message : "");
     if (!$("key").open) $("key").showModal();
     return;
@@ -147,7 +150,10 @@ async function followAddress() {
   const body = toBody(query);
   fillForm(body);
   if (!body.model) return;
-  if (!(body.model in cards)) throw new Error(`there is no model '${body.model}' here; choose one of those there are`);
+  if (!(body.model in cards)) {
+    const detail = `there is no model '${body.model}' here; choose one of those there are`;
+    throw new Problem({ status: 422, detail, errors: [{ field: "model", detail }] });
+  }
   const found = query.get("job") && (await getJson(`/jobs/${encodeURIComponent(query.get("job"))}?graphs=false`).catch(ifGone));
   if (found) show(found);
   else if (body.seed !== undefined) submit(body);
@@ -158,6 +164,7 @@ function ifGone(error) {
 }
 
 async function begin() {
+  $("key-open").hidden = !key.get();
   try {
     const found = await getJson("/models");
     cards = Object.fromEntries(found.map((one) => [one.name, one]));

@@ -36,12 +36,11 @@ class Slider {
       type: "range", "aria-label": `Wanted ${name}`, min: String(this.round(low)), max: String(this.round(high)), step: String(this.round(step)),
     });
     this.range.value = mean;
-    const words = make("span", {}, `${name} `, make("span", { class: "hint" }, description));
     const ends = [low, high].map((end) => make("span", { class: "hint" }, `${short(end)} ${unit}`));
     this.element = make(
       "div", { class: "slider", "data-field": `targets.${name}` },
-      make("label", { class: "slider-name" }, this.on, words, this.output),
-      ...(histogram ? [bars(histogram)] : []),
+      make("label", { class: "slider-name", title: description }, this.on, name, make("span", { class: "hint" }, description), this.output),
+      ...(histogram.length ? [bars(histogram)] : []),
       this.range,
       make("div", { class: "ends" }, ...ends),
     );

@@ -1,0 +1,122 @@
+"""A real browser before the real service: an API and a worker with two shipped models, and a gate between browser and API."""
+
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+
+from app.supervisor import free_port
+from tests import gate
+from tests.servers import only, running, stack, wait_until
+
+# Debian's, or another that is called so; Playwright's own would have to be downloaded from elsewhere.
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SCREENSHOTS = Path(__file__).parents[2] / ".screenshots"
+WIDE, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
+expect.set_options(timeout=20_000)
+
+
+@dataclass
+class Site:
+    """The service as the browser reaches it."""
+
+    client: httpx2.Client
+    """Straight to the API."""
+    port: int
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        """Through the gate."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def gate(self) -> list[str]:
+        """The command that opens it."""
+        return [sys.executable, gate.__file__, str(self.port), str(self.client.base_url.port)]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium is installed (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("page")
+    with stack(folder, only(folder, "qm9") | only(folder, "comm20")) as (client, _):
+        found = Site(client, free_port(), folder)
+        with running(found.gate(), {}, folder / "gate.log"):
+            wait_until(lambda: answers(found.url), seconds=10)
+            yield found
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx2.get(f"{url}/health/live").is_success
+    except httpx2.TransportError:
+        return False
+
+
+@dataclass
+class Tab:
+    """A page of the browser, and what happened on it that should not."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+    is_refused: bool = False
+    """Whether the service is asked for what it refuses; browsers note that as an error."""
+
+    def take(self, name: str) -> None:
+        """A screenshot, to be looked at by people."""
+        SCREENSHOTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+@pytest.fixture
+def open_tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
+    """Opens pages, and in the end makes sure that none complained, nor asked another host for anything."""
+    tabs: list[Tab] = []
+
+    def open_one(url: str, *, dark: bool = False, size: ViewportSize = WIDE, is_refused: bool = False) -> Tab:
+        context = browser.new_context(
+            viewport=size,
+            color_scheme="dark" if dark else "light",
+            accept_downloads=True,
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        tab = Tab(context.new_page(), is_refused=is_refused)
+        tabs.append(tab)
+        tab.page.on("pageerror", lambda error: tab.complaints.append(str(error)))
+        tab.page.on(
+            "console", lambda said: tab.complaints.append(said.text) if said.type in {"error", "warning"} else None
+        )
+        tab.page.on("request", lambda request: tab.hosts.add(re.sub(r"^(\w+://[^/]*).*", r"\1", request.url)))
+        tab.page.goto(url)
+        return tab
+
+    yield open_one
+    for tab in tabs:
+        expected = "Failed to load resource" if tab.is_refused else "\0"
+        assert not [words for words in tab.complaints if expected not in words]
+        own = re.sub(r"^(\w+://[^/]*).*", r"\1", tab.page.url)
+        assert {host for host in tab.hosts if not host.startswith(("blob:", "data:"))} <= {own}
+        tab.page.context.close()
