@@ -12,7 +12,8 @@ import pytest
 
 from tests.servers import stack
 
-TEXT = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "README.md").read_text()
 SESSIONS = [block for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) if "curl -s" in block]
 (SCRIPT,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
@@ -46,6 +47,19 @@ def test_the_script_prints_molecules(address: str, tmp_path: Path) -> None:
     said = type_in([sys.executable, "-c"], SCRIPT, address, tmp_path)
 
     assert len(said.splitlines()) == 4
+
+
+def test_the_script_for_networkx_and_rdkit_does_what_it_says(address: str, tmp_path: Path) -> None:
+    script = ROOT / "models" / "tutorials" / "networkx_and_rdkit.py"
+
+    done = subprocess.run(
+        [sys.executable, str(script), f"http://{address}"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    lines = done.stdout.splitlines()
+    assert [("(predicted)" in line, "edges within" in line) for line in lines] == [(True, False)] * 8 + [(False, True)] * 4
+    assert (tmp_path / "molecules.svg").read_text().count("<path class='bond") > 8
+    assert len(list(tmp_path.glob("communities-*.graphml"))) == 4
 
 
 def test_there_are_sessions() -> None:

@@ -1,0 +1,50 @@
+"""Cards as pages."""
+
+import pytest
+
+from models.card import PLOT_FILE, Measurement, ModelCard, read_cards, shipped_checkpoints
+from models.evaluation.page import PAGE_FILE, write_page
+from tests.conftest import make_card, make_regressor_card
+
+CARDS = read_cards(shipped_checkpoints())
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_every_shipped_checkpoint_has_its_page_and_its_picture(name: str) -> None:
+    folder = shipped_checkpoints() / name
+
+    assert (folder / PAGE_FILE).read_text(encoding="utf-8") == write_page(CARDS[name]), "digress plot NAME --save"
+    assert (folder / PLOT_FILE).read_bytes().startswith(b"\x89PNG")
+
+
+def measured(**changes: object) -> Measurement:
+    return Measurement.model_validate(
+        {
+            "num_graphs": 100,
+            "sampler": "ancestral",
+            "grid": "polydec",
+            "num_steps": 10,
+            "seed": 1,
+            "command": "digress evaluate tiny -n 100",
+            "values": {"valid": 0.5, "fcd": 1.25},
+        }
+        | changes
+    )
+
+
+def test_a_page_shows_what_was_measured_of_this_version_the_default_first() -> None:
+    rows = [measured(num_steps=5, values={"valid": 0.25}), measured(), measured(version="0", values={"valid": 0.125})]
+    page = write_page(make_card().model_copy(update={"metrics": rows}))
+
+    table = [line for line in page.splitlines() if line.startswith("| 100 |")]
+    assert table == ["| 100 | ancestral, polydec | 10 | 50.00 % | 1.25 |", "| 100 | ancestral, polydec | 5 | 25.00 % |  |"]
+
+
+def test_a_page_tells_of_properties_where_there_are_any() -> None:
+    plain: ModelCard = make_card()
+    steered = plain.with_regressor(make_regressor_card())
+    name = next(iter(steered.properties))
+
+    assert "steered to" not in write_page(plain)
+    assert f"| `{name}` |" in write_page(steered)
+    assert "Not measured yet" in write_page(plain)
