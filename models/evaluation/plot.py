@@ -61,7 +61,7 @@ def plot_targets(steered: Mapping[float, Sequence[float]], described: Property, 
 
 def plot_model(card: ModelCard, graphs: Sequence[GraphBatch], path: Path) -> None:
     """Write a picture of the first dozen graphs, and beside it of the card's measurements by the number of steps."""
-    figure = Figure(figsize=(13, 6), layout="constrained")
+    figure = Figure(figsize=(11, 5), layout="constrained")
     parts = figure.add_gridspec(1, 2, width_ratios=(3, 2))
     left, right = figure.add_subfigure(parts[0]), figure.add_subfigure(parts[1])
     colours = _node_colours(card)
@@ -154,4 +154,4 @@ def _plot_curve(axes: Axes, card: ModelCard) -> None:
 def _save(figure: Figure, path: Path) -> None:
     # Without a date and random names in it, the same numbers give the same file.
     with mpl.rc_context({"svg.hashsalt": "digress"}):
-        figure.savefig(path, dpi=120, metadata={"Date": None} if path.suffix == ".svg" else None)
+        figure.savefig(path, dpi=140, metadata={"Date": None} if path.suffix == ".svg" else None)

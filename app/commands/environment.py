@@ -1,0 +1,18 @@
+"""What the environment tells a command: the settings, and the cards of the checkpoints."""
+
+import os
+
+from app.settings import Settings, read_settings
+from models.card import ModelCard, read_cards
+
+
+def settings_on(device: str | None) -> Settings:
+    """The settings; those of the processes that this one starts have the same device."""
+    if device is not None:
+        os.environ["DIGRESS_DEVICE"] = device
+    return read_settings()
+
+
+def cards() -> dict[str, ModelCard]:
+    """The cards of the checkpoints, by name."""
+    return read_cards(read_settings().checkpoints)

@@ -1,0 +1,68 @@
+"""What tells the properties of graphs, for the commands that look at guidance."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from app.commands.complaints import CommandError, console, require
+from models.card import Measure, ModelCard
+
+if TYPE_CHECKING:
+    from models.evaluation.guidance import MeasureFunction
+
+
+def require_measurable(properties: Sequence[str], measure: Measure, card: ModelCard) -> None:
+    """Make sure that a measure tells these properties.
+
+    Raises:
+        CommandError: if it does not.
+    """
+    from models.evaluation.guidance import MEASURABLE
+
+    if len(set(properties)) < len(properties):
+        raise CommandError(f"--property {', '.join(properties)}: name each once")
+    known = list(MEASURABLE[measure])
+    if measure == "judge" and (judge := card.judge) is not None:
+        known = [name for name in known if name in {told.name for told in judge.properties}]
+    if unknown := [name for name in properties if name not in known]:
+        raise CommandError(f"{measure} does not tell {', '.join(unknown)}; it tells {', '.join(known)}")
+
+
+def measure_by(name: Measure, card: ModelCard, checkpoints: Path, *, jobs: int) -> "MeasureFunction":
+    """A measure by its name.
+
+    Raises:
+        CommandError: if the model has no judge, or what a measure needs is not installed.
+    """
+    from models.checkpoint import load_regressors
+    from models.evaluation.guidance import by_judge, by_rdkit
+
+    match name:
+        case "rdkit":
+            return by_rdkit
+        case "judge":
+            judge = card.judge
+            if judge is None:
+                raise CommandError(
+                    f"{card.name} has no judge; train one, like `digress train qm9-judge`, or use rdkit or dft"
+                )
+            network = load_regressors(card, checkpoints / card.name, "judge")[0]
+            return by_judge(network, [known.name for known in judge.properties])
+        case _:
+            require("pyscf", "chemistry")
+            require("tblite", "chemistry")
+            return lambda smiles: _by_dft(smiles, jobs=jobs)
+
+
+def _by_dft(smiles: Sequence[str], *, jobs: int) -> list[dict[str, float] | None]:
+    from models.evaluation.quantum_batch import compute_all
+
+    columns = (TextColumn("DFT"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("DFT", total=None)
+        found = compute_all(
+            smiles, jobs=jobs, on_progress=lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    return [found[text] for text in smiles]

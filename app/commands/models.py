@@ -1,0 +1,29 @@
+"""`digress models`: which checkpoints there are."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.commands.environment import cards
+
+
+def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards, as a JSON array.")] = False) -> None:
+    """List the checkpoints and how good they were measured to be."""
+    known = cards()
+    if as_json:
+        print(json.dumps([card.model_dump(mode="json") for card in known.values()], indent=2))
+        return
+    table = Table("model", "graphs", "nodes", "default steps", "steers to", "measured")
+    for card in known.values():
+        shown = "–"
+        if quality := card.quality:
+            values = ", ".join(f"{name} {value:.4g}" for name, value in quality.headline.items())
+            shown = f"{quality.num_graphs:,} samples: {values}"
+        steers_to = ", ".join(card.properties) or "–"
+        table.add_row(
+            card.name, card.description, f"1–{card.max_nodes}", str(card.sampling.num_steps), steers_to, shown
+        )
+    Console().print(table)

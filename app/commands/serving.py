@@ -1,0 +1,59 @@
+"""`digress serve`, `digress api` and `digress worker`: the service, whole or in parts."""
+
+import typer
+
+from app.commands.complaints import CommandError
+from app.commands.environment import settings_on
+from app.commands.options import DeviceOption
+from app.settings import configure_logging, read_settings
+
+# How long the API, when it stops, waits for requests under way.
+_GRACE_SECONDS = 2
+
+
+def serve(device: DeviceOption = None) -> None:
+    """Run everything on this machine: Redis if there is none, the API and a worker.
+
+    Settings come from the environment: DIGRESS_HOST, DIGRESS_PORT, DIGRESS_REDIS_URL, DIGRESS_CHECKPOINTS, DIGRESS_DEVICE, …
+    """
+    from app.supervisor import StartError
+    from app.supervisor import serve as run
+
+    try:
+        status = run(settings_on(device), lambda words: print(f"digress: {words}", flush=True))
+    except StartError as error:
+        raise CommandError(str(error)) from error
+    raise typer.Exit(status)
+
+
+def api() -> None:
+    """Run the API alone; needs DIGRESS_REDIS_URL."""
+    import uvicorn
+
+    from app.main import build
+
+    settings = read_settings()
+    configure_logging(settings)
+    application = build(settings)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+    )
+    application.state.is_stopping = lambda: server.should_exit
+    server.run()
+    if not server.started:
+        raise typer.Exit(1)
+
+
+def worker(device: DeviceOption = None) -> None:
+    """Run a worker alone; needs DIGRESS_REDIS_URL."""
+    from worker.__main__ import main as run
+
+    settings_on(device)
+    raise typer.Exit(run())
