@@ -38,7 +38,11 @@ def write_page(card: ModelCard) -> str:
         _vocabulary(card),
         "## How good it is",
         _quality(card),
-        *(["## What it can be steered to", _properties(card), _guidance(card.guidance_metrics)] if card.properties else []),
+        *(
+            ["## What it can be steered to", _properties(card), _guidance(card.guidance_metrics)]
+            if card.properties
+            else []
+        ),
         "## How it was trained",
         _training(card),
         "## Licence",
@@ -71,8 +75,14 @@ def _vocabulary(card: ModelCard) -> str:
         [
             ["nodes", with_shares(card.node_types, card.node_marginals)],
             ["edges, of all pairs", with_shares(card.edge_types, card.edge_marginals)],
-            ["sizes in training", f"{min(sizes)} to {max(sizes)} nodes, {mean:.3g} on average; at most {card.max_nodes}"],
-            ["by default", f"`{own.sampler}`{eta}, {own.num_steps} of {card.diffusion.num_timesteps} steps, grid `{own.grid}`"],
+            [
+                "sizes in training",
+                f"{min(sizes)} to {max(sizes)} nodes, {mean:.3g} on average; at most {card.max_nodes}",
+            ],
+            [
+                "by default",
+                f"`{own.sampler}`{eta}, {own.num_steps} of {card.diffusion.num_timesteps} steps, grid `{own.grid}`",
+            ],
         ],
     )
 
@@ -94,7 +104,11 @@ def _quality(card: ModelCard) -> str:
 def _measured(row: Measurement, names: Iterable[str]) -> list[str]:
     sampler = row.sampler if row.eta is None else f"{row.sampler} {row.eta:g}"
     cells = [
-        "" if name not in row.values else f"{100 * row.values[name]:.2f} %" if name in _SHARES else f"{row.values[name]:.3g}"
+        ""
+        if name not in row.values
+        else f"{100 * row.values[name]:.2f} %"
+        if name in _SHARES
+        else f"{row.values[name]:.3g}"
         for name in names
     ]
     return [f"{row.num_graphs:,}", f"{sampler}, {row.grid}", str(row.num_steps), *cells]

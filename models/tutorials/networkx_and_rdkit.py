@@ -49,7 +49,9 @@ def communities() -> None:
         groups = nx.community.greedy_modularity_communities(graph, cutoff=2, best_n=2)
         place = {node: number for number, group in enumerate(groups) for node in group}
         edges = Counter("within" if place[i] == place[j] else "between" for i, j in graph.edges)
-        print(f"{len(graph)} nodes in groups of {sorted(map(len, groups))}: {edges['within']} edges within, {edges['between']} between")
+        print(
+            f"{len(graph)} nodes in groups of {sorted(map(len, groups))}: {edges['within']} edges within, {edges['between']} between"
+        )
         nx.write_graphml(graph, f"communities-{answer['graph']['seed']}.graphml")
 
 

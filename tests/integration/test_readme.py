@@ -57,7 +57,9 @@ def test_the_script_for_networkx_and_rdkit_does_what_it_says(address: str, tmp_p
     )
 
     lines = done.stdout.splitlines()
-    assert [("(predicted)" in line, "edges within" in line) for line in lines] == [(True, False)] * 8 + [(False, True)] * 4
+    assert [("(predicted)" in line, "edges within" in line) for line in lines] == [(True, False)] * 8 + [
+        (False, True)
+    ] * 4
     assert (tmp_path / "molecules.svg").read_text().count("<path class='bond") > 8
     assert len(list(tmp_path.glob("communities-*.graphml"))) == 4
 

@@ -64,10 +64,7 @@ def test_the_tutorial_leads_from_a_file_to_graphs_that_are_steered(bash: Bash) -
         said = bash.type_in(ASK)
         process.send_signal(signal.SIGINT)
         process.wait(30)
-    decoder, jobs = json.JSONDecoder(), []
-    while said.strip():
-        job, end = decoder.raw_decode(said.strip())
-        jobs, said = [*jobs, job], said.strip()[end:]
+    jobs = [json.loads(text) for text in said.replace('}{"id"', '}\n{"id"').splitlines()]
     assert [(job["status"], len(job["graphs"])) for job in jobs] == [("succeeded", 4)] * 2
     assert all("clustering" in graph["graph"]["properties"] for graph in jobs[1]["graphs"])
 

@@ -37,7 +37,10 @@ def test_a_page_shows_what_was_measured_of_this_version_the_default_first() -> N
     page = write_page(make_card().model_copy(update={"metrics": rows}))
 
     table = [line for line in page.splitlines() if line.startswith("| 100 |")]
-    assert table == ["| 100 | ancestral, polydec | 10 | 50.00 % | 1.25 |", "| 100 | ancestral, polydec | 5 | 25.00 % |  |"]
+    assert table == [
+        "| 100 | ancestral, polydec | 10 | 50.00 % | 1.25 |",
+        "| 100 | ancestral, polydec | 5 | 25.00 % |  |",
+    ]
 
 
 def test_a_page_tells_of_properties_where_there_are_any() -> None:
