@@ -142,6 +142,10 @@ class QueueUnavailable(ServiceError):
     headers = MappingProxyType({"Retry-After": "2"})
 
 
+class CutOff(Exception):
+    """An answer has begun and cannot be ended. Its connection is closed, which tells the client so; no status can any more."""
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route says in OpenAPI about the errors it answers; 401 where keys are needed."""
     named = (HTTPStatus(code) for code in sorted({401, *statuses}))

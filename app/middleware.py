@@ -9,7 +9,7 @@ from anyio import BrokenResourceError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import SECURITY_HEADERS
+from app.errors import SECURITY_HEADERS, CutOff
 from app.telemetry import ApiMetrics
 from app.tracing import describe_request
 
@@ -69,7 +69,11 @@ class ObserveRequests:
 
 
 class LetGo:
-    """Takes it for no fault that a client leaves a stream of events while some are on their way; the framework raises then (fastapi, discussion 15725)."""
+    """Lets answers go that cannot be ended; they are no fault of the API's.
+
+    A client leaves a stream of events while some are on their way (the framework raises then: fastapi, discussion 15725), or
+    a file that is being sent cannot be read to its end: the server closes the connection when the application returns early.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -79,6 +83,8 @@ class LetGo:
             await self.app(scope, receive, send)
         except* BrokenResourceError:
             _log.debug("a client is gone", path=scope["path"])
+        except* CutOff as cuts:
+            _log.warning("an answer is cut off", path=scope["path"], reason=str(cuts.exceptions[0]))
 
 
 class SecurityHeaders:

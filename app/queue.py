@@ -336,6 +336,12 @@ class JobQueue:
         found: Any = await self._async_redis.lrange(graphs_key(job_id), first, first + count - 1)
         return list(found)
 
+    async def num_graphs(self, job_id: str) -> int:
+        """How many graphs there are of a job."""
+        # The type stubs allow for a client that is not asynchronous.
+        found: Any = self._async_redis.llen(graphs_key(job_id))
+        return int(await found)
+
     async def trajectory(self, job_id: str, number: int) -> bytes | None:
         """The way of a job's graph, as JSON; None if no frames were kept."""
         # The type stubs allow for text and for a client that is not asynchronous.

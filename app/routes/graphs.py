@@ -5,11 +5,12 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
+from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
 from app.deps import CardsDep, QueueDep, VisibleJob
 from app.drawing.scene import Theme
-from app.errors import NotFound, NotReady, problems
+from app.errors import CutOff, NotFound, NotReady, problems
 from app.formats import Format, choose, write
 from app.openapi import example
 from app.queue import LONGEST_ANSWER_BYTES, JobQueue
@@ -83,7 +84,8 @@ async def list_graphs(
         first = await queue.graphs(job_id, 0, 1)
         if first and chosen is Format.SDF:
             write(Graph.model_validate_json(first[0]), chosen)  # says so if there are no molecules
-        return StreamingResponse(_stream(queue, job_id, chosen), media_type=chosen.media_type)
+        num_graphs = await queue.num_graphs(job_id)
+        return StreamingResponse(_stream(queue, job_id, chosen, num_graphs), media_type=chosen.media_type)
     graphs = _at_most(await queue.graphs(job_id, cursor, limit + 1), limit)
     more = await queue.graphs(job_id, cursor + len(graphs), 1)
     following = f'"/jobs/{job_id}/graphs?cursor={cursor + len(graphs)}&limit={limit}"' if more else "null"
@@ -181,9 +183,16 @@ def _draw_film(graph: bytes, trajectory: bytes, size: int, theme: Theme, node_ty
     return film(Graph.model_validate_json(graph), way, size=size, theme=theme, node_types=node_types)
 
 
-async def _stream(queue: JobQueue, job_id: str, form: Format) -> AsyncIterator[bytes | str]:
+async def _stream(queue: JobQueue, job_id: str, form: Format, num_graphs: int) -> AsyncIterator[bytes | str]:
+    """All graphs; what cannot be had to its end is cut off, so that nobody takes a part for the whole."""
     number = 0
-    while found := await queue.graphs(job_id, number, _AT_ONCE):
+    while number < num_graphs:
+        try:
+            found = await queue.graphs(job_id, number, _AT_ONCE)
+        except RedisError as error:
+            raise CutOff(f"redis is unavailable: {error}") from error
+        if not found:
+            raise CutOff("the job has expired meanwhile")
         number += len(found)
         if form is Format.NDJSON:
             yield b"\n".join(found) + b"\n"

@@ -45,6 +45,7 @@ def test_events_come_as_they_happen_and_end_with_the_job(client: TestClient, red
     started = time.monotonic()
 
     answer = client.get(f"/jobs/{job_id}/events")
+    later.join()
 
     assert answer.headers["Content-Type"].startswith("text/event-stream")
     assert [(name, data.get("status") or data.get("fraction")) for _, name, data in read(answer.text)] == [
@@ -58,9 +59,11 @@ def test_events_come_as_they_happen_and_end_with_the_job(client: TestClient, red
 
 def test_a_job_that_waits_is_told_of_until_it_begins(client: TestClient, redis: Redis) -> None:
     first, second = (client.post("/generate", json={"model": "tiny"}).json()["id"] for _ in range(2))
-    threading.Timer(1.5, run, [redis, second]).start()
+    later = threading.Timer(1.5, run, [redis, second])
+    later.start()
 
     text = client.get(f"/jobs/{second}/events").text
+    later.join()
 
     outlook = [block for block in text.split("\n\n") if "event: progress" in block and "id: " not in block]
     told = json.loads(outlook[0].split("data: ")[1])

@@ -1,9 +1,11 @@
 """Results over HTTP: written by the worker's own record, read in every form."""
 
 import json
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import httpx2
 import networkx as nx
 import pytest
 from fastapi.testclient import TestClient
@@ -11,8 +13,12 @@ from rdkit import Chem
 from redis import Redis
 
 from app.drawing.scene import Theme
-from app.schemas import Frame, Graph, JobSummary, Problem, Trajectory
+from app.schemas import Frame, Graph, JobSummary, Problem, Trajectory, graphs_key
+from app.supervisor import free_port
+from models.checkpoint import save_checkpoint
 from tests.app.conftest import PROBLEM
+from tests.conftest import make_card, make_denoiser
+from tests.servers import DIGRESS, running, wait_until
 from worker.records import JobRecord
 
 ETHANOL = {"smiles": "CCO", "valid": True, "properties": {"mu": 1.5}}
@@ -235,3 +241,39 @@ def test_a_job_that_fails_keeps_what_was_finished(client: TestClient, redis: Red
     assert [graph["graph"]["seed"] for graph in found["graphs"]] == [1]
     assert client.get(f"/jobs/{job['id']}/graphs/0").json() == found["graphs"][0]
     assert not redis.keys(f"digress:job:{job['id']}:graphs:*")
+
+
+@pytest.mark.parametrize("form", ["ndjson", "smiles"])
+def test_a_file_that_cannot_be_sent_to_its_end_is_cut_off_and_does_not_look_whole(
+    redis_url: str, redis: Redis, tmp_path: Path, form: str
+) -> None:
+    port = free_port()
+    save_checkpoint(make_card(), make_denoiser(make_card()), tmp_path / "tiny")
+    environment = {"DIGRESS_REDIS_URL": redis_url, "DIGRESS_PORT": str(port), "DIGRESS_CHECKPOINTS": str(tmp_path)}
+    with (
+        running([DIGRESS, "api"], environment, tmp_path / "api.log"),
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        wait_until(lambda: is_there(client), seconds=20)
+        job = client.post("/generate", json={"model": "tiny", "num_graphs": 600}).json()
+        graphs = [molecule(seed, "C" * 2_000, smiles="C" * 20_000, valid=True) for seed in range(600)]
+        JobRecord(redis, job["id"], ttl_seconds=60).succeed(graphs, JobSummary(num_graphs=600, seconds=1))
+
+        with client.stream("GET", f"{job['links']['graphs']}?format={form}") as answer:
+            parts = answer.iter_bytes()
+            next(parts)
+            redis.delete(graphs_key(job["id"]))
+            with pytest.raises(httpx2.RemoteProtocolError):
+                list(parts)
+
+        wait_until(lambda: "is cut off" in (tmp_path / "api.log").read_text(), seconds=5)
+        assert 'route="/jobs/{job_id}/graphs",status="500"' not in client.get("/metrics").text
+    assert "the job has expired meanwhile" in (tmp_path / "api.log").read_text()
+    assert "Traceback" not in (tmp_path / "api.log").read_text()
+
+
+def is_there(client: httpx2.Client) -> bool:
+    try:
+        return client.get("/health/live").is_success
+    except httpx2.TransportError:
+        return False
