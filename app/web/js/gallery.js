@@ -110,7 +110,8 @@ async function open(number) {
   if (!$("graph").open) $("graph").showModal();
   try {
     await showPicture(path, number);
-    if (job.request.keep_frames > 1) offerFilm($("picture"), path);
+    const isShown = number === current && $("graph").open;
+    if (isShown && job.request.keep_frames > 1) offerFilm($("picture"), path);
   } catch (error) {
     say($("graph-problem"), error.message);
   }

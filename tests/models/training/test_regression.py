@@ -50,6 +50,8 @@ def test_a_regressor_joins_its_model_in_one_folder_that_can_be_served(tmp_path: 
         assert set(known.mae) == set(NOISE_LEVELS)
         assert known.min < known.mean < known.max
         assert 0 < known.mae[0.0] < 2 * known.spread
+        assert sum(known.histogram) == described.training.num_graphs
+        assert known.histogram[0] > 0 < known.histogram[-1]  # it reaches from the least to the most
     # The model's other regressors came along.
     assert len(load_regressors(card, folder.checkpoint, "judge")) == 1
     told = guide(random_graphs([9, 5]), torch.tensor([0, 0]))
