@@ -95,15 +95,14 @@ async def learn(client: httpx2.AsyncClient) -> list[Known]:
 async def measure_capacity(
     client: httpx2.AsyncClient, known: list[Known], chance: random.Random, seconds: float
 ) -> float:
-    """Jobs a second, when there is always one more to do."""
+    """Jobs a second, when there is always one more to do, and callers look at what they get as they will later."""
     ended, deadline = 0, time.monotonic() + seconds
 
     async def ask_again_and_again() -> None:
         nonlocal ended
         while time.monotonic() < deadline:
-            wish = chance.choice(known)
-            answer = await client.post(wish.path, json=wish.body, headers={"Prefer": "wait=60"}, timeout=90)
-            ended += answer.json()["status"] == "succeeded" and time.monotonic() < deadline
+            await Visitor(client, Ledger(), known, chance).ask_and_judge()
+            ended += time.monotonic() < deadline
 
     await asyncio.gather(*(ask_again_and_again() for _ in range(48)))
     return ended / seconds
@@ -129,6 +128,10 @@ class Visitor:
             await kind()
         except Exception as error:  # of the run, not of the service: it is told at the end
             self._ledger.violations.append(f"{self._kind}: {error!r}")
+
+    async def ask_and_judge(self) -> None:
+        """Ask for something, and look at what comes of it once."""
+        await self._follow_to_end(await self._submit())
 
     async def _ask(self) -> None:
         await self._follow(await self._submit())
@@ -217,11 +220,17 @@ class Visitor:
 
     async def _follow(self, job_id: str) -> None:
         """Wait for the job's end, and hold it against what it must be; then once more, later."""
+        if job := await self._follow_to_end(job_id):
+            await asyncio.sleep(_READ_AGAIN_SECONDS)
+            again = await self._read(job_id, graphs=True)
+            self._ledger.demand(again == job, f"{job_id}: has changed after its end")
+
+    async def _follow_to_end(self, job_id: str) -> dict[str, Any] | None:
         started, job = time.monotonic(), await self._read(job_id, graphs=False)
         while job["status"] not in ENDED:
             if time.monotonic() - started > _PATIENCE_SECONDS:
                 self._ledger.violations.append(f"{job_id}: lost, {job['status']} after {_PATIENCE_SECONDS} s")
-                return
+                return None
             # A thousand callers who all look every few seconds would take the machine from those who compute for them.
             soon, left = 0.3 + (time.monotonic() - started) / 10, job["progress"]["eta_seconds"] or 0
             await asyncio.sleep(min(max(soon, left / 2), _LONGEST_PAUSE_SECONDS))
@@ -230,9 +239,7 @@ class Visitor:
         job = await self._read(job_id, graphs=True)
         self._judge(job)
         await self._judge_story(job)
-        await asyncio.sleep(_READ_AGAIN_SECONDS)
-        again = await self._read(job_id, graphs=True)
-        self._ledger.demand(again == job, f"{job_id}: has changed after its end")
+        return job
 
     async def _read(self, job_id: str, *, graphs: bool) -> dict[str, Any]:
         path = f"/jobs/{job_id}?graphs={str(graphs).lower()}"
