@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from difflib import get_close_matches
 
 from app.errors import InvalidRequest, shorten
 from app.estimates import size_range
@@ -32,7 +33,9 @@ def find_card(name: str, cards: Mapping[str, ModelCard]) -> ModelCard:
 
 def no_model(name: str, cards: Mapping[str, ModelCard]) -> str:
     """What to say of a model that is not served."""
-    return f"there is no model {shorten(name)!r}; available: {', '.join(cards)}"
+    alike = get_close_matches(name[:64], cards, n=1)
+    meant = f"did you mean {alike[0]!r}? " if alike else ""
+    return f"there is no model {shorten(name)!r}; {meant}available: {', '.join(cards)}"
 
 
 def complete(request: GenerateRequest, card: ModelCard) -> AnyCompletedRequest:

@@ -91,12 +91,10 @@ def write(graph: Graph, form: Format) -> str:
         case Format.GRAPHML:
             return _graphml(graph)
         case Format.SMILES:
+            require_form(graph, form)
             return f"{_smiles(graph)}\n"
         case Format.SDF:
-            if "valid" not in graph.graph:
-                raise NotAcceptable(
-                    f"graphs of {graph.graph['model']} are no molecules, so there is no SD file of them"
-                )
+            require_form(graph, form)
             from app.rendering import sd_record  # brings RDKit along, which takes half a second
 
             return sd_record(graph, dict(_flat(graph.graph)))
@@ -104,9 +102,18 @@ def write(graph: Graph, form: Format) -> str:
             raise ValueError(f"{form} is a picture")
 
 
+def require_form(graph: Graph, form: Format) -> None:
+    """Make sure that graphs of this one's model have a format.
+
+    Raises:
+        NotAcceptable: if they are no molecules, and only molecules have it.
+    """
+    if form in {Format.SMILES, Format.SDF} and "valid" not in graph.graph:
+        lack = "there is no SD file of them" if form is Format.SDF else "they have no SMILES"
+        raise NotAcceptable(f"graphs of {graph.graph['model']} are no molecules, so {lack}")
+
+
 def _smiles(graph: Graph) -> str:
-    if "valid" not in graph.graph:
-        raise NotAcceptable(f"graphs of {graph.graph['model']} are no molecules, so they have no SMILES")
     smiles: str | None = graph.graph["smiles"]
     if smiles is None:
         raise NotAcceptable("this graph is not a valid molecule, so it has no SMILES; ask for json, graphml or sdf")

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -12,6 +13,8 @@ from app.settings import Settings
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+COMMANDS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
+OPTIONS = [option for command in COMMANDS.values() for option in command.params]
 ROUTES = [
     path
     for file in (ROOT / "app" / "routes").glob("*.py")
@@ -44,9 +47,14 @@ def test_every_route_is_in_the_readme(route: str) -> None:
     assert route.replace("{job_id}", "{id}") in README
 
 
-@pytest.mark.parametrize("command", sorted(get_command(app).commands))  # type: ignore[attr-defined]
+@pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_every_command_is_in_the_readme(command: str) -> None:
     assert f"digress {command}" in README
+
+
+@pytest.mark.parametrize("variable", sorted({option.envvar for option in OPTIONS if option.envvar}))
+def test_every_variable_of_the_command_line_is_in_the_readme(variable: str) -> None:
+    assert f"`{variable}`" in README
 
 
 def test_every_make_target_is_in_the_readme() -> None:

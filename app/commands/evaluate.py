@@ -43,7 +43,10 @@ def evaluate(
     Molecules: validity, uniqueness, novelty, stability, FCD, distances of properties. Other graphs: validity, uniqueness,
     novelty, and MMD ratios of degrees, clustering, orbits, spectrum and wavelets. Both: the likelihood bound with its terms.
 
-    Example: digress evaluate qm9 -n 2000 --json
+    Examples:
+        digress evaluate qm9 -n 2000 --json
+        digress evaluate planar -n 200 --num-steps 100 --no-likelihood
+        digress evaluate molecules --data molecules.csv --save
     """
     require("fcd_torch", "evaluate")
     import torch

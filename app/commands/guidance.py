@@ -12,7 +12,6 @@ from app.commands.measures import measure_by, require_measurable
 from app.commands.options import DeviceOption, ModelArgument, SamplerOption, SeedOption, StepsOption
 from app.commands.progress import progress_bar
 from app.commands.requests import complete_request
-from app.completion import find_card
 from models.card import Estimator, Measure, change_card
 
 
@@ -46,11 +45,15 @@ def evaluate_guidance(
 
     What dft has computed is kept: stopped at any moment, the same command goes on where it was.
 
-    Example: digress evaluate-guidance qm9 --property mu --property homo --measure dft -n 100 --jobs 2
+    Examples:
+        digress evaluate-guidance qm9 --property logp --measure rdkit
+        digress evaluate-guidance qm9 --property mu --property homo --candidates 8
+        digress evaluate-guidance qm9 --property mu --measure dft -n 100 --jobs 2
     """
     require("qm9pack", "chemistry")
     import torch
 
+    from app.completion import find_card
     from models.evaluation.guidance import DEFAULT_SEED, Protocol
     from models.evaluation.guidance import evaluate_guidance as run
     from models.evaluation.molecules import EvaluationError

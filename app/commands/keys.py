@@ -1,20 +1,20 @@
 """`digress keys`: make, list and revoke API keys."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from redis import Redis
 from rich.console import Console
 from rich.table import Table
 
-from app.keys import KeyBook, Role
-from app.settings import read_settings
+from app.commands.manual import add_command
+
+if TYPE_CHECKING:
+    from app.keys import KeyBook
 
 app = typer.Typer(no_args_is_help=True, help="API keys: make, list and revoke them; needs DIGRESS_REDIS_URL.")
 NameArgument = Annotated[str, typer.Argument(help="What the key is called, like the team that has it.")]
 
 
-@app.command()
 def create(
     name: NameArgument,
     admin: Annotated[bool, typer.Option("--admin", help="See all jobs; load and unload models.")] = False,
@@ -23,15 +23,22 @@ def create(
 ) -> None:
     """Make a key and print it; it is not stored, and cannot be printed again.
 
-    Example: digress keys create chemistry --rate 60 --quota 100000
+    Examples:
+        digress keys create chemistry --rate 60 --quota 100000
+        digress keys create operators --admin
     """
+    from app.keys import Role
+
     _, token = _book().create(name, role=Role.ADMIN if admin else Role.USER, rate=rate, quota=quota)
     print(token)
 
 
-@app.command("list")
 def list_keys() -> None:
-    """Show the keys that are valid, without what is secret of them."""
+    """Show the keys that are valid, without what is secret of them.
+
+    Examples:
+        digress keys list
+    """
     table = Table("name", "role", "submissions a minute", "graphs a day", "made")
     for key in _book().all():
         limits = ("any" if limit is None else f"{limit:,}" for limit in (key.rate, key.quota))
@@ -39,12 +46,25 @@ def list_keys() -> None:
     Console().print(table)
 
 
-@app.command()
 def revoke(name: NameArgument) -> None:
-    """Make a key void, from the next request on."""
+    """Make a key void, from the next request on.
+
+    Examples:
+        digress keys revoke chemistry
+    """
     _book().revoke(name)
     print(f"{name} is revoked")
 
 
-def _book() -> KeyBook:
+def _book() -> "KeyBook":
+    from redis import Redis
+
+    from app.keys import KeyBook
+    from app.settings import read_settings
+
     return KeyBook(Redis.from_url(read_settings().require_redis_url(), socket_timeout=5))
+
+
+add_command(app, create)
+add_command(app, list_keys, "list")
+add_command(app, revoke)

@@ -11,7 +11,12 @@ from app.commands.environment import cards
 
 
 def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards, as a JSON array.")] = False) -> None:
-    """List the checkpoints and how good they were measured to be."""
+    """List the checkpoints and how good they were measured to be.
+
+    Examples:
+        digress models
+        DIGRESS_CHECKPOINTS=runs/molecules digress models --json
+    """
     known = cards()
     if as_json:
         print(json.dumps([card.model_dump(mode="json") for card in known.values()], indent=2))

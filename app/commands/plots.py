@@ -12,7 +12,6 @@ from app.commands.options import DeviceOption, ModelArgument, SeedOption
 from app.commands.output import require_writable
 from app.commands.progress import progress_bar
 from app.commands.requests import complete_request
-from app.completion import find_card
 from models.card import PLOT_FILE, Measure
 
 
@@ -33,12 +32,15 @@ def plot_guidance(
 ) -> None:
     """Plot a property of graphs steered to each target, against the training set.
 
-    Example: digress plot-guidance qm9 --property mu --target 1 --target 3 --target 5 --out mu.svg
+    Examples:
+        digress plot-guidance qm9 --property mu --target 1 --target 3 --target 5
+        digress plot-guidance qm9 --property logp --target 0 --measure rdkit --out logp.png
     """
     require("qm9pack", "chemistry")
     require("matplotlib", "chemistry")
     import torch
 
+    from app.completion import find_card
     from models.evaluation.guidance import DEFAULT_SEED, steered_values
     from models.evaluation.molecules import EvaluationError
     from models.evaluation.plot import KINDS, plot_targets
@@ -91,7 +93,10 @@ def plot(
 ) -> None:
     """Plot a dozen fresh graphs of a checkpoint, and its measured quality by the number of steps.
 
-    Example: digress plot planar --out planar.png
+    Examples:
+        digress plot qm9
+        digress plot planar --seed 7 --out planar.svg
+        digress plot planar --save
     """
     if save and out:
         raise CommandError(f"--save says where the picture goes: into the folder of {model}; leave out --out")

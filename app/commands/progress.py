@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from app.commands.complaints import console
+from app.schemas import JobProgress, JobStatus
 
 if TYPE_CHECKING:
     from models.generation import Progress as GenerationProgress
@@ -15,14 +16,7 @@ if TYPE_CHECKING:
 @contextmanager
 def progress_bar(what: str, total: int, *, then: str | None = None) -> Iterator[Callable[["GenerationProgress"], None]]:
     """A bar of `total` graphs, and what moves it; once all are done it says what comes `then`."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with _bar() as bar:
         task = bar.add_task(what, total=total)
 
         def show(progress: "GenerationProgress") -> None:
@@ -31,3 +25,42 @@ def progress_bar(what: str, total: int, *, then: str | None = None) -> Iterator[
                 bar.update(task, description=then)
 
         yield show
+
+
+@contextmanager
+def job_bar() -> Iterator[Callable[[JobStatus, JobProgress], None]]:
+    """A bar of a job's graphs, and what moves it; while the job waits it tells its place in the queue."""
+    with _bar() as bar:
+        task = bar.add_task("", total=None)
+
+        def show(status: JobStatus, progress: JobProgress) -> None:
+            completed = progress.fraction * progress.num_graphs
+            bar.update(task, description=_words(status, progress), completed=completed, total=progress.num_graphs)
+
+        yield show
+
+
+def _bar() -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _words(status: JobStatus, progress: JobProgress) -> str:
+    if status is not JobStatus.QUEUED:
+        return "sampling"
+    place = "" if progress.position is None else ", next" if progress.position == 0 else f", {progress.position} ahead"
+    left = progress.eta_seconds
+    end = (
+        ""
+        if left is None
+        else f", done in about {left:.0f} s"
+        if left < 120
+        else f", done in about {left / 60:.0f} min"
+    )
+    return f"queued{place}{end}"

@@ -5,33 +5,50 @@ from typing import Any
 
 from app.commands.complaints import CommandError
 from app.commands.environment import cards
-from app.completion import complete, find_card
 from app.schemas import AnyCompletedRequest, ConditionalRequest, GenerateRequest
+
+_STEERING = ("guidance_scale", "estimator", "candidates")
 
 
 class Wish(StrEnum):
-    """What `digress sample --filter` takes: the fields of a request's `filter`."""
+    """What --filter takes: the fields of a request's `filter`."""
 
     VALID = "valid"
     UNIQUE = "unique"
     CONNECTED = "connected"
 
 
+def given_fields(
+    *, num_nodes: str | None, target: list[str] | None, wanted: list[Wish] | None, **others: Any
+) -> dict[str, Any]:
+    """The fields of a request that the options of `digress sample` and `digress generate` give.
+
+    Raises:
+        CommandError: if one of them cannot be read, or there is nothing to steer to.
+    """
+    fields = others | {
+        "num_nodes": None if num_nodes is None else _sizes(num_nodes),
+        "targets": _targets(target or []) or None,
+        "filter": dict.fromkeys(wanted, True) if wanted else None,
+    }
+    given = {name: value for name, value in fields.items() if value is not None}
+    if "targets" not in given and (steering := [name for name in _STEERING if name in given]):
+        raise CommandError(f"--{steering[0].replace('_', '-')} steers to a --target, and there is none")
+    return given
+
+
 def complete_request(model: str, **fields: Any) -> AnyCompletedRequest:
     """A request for `model` with every default filled in; conditional if there are targets."""
+    from app.completion import complete, find_card
+
     kind = ConditionalRequest if fields.get("targets") else GenerateRequest
     given = {name: value for name, value in fields.items() if value is not None}
     return complete(kind.model_validate({"model": model, **given}), find_card(model, cards()))
 
 
-def targets_of(texts: list[str] | None) -> dict[str, float]:
-    """Property -> value, of what --target was given.
-
-    Raises:
-        CommandError: if it was given otherwise.
-    """
+def _targets(texts: list[str]) -> dict[str, float]:
     targets = {}
-    for text in texts or []:
+    for text in texts:
         name, _, value = (part.strip() for part in text.partition("="))
         if name in targets:
             raise CommandError(f"--target gives {name} twice; a graph can have only one")
@@ -42,12 +59,7 @@ def targets_of(texts: list[str] | None) -> dict[str, float]:
     return targets
 
 
-def sizes_of(text: str) -> int | dict[str, int]:
-    """The request's `num_nodes`, of what --num-nodes was given.
-
-    Raises:
-        CommandError: if it was given otherwise.
-    """
+def _sizes(text: str) -> int | dict[str, int]:
     low, dash, high = text.partition("-")
     if not low.isdecimal() or (dash and not high.isdecimal()):
         raise CommandError(f"--num-nodes takes a number, like 9, or a range, like 5-9, not {text!r}")

@@ -5,7 +5,6 @@ import typer
 from app.commands.complaints import CommandError
 from app.commands.environment import settings_on
 from app.commands.options import DeviceOption
-from app.settings import configure_logging, read_settings
 
 # How long the API, when it stops, waits for requests under way.
 _GRACE_SECONDS = 2
@@ -15,6 +14,10 @@ def serve(device: DeviceOption = None) -> None:
     """Run everything on this machine: Redis if there is none, the API and a worker.
 
     Settings come from the environment: DIGRESS_HOST, DIGRESS_PORT, DIGRESS_REDIS_URL, DIGRESS_CHECKPOINTS, DIGRESS_DEVICE, …
+
+    Examples:
+        digress serve
+        DIGRESS_PORT=9000 DIGRESS_CHECKPOINTS=runs/molecules digress serve
     """
     from app.supervisor import StartError
     from app.supervisor import serve as run
@@ -27,10 +30,16 @@ def serve(device: DeviceOption = None) -> None:
 
 
 def api() -> None:
-    """Run the API alone; needs DIGRESS_REDIS_URL."""
+    """Run the API alone; needs DIGRESS_REDIS_URL.
+
+    Examples:
+        DIGRESS_REDIS_URL=redis://localhost:6379/0 digress api
+        DIGRESS_HOST=0.0.0.0 DIGRESS_AUTH=keys digress api
+    """
     import uvicorn
 
     from app.main import build
+    from app.settings import configure_logging, read_settings
 
     settings = read_settings()
     configure_logging(settings)
@@ -52,7 +61,12 @@ def api() -> None:
 
 
 def worker(device: DeviceOption = None) -> None:
-    """Run a worker alone; needs DIGRESS_REDIS_URL."""
+    """Run a worker alone; needs DIGRESS_REDIS_URL.
+
+    Examples:
+        DIGRESS_REDIS_URL=redis://localhost:6379/0 digress worker
+        OMP_NUM_THREADS=2 digress worker --device cpu
+    """
     from worker.__main__ import main as run
 
     settings_on(device)

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from app.commands.complaints import CommandError, require
-from app.settings import read_settings
 
 
 def train(
@@ -40,11 +39,15 @@ def train(
 
     Numeric columns of your own --data become properties that graphs can be steered to.
 
-    Examples: digress train qm9 --max-minutes 90 --out runs/qm9, and after a stop the same with --resume;
-    digress train --data molecules.csv --max-minutes 30
+    Examples:
+        digress train qm9 --max-minutes 90
+        digress train qm9 --max-minutes 90 --resume
+        digress train planar --set training.batch_size=64 --out runs/large-batches
+        digress train --data molecules.csv --max-minutes 30
     """
     require("lightning", "train")
     require("qm9pack", "train")
+    from app.settings import read_settings
     from models.data.file_graphs import DataFileError
     from models.training.folder import TrainingFolderError
     from models.training.plan import plan_runs

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from app.deps import CardsDep, QueueDep, VisibleJob
 from app.drawing.scene import Theme
 from app.errors import CutOff, NotFound, NotReady, problems
-from app.formats import Format, choose, write
+from app.formats import Format, choose, require_form, write
 from app.openapi import example
 from app.queue import LONGEST_ANSWER_BYTES, JobQueue
 from app.schemas import MAX_GRAPHS, Graph, GraphPage, Job, Trajectory
@@ -82,8 +82,8 @@ async def list_graphs(
     await _require_ended(queue, job_id)
     if chosen is not Format.JSON:
         first = await queue.graphs(job_id, 0, 1)
-        if first and chosen is Format.SDF:
-            write(Graph.model_validate_json(first[0]), chosen)  # says so if there are no molecules
+        if first:
+            require_form(Graph.model_validate_json(first[0]), chosen)
         num_graphs = await queue.num_graphs(job_id)
         return StreamingResponse(_stream(queue, job_id, chosen, num_graphs), media_type=chosen.media_type)
     graphs = _at_most(await queue.graphs(job_id, cursor, limit + 1), limit)

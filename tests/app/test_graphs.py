@@ -133,6 +133,7 @@ def test_what_has_no_such_form_is_said(client: TestClient, ended: Any) -> None:
         client.get(f"{job}/graphs", params={"format": "svg"}),
         client.get(f"{other}/graphs/0", params={"format": "sdf"}),
         client.get(f"{other}/graphs", params={"format": "sdf"}),
+        client.get(f"{other}/graphs", params={"format": "smiles"}),
     ]
 
     assert {answer.status_code for answer in refused} == {406}

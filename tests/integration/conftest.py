@@ -13,12 +13,14 @@ def complaint(
 ) -> Iterator[Callable[..., str]]:
     """What `digress` says of a mistake, in this process, since starting one for each would take minutes."""
 
-    def run(*arguments: str) -> str:
+    def run(*arguments: str, status: int = 1, **variables: str) -> str:
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr("sys.argv", ["digress", *arguments])
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
         with pytest.raises(SystemExit) as stop:
             main()
-        assert stop.value.code == 1
+        assert stop.value.code == status
         assert not list(tmp_path.iterdir()), "something is left behind"
         return capsys.readouterr().err
 

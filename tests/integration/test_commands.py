@@ -2,14 +2,26 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from app.cli import app
 from tests.servers import DIGRESS
+
+
+def examples(command: Any) -> list[str]:
+    """Those that the help of a command and of its own commands ends in."""
+    lines = (command.epilog or "").splitlines()[1:]
+    return [*lines, *(line for known in getattr(command, "commands", {}).values() for line in examples(known))]
 
 
 def digress(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -25,6 +37,7 @@ def digress(*arguments: str, cwd: Path | None = None, **environment: str) -> sub
         "worker",
         "models",
         "sample",
+        "generate",
         "evaluate",
         "plot",
         "evaluate-guidance",
@@ -37,12 +50,28 @@ def test_every_command_explains_itself(command: str) -> None:
 
     assert done.returncode == 0
     assert "Usage: digress" in done.stdout
+    *_, last_lines = re.split(r"Examples: *\n", done.stdout)
+    assert [f"digress {command}" in line for line in last_lines.strip().splitlines()] in (
+        [True] * n for n in (2, 3, 4, 5)
+    )
+
+
+@pytest.mark.parametrize("example", [line for line in examples(get_command(app)) if "--install" not in line])
+def test_an_example_of_the_help_can_be_typed_in(example: str) -> None:
+    command: Any = get_command(app)
+    (typed,) = re.findall(r"\bdigress ([^|)]+)", example)
+
+    words = shlex.split(typed)
+    while hasattr(command, "commands"):
+        command, words = command.commands[words[0]], words[1:]
+    command.make_context("digress", words)  # fails, if they are not its own
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["sample", "zinc"], "there is no model 'zinc'; available: comm20, "),
+        (["sample", "qm8"], "there is no model 'qm8'; did you mean 'qm9'? available: comm20, "),
         (["sample", "qm9", "--num-nodes", "12"], "1 to 9 nodes"),
         (["sample", "qm9", "--num-nodes", "many"], "like 5-9, not 'many'"),
         (["sample", "qm9", "--num-nodes", "7-5"], "min = 7 must not exceed max = 5"),
@@ -55,6 +84,11 @@ def test_every_command_explains_itself(command: str) -> None:
         (["sample", "qm9", "--num-nodes", "0"], "num_nodes: Input should be greater than or equal to 1, not 0"),
         (["sample", "qm9", "--out", "/nonexistent/graphs.jsonl"], "/nonexistent/graphs.jsonl: No such file"),
         (["sample", "qm9", "--out", "/"], "/: Is a directory"),
+        (
+            ["sample", "qm9", "--out", "graphs.txt"],
+            "--out ends in .jsonl, .ndjson, .json, .smi, .sdf, not 'graphs.txt'",
+        ),
+        (["sample", "comm20", "--out", "graphs.smi"], "graphs of comm20 are no molecules"),
         (["api"], "DIGRESS_REDIS_URL is not set"),
         (["sample", "qm9", "--target", "mu"], "like mu=2.5, not 'mu'"),
         (["sample", "qm9", "--target", "mu=high"], "like mu=2.5, not 'mu=high'"),
@@ -85,6 +119,41 @@ def test_a_mistake_is_told_without_a_traceback_and_in_the_exit_status() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("digress: model: there is no model 'zinc'")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_bash_completes_commands_models_and_names(tmp_path: Path) -> None:
+    script = """
+        digress --install-completion && source ~/.bashrc
+        complete_words() {
+            COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+            _digress_completion digress
+            echo "${COMPREPLY[*]}"
+        }
+        complete_words digress gen
+        complete_words digress sample q
+        complete_words digress generate qm9 --sampler m
+        complete_words digress generate qm9 --target h
+        complete_words digress sample qm9 --filter ''
+    """
+    path = f"{Path(DIGRESS).parent}:{os.environ['PATH']}"
+
+    done = subprocess.run(
+        ["bash", "-c", script], env=os.environ | {"HOME": str(tmp_path), "PATH": path}, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-5:] == ["generate", "qm9 qm9-h", "mixed", "homo=", "valid unique connected"]
+
+
+def test_completion_is_quick_for_it_needs_no_server_and_no_network() -> None:
+    code = (
+        "import sys, app.cli; from app.commands.suggestions import model_names, targets; model_names(), targets();"
+        "sys.exit(' '.join({'torch', 'rdkit', 'fastapi', 'redis', 'httpx2'} & set(sys.modules)) or None)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_bad_setting_is_named_as_the_user_knows_it() -> None:
@@ -129,6 +198,7 @@ def test_sample_draws_again_what_the_filter_turns_down() -> None:
     assert len(found) == len(set(found)) < 40  # there are not as many molecules of two atoms
     assert None not in found
     assert f"{40 - len(found)} graphs short" in done.stderr
+    assert done.returncode == 4
 
 
 def test_evaluation_is_one_json_object() -> None:
