@@ -359,10 +359,10 @@ class JobQueue:
     ) -> AsyncIterator[JobEvent]:
         """What has happened to the job after the event with the id `after`, and what happens, up to its end.
 
-        While nothing happens, `with_outlook` tells every two seconds how the job stands: its position in the queue, and
-        about when it will have ended. Stops early when `seconds` have passed, or going on has become pointless. Holds no thread.
+        `with_outlook` tells every two seconds, beside that, how the job stands: its position in the queue, and about how long
+        until it ends. Stops early when `seconds` have passed, or going on has become pointless. Holds no thread.
         """
-        deadline, outlook_at = time.monotonic() + seconds, 0.0
+        deadline, outlook_at = time.monotonic() + seconds, time.monotonic() + _LONGEST_BLOCK_SECONDS
         while (left := deadline - time.monotonic()) > 0 and not await pointless():
             block = max(1, int(1000 * min(left, _LONGEST_BLOCK_SECONDS)))
             # The type stubs allow for every protocol version; a version 2 connection gives (stream, [(id, fields)]).
@@ -378,7 +378,7 @@ class JobQueue:
                     return
             if is_over:
                 return
-            if with_outlook and not streams and time.monotonic() >= outlook_at:
+            if with_outlook and time.monotonic() >= outlook_at:
                 outlook_at = time.monotonic() + _OUTLOOK_SECONDS
                 with suppress(NotFound):
                     found = await self.find(job_id, with_graphs=False)

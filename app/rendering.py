@@ -4,7 +4,7 @@ A valid molecule is drawn as chemists draw it. Everything else, and every frame 
 RDKit's canvas, which brings its own letters, turns that into PNG.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from rdkit.Chem import rdDepictor
 from rdkit.Chem.Draw import rdMolDraw2D
 from rdkit.Geometry import Point2D
 
-from app.drawing.composition import ELEMENTS, Look, compose, compose_film, look_at
+from app.drawing.composition import ELEMENTS, NO_TYPES, Look, Vocabulary, compose, compose_film, look_at
 from app.drawing.scene import Circle, Lines, Scene, Text, Theme
 from app.drawing.svg import write_film, write_svg
 from app.schemas import Graph, Trajectory
@@ -65,15 +65,12 @@ def picture(
     *,
     size: int = 480,
     theme: Theme = Theme.LIGHT,
-    node_types: Sequence[str] = (),
+    vocabulary: Vocabulary = NO_TYPES,
 ) -> bytes:
-    """A graph as SVG or PNG, `size` pixels wide and high: the same picture for the same graph.
-
-    `node_types`, those of its model, give each type the same colour in all of the model's graphs.
-    """
+    """A graph as SVG or PNG, `size` pixels wide and high: the same picture for the same graph and vocabulary."""
     if graph.graph.get("valid"):
         return _draw_molecule(to_molecule(graph), form, size, theme)
-    scene = compose(graph, look_at(graph), size=size, theme=theme, node_types=node_types)
+    scene = compose(graph, look_at(graph, vocabulary), vocabulary, size=size, theme=theme)
     return write_svg(scene).encode() if form == "svg" else _png(scene)
 
 
@@ -83,11 +80,11 @@ def film(
     *,
     size: int = 480,
     theme: Theme = Theme.LIGHT,
-    node_types: Sequence[str] = (),
+    vocabulary: Vocabulary = NO_TYPES,
 ) -> bytes:
     """A graph's way from noise as SVG that plays by itself (`app.drawing.svg`)."""
-    look = Look(_places(to_molecule(graph))) if graph.graph.get("valid") else look_at(graph)
-    scenes = compose_film(graph, trajectory, look, size=size, theme=theme, node_types=node_types)
+    look = Look(_places(to_molecule(graph))) if graph.graph.get("valid") else look_at(graph, vocabulary)
+    scenes = compose_film(graph, trajectory, look, vocabulary, size=size, theme=theme)
     return write_film(scenes, [(frame.step, frame.t) for frame in trajectory.frames]).encode()
 
 

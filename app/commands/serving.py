@@ -1,5 +1,7 @@
 """`digress serve`, `digress api` and `digress worker`: the service, whole or in parts."""
 
+import os
+
 import typer
 
 from app.commands.complaints import CommandError
@@ -36,6 +38,8 @@ def api() -> None:
         DIGRESS_REDIS_URL=redis://localhost:6379/0 digress api
         DIGRESS_HOST=0.0.0.0 DIGRESS_AUTH=keys digress api
     """
+    # Positions in pictures are small sums; threads for them would take the cores from workers.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import uvicorn
 
     from app.main import build

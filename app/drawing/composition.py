@@ -22,16 +22,37 @@ _EDGE_COLOURS = PALETTE[5::-1]  # less yellow, which is hard to see as a line
 ELEMENTS = {"H": "#c9ced4", "C": "#5b646e", "N": "#0072b2", "O": "#d55e00", "F": "#009e73"}
 _WIDTHS = {"double": 2.2, "triple": 3.4}
 _DASHED = {"aromatic"}
-# Viridis without its darkest part, from the middle of a tree outwards.
-_LEVELS = ("#46327e", "#2a788e", "#22a884", "#7ad151", "#fde725")
+# Viridis without its darkest and its lightest part, from the middle of a tree outwards.
+_LEVELS = ("#46327e", "#365c8d", "#277f8e", "#1fa187", "#3fbc73")
 _MASKED = "#9aa4ae"
 # Where more of the edges than this are between communities, or there are fewer edges for each node, there are none to be seen.
 _BETWEEN = 0.15
 _EDGES_PER_NODE = 1.5
 _MARGIN = 0.06
+_LEAST_RADIUS = 1.5
 _LEGEND_HEIGHT = 24
 _SMALLEST_WITH_LEGEND = 300
+_SMALLEST_SCALE = 0.6
 _TEXT_SIZE = 13
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The types of a model's nodes and edges: each has the same colour in all of the model's graphs."""
+
+    node_types: Sequence[str] = ()
+    edge_types: Sequence[str] = ()
+
+    def of(self, graph: Graph) -> "Vocabulary":
+        """With the types that a graph has beside these, in alphabetical order."""
+        nodes, edges = ({part["type"] for part in parts} for parts in (graph.nodes, graph.edges))
+        return Vocabulary(
+            [*self.node_types, *sorted(nodes - set(self.node_types))],
+            [*self.edge_types, *sorted(edges - set(self.edge_types))],
+        )
+
+
+NO_TYPES = Vocabulary()
 
 
 @dataclass(frozen=True)
@@ -44,13 +65,11 @@ class Look:
     num_rings: int = 0
 
 
-def look_at(graph: Graph, places: Positions | None = None) -> Look:
-    """The look of a graph, at places that are known or else laid out."""
+def look_at(graph: Graph, vocabulary: Vocabulary) -> Look:
+    """The look of a graph; where there are types, colours are theirs."""
     index = {node["id"]: place for place, node in enumerate(graph.nodes)}
     edges = [(index[edge["source"]], index[edge["target"]]) for edge in graph.edges]
-    if places is not None:
-        return Look(places)
-    if "valid" in graph.graph or len({node["type"] for node in graph.nodes}) > 1:
+    if "valid" in graph.graph or len(vocabulary.of(graph).node_types) > 1:
         return Look(lay_out(len(index), edges))
     drawn = nx.Graph(edges)
     drawn.add_nodes_from(range(len(index)))
@@ -65,16 +84,16 @@ def look_at(graph: Graph, places: Positions | None = None) -> Look:
     return Look(lay_out(len(index), edges))
 
 
-def compose(graph: Graph, look: Look, *, size: int, theme: Theme, node_types: Sequence[str] = ()) -> Scene:
-    """The scene of a graph, `size` pixels wide and high; `node_types`, if known, give a type the same colour in all graphs of a model."""
-    return _Composer(graph, look, size, theme, node_types).scene(graph.nodes, graph.edges)
+def compose(graph: Graph, look: Look, vocabulary: Vocabulary, *, size: int, theme: Theme) -> Scene:
+    """The scene of a graph, `size` pixels wide and high."""
+    return _Composer(graph, look, vocabulary, size, theme).scene(graph.nodes, graph.edges)
 
 
 def compose_film(
-    graph: Graph, trajectory: Trajectory, look: Look, *, size: int, theme: Theme, node_types: Sequence[str] = ()
+    graph: Graph, trajectory: Trajectory, look: Look, vocabulary: Vocabulary, *, size: int, theme: Theme
 ) -> list[Scene]:
     """A scene for each frame, the nodes where they are in the end."""
-    composer = _Composer(graph, look, size, theme, node_types)
+    composer = _Composer(graph, look, vocabulary, size, theme)
     return [composer.scene(frame.nodes, frame.edges, f"t = {frame.t}") for frame in trajectory.frames]
 
 
@@ -91,22 +110,24 @@ def _communities(graph: nx.Graph) -> list[int] | None:
 
 
 class _Composer:
-    def __init__(self, graph: Graph, look: Look, size: int, theme: Theme, node_types: Sequence[str]) -> None:
+    def __init__(self, graph: Graph, look: Look, vocabulary: Vocabulary, size: int, theme: Theme) -> None:
         self.look, self.size, self.theme = look, size, theme
         self.is_molecule = "valid" in graph.graph
         self.is_invalid = self.is_molecule and not graph.graph["valid"]
         self.title = f"{graph.graph['model']}, nodes {len(graph.nodes)}, edges {len(graph.edges)}"
-        types = [*node_types] or sorted({node["type"] for node in graph.nodes})
-        self.has_types = look.colours is None and (self.is_molecule or len(types) > 1)
-        self.colours = _colours(types, self.is_molecule)
-        kinds = sorted({edge["type"] for edge in graph.edges})
-        self.has_edge_types = len(kinds) > 1 and not self.is_molecule
-        self.edge_colours = dict(zip(kinds, _EDGE_COLOURS, strict=False)) if self.has_edge_types else {}
-        num_nodes = len(graph.nodes)
-        self.radius = max(min(size / (7 * max(num_nodes, 1) ** 0.5), size / 24), 1.5)
-        has_legend = size >= _SMALLEST_WITH_LEGEND and (self.has_types or self.has_edge_types or bool(look.caption))
+        types = vocabulary.of(graph)
+        self.has_types = look.colours is None and (self.is_molecule or len(types.node_types) > 1)
+        self.colours = _colours(types.node_types, self.is_molecule)
+        has_edge_types = len(types.edge_types) > 1 and not self.is_molecule
+        self.edge_colours = dict(zip(types.edge_types, cycle(_EDGE_COLOURS), strict=False)) if has_edge_types else {}
+        self.dashed = _DASHED | set(types.edge_types[len(_EDGE_COLOURS) :])
+        has_legend = size >= _SMALLEST_WITH_LEGEND and (self.has_types or has_edge_types or bool(look.caption))
         self.height_of_legend = _LEGEND_HEIGHT if has_legend else 0
+        self.radius = max(min(size / (7 * max(len(graph.nodes), 1) ** 0.5), size / 24), _LEAST_RADIUS)
         self.points, self.centre, self.unit = self._fit()
+        if look.num_rings:
+            # Between two levels there is an edge to be seen.
+            self.radius = max(min(self.radius, 0.33 * self.unit), _LEAST_RADIUS)
 
     def scene(self, nodes: Sequence[Mapping[str, Any]], edges: Sequence[Mapping[str, Any]], words: str = "") -> Scene:
         index = {node["id"]: place for place, node in enumerate(nodes)}
@@ -149,7 +170,7 @@ class _Composer:
 
     def _lines(self, kind: str, ends: Iterable[tuple[Point, Point]]) -> Lines:
         width = min(max(0.14 * self.radius, 0.5), 2.0) * _WIDTHS.get(kind, 1.0)
-        return Lines(tuple(ends), self.edge_colours.get(kind, self.theme.line), width, kind in _DASHED)
+        return Lines(tuple(ends), self.edge_colours.get(kind, self.theme.line), width, kind in self.dashed)
 
     def _node(self, place: int, kind: str) -> Iterable[Shape]:
         fill = self._fill(kind) if self.look.colours is None else self.look.colours[place]
@@ -170,15 +191,20 @@ class _Composer:
             return
         dots = [kind for kind in [*self.colours, MASK_TYPE] if kind in node_types] if self.has_types else []
         lines = [kind for kind in self.edge_colours if kind in edge_types]
-        widths = [28 + 0.62 * _TEXT_SIZE * len(kind) for kind in dots + lines]
-        left = (self.size - sum(widths)) / 2
-        for number, (kind, width) in enumerate(zip(dots + lines, widths, strict=True)):
+        entries = dots + lines
+        widths = [28 + 0.62 * _TEXT_SIZE * len(kind) for kind in entries]
+        # What is too much for one line is written smaller, and what is too much even then is left out.
+        scale = max(min(1.0, (self.size - 16) / sum(widths)), _SMALLEST_SCALE) if widths else 1.0
+        while entries and scale * sum(widths) > self.size - 16:
+            entries, widths = entries[:-1], widths[:-1]
+        left = (self.size - scale * sum(widths)) / 2
+        for number, (kind, width) in enumerate(zip(entries, widths, strict=True)):
             if number < len(dots):
-                yield Circle((left + 10, middle), 5, self._fill(kind))
+                yield Circle((left + 10 * scale, middle), 5 * scale, self._fill(kind))
             else:
-                yield self._lines(kind, [((left + 3, middle), (left + 16, middle))])
-            yield Text((left + 20, middle), kind, _TEXT_SIZE, self.theme.ink, "start")
-            left += width
+                yield self._lines(kind, [((left + 3 * scale, middle), (left + 16 * scale, middle))])
+            yield Text((left + 20 * scale, middle), kind, _TEXT_SIZE * scale, self.theme.ink, "start")
+            left += width * scale
 
 
 def _colours(types: Sequence[str], is_molecule: bool) -> dict[str, str]:

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 Positions = NDArray[np.float64]
 _ITERATIONS = 100
 _SETTLED = 1e-4
+# Large graphs are settled less well: a picture of 400 nodes in 25 steps, of 1,000 in 4.
+_MOST_WORK = 4_000_000
 # Nodes that hang at the same place would otherwise stand at the same place; each is moved this far, by its own angle.
 _NUDGE = 1e-2
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
@@ -60,20 +62,20 @@ def rings(tree: nx.Graph) -> tuple[Positions, list[int]]:
 
 def _distances(num_nodes: int, edges: Iterable[tuple[int, int]]) -> Positions:
     """Edges between every two nodes (n, n); between parts that do not hang together, one more than the longest way there is."""
-    adjacent = np.zeros((num_nodes, num_nodes), dtype=np.float32)
+    neighbours: list[list[int]] = [[] for _ in range(num_nodes)]
     for i, j in edges:
-        adjacent[i, j] = adjacent[j, i] = 1
-    reached = np.eye(num_nodes, dtype=bool)
-    distances = np.zeros((num_nodes, num_nodes))
-    steps = 0
-    while True:
-        further = (reached @ adjacent > 0) & ~reached
-        if not further.any():
-            break
-        steps += 1
-        distances[further] = steps
-        reached |= further
-    distances[~reached] = steps + 1
+        neighbours[i].append(j)
+        neighbours[j].append(i)
+    distances = np.full((num_nodes, num_nodes), -1.0)
+    for start in range(num_nodes):
+        reached, steps = {start}, 0
+        frontier = [start]
+        while frontier:
+            distances[start, frontier] = steps
+            frontier = list({other for node in frontier for other in neighbours[node]} - reached)
+            reached.update(frontier)
+            steps += 1
+    distances[distances < 0] = distances.max() + 1
     return distances
 
 
@@ -98,7 +100,7 @@ def _settle(positions: Positions, distances: Positions) -> Positions:
     laplacian = np.diag(weights.sum(1)) - weights
     inverse = np.linalg.pinv(laplacian)
     weighted = weights * distances
-    for _ in range(_ITERATIONS):
+    for _ in range(min(_ITERATIONS, _MOST_WORK // len(positions) ** 2)):
         apart = np.linalg.norm(positions[:, None] - positions[None, :], axis=-1)
         pulls = np.divide(weighted, apart, where=apart > 1e-9, out=np.zeros_like(apart))
         moved = inverse @ (positions * pulls.sum(1)[:, None] - pulls @ positions)

@@ -3,6 +3,7 @@
 A film is one picture with a group for each frame (`class="frame"`, `data-step`, `data-t`), which plays by itself (SMIL).
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -10,6 +11,8 @@ from app.drawing.scene import Circle, Lines, Scene, Shape, Text
 
 _FONT = "system-ui, sans-serif"
 _FRAME_SECONDS = 0.12
+# Characters that XML does not know (XML 1.0, 2.2); the name of a type may have them.
+_NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # The last frame, which is the graph, is looked at for longer.
 _LAST_SECONDS = 1.6
 
@@ -55,7 +58,7 @@ def _document(scene: Scene, body: Iterable[str]) -> str:
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {size}" role="img">',
-            f"<title>{escape(scene.title)}</title>",
+            f"<title>{_escape(scene.title)}</title>",
             f'<rect width="{width}" height="{height}" fill="{scene.background}"/>',
             *body,
             "</svg>\n",
@@ -77,5 +80,9 @@ def _shape(shape: Shape) -> str:
             # Not every program that draws SVG knows a middle of the height.
             return (
                 f'<text x="{x:.1f}" y="{y + 0.35 * shape.size:.1f}" font-size="{shape.size:.1f}" font-family="{_FONT}" '
-                f'fill="{shape.colour}" text-anchor="{shape.anchor}">{escape(shape.words)}</text>'
+                f'fill="{shape.colour}" text-anchor="{shape.anchor}">{_escape(shape.words)}</text>'
             )
+
+
+def _escape(words: str) -> str:
+    return escape(_NO_XML.sub("\N{REPLACEMENT CHARACTER}", words))

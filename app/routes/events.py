@@ -55,8 +55,8 @@ async def stream_events(
 ) -> AsyncIterator[ServerSentEvent]:
     """`status` and `progress` events as they come, then `succeeded`, `failed` or `canceled`, which is the last.
 
-    Those of the past come first; a client that lost its connection goes on by Last-Event-ID where it was. While nothing
-    happens, a `progress` event without an id tells every two seconds how the job stands: `position` in the queue, `eta_seconds`.
+    Those of the past come first; a client that lost its connection goes on by Last-Event-ID where it was. Every
+    two seconds a `progress` event without an id tells how the job stands: `position` in the queue, `eta_seconds`.
     """
     try:
         async for event in queue.events(job_id, pointless=pointless, after=after, with_outlook=True):

@@ -1,8 +1,9 @@
 """GET /jobs/{id}/graphs and /graphs/{number}: a job's graphs in pages, as a stream, or one by one, in the form that the caller wants; and their ways from noise."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from redis.exceptions import RedisError
@@ -17,9 +18,14 @@ from app.queue import LONGEST_ANSWER_BYTES, JobQueue
 from app.schemas import MAX_GRAPHS, Graph, GraphPage, Job, Trajectory
 from models.card import ModelCard
 
+if TYPE_CHECKING:
+    from app.drawing.composition import Vocabulary
+
 router = APIRouter(tags=["graphs"])
 
 _AT_ONCE = 256
+# Drawing takes a processor, and others want to be answered meanwhile.
+_drawing = CapacityLimiter(2)
 _FORMATS_OF_ONE = (Format.JSON, Format.GRAPHML, Format.SMILES, Format.SDF, Format.SVG, Format.PNG)
 _FORMATS_OF_MANY = (Format.JSON, Format.NDJSON, Format.SMILES, Format.SDF)
 _FORMATS_OF_A_WAY = (Format.JSON, Format.SVG)
@@ -116,7 +122,7 @@ async def get_graph(
         case Format.JSON:
             return Response(found, media_type=chosen.media_type)
         case Format.SVG | Format.PNG:
-            drawn = await run_in_threadpool(_draw, found, chosen, size, theme, _node_types(cards, job))
+            drawn = await to_thread.run_sync(_draw, found, chosen, size, theme, cards.get(job.model), limiter=_drawing)
             return Response(drawn, media_type=chosen.media_type, headers=_PICTURE_HEADERS)
         case _:
             return Response(await run_in_threadpool(_rewrite, found, chosen), media_type=chosen.media_type)
@@ -146,7 +152,7 @@ async def get_trajectory(
     if chosen is Format.JSON:
         return Response(found, media_type=chosen.media_type)
     graph = await _graph(queue, job_id, number)
-    drawn = await run_in_threadpool(_draw_film, graph, found, size, theme, _node_types(cards, job))
+    drawn = await to_thread.run_sync(_draw_film, graph, found, size, theme, cards.get(job.model), limiter=_drawing)
     return Response(drawn, media_type=chosen.media_type, headers=_PICTURE_HEADERS)
 
 
@@ -164,23 +170,24 @@ async def _graph(queue: JobQueue, job_id: str, number: int) -> bytes:
     return found[0]
 
 
-def _node_types(cards: Mapping[str, ModelCard], job: Job) -> Sequence[str]:
-    """Those of the job's model, if it is still served."""
-    return cards[job.model].node_types if job.model in cards else []
-
-
-def _draw(graph: bytes, form: Format, size: int, theme: Theme, node_types: Sequence[str]) -> bytes:
+def _draw(graph: bytes, form: Format, size: int, theme: Theme, card: ModelCard | None) -> bytes:
     from app.rendering import picture  # brings RDKit along, which takes half a second
 
     kind: Literal["svg", "png"] = "svg" if form is Format.SVG else "png"
-    return picture(Graph.model_validate_json(graph), kind, size=size, theme=theme, node_types=node_types)
+    return picture(Graph.model_validate_json(graph), kind, size=size, theme=theme, vocabulary=_vocabulary(card))
 
 
-def _draw_film(graph: bytes, trajectory: bytes, size: int, theme: Theme, node_types: Sequence[str]) -> bytes:
+def _draw_film(graph: bytes, trajectory: bytes, size: int, theme: Theme, card: ModelCard | None) -> bytes:
     from app.rendering import film
 
     way = Trajectory.model_validate_json(trajectory)
-    return film(Graph.model_validate_json(graph), way, size=size, theme=theme, node_types=node_types)
+    return film(Graph.model_validate_json(graph), way, size=size, theme=theme, vocabulary=_vocabulary(card))
+
+
+def _vocabulary(card: ModelCard | None) -> "Vocabulary":
+    from app.drawing.composition import NO_TYPES, Vocabulary
+
+    return Vocabulary(card.node_types, card.edge_types[1:]) if card else NO_TYPES
 
 
 async def _stream(queue: JobQueue, job_id: str, form: Format, num_graphs: int) -> AsyncIterator[bytes | str]:

@@ -1,6 +1,7 @@
 """The page, as people use it: in a real browser, before the service with shipped models."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,18 +101,23 @@ def test_progress_is_seen_while_it_is_made_and_a_job_can_be_canceled(tab: Tab, p
     expect(page.locator("#cancel")).to_be_hidden()
 
 
-def test_a_job_that_waits_tells_its_place(page: Page, site: Site) -> None:
-    """Of a job at which no worker looks yet: one that the service is told of while its worker is busy with many."""
-    busy = [
-        site.client.post("/generate", json={"model": "qm9", "num_graphs": 5_000, "num_steps": 500, "priority": "high"})
-        for _ in range(18)
-    ]
+def test_a_job_that_waits_tells_its_place_and_moves_up(page: Page, site: Site) -> None:
+    """Behind more jobs than a worker takes at once."""
+    large = {"model": "qm9", "num_graphs": 5_000, "num_steps": 500, "priority": "high"}
+    busy = [site.client.post("/generate", json=large).headers["Location"] for _ in range(22)]
+
+    def ahead() -> int:
+        found = re.search(r"(\d+) jobs? ahead", page.locator("#job-status").inner_text())
+        return int(found.group(1)) if found else -1
 
     request(page)
-
-    expect(page.locator("#job-status")).to_contain_text("Waiting")
+    wait_until(lambda: ahead() > 3, seconds=20)
+    first = ahead()
+    for job in busy[-2:]:
+        site.client.delete(job)
+    wait_until(lambda: 0 < ahead() <= first - 2, seconds=20)  # the address that told it first is not asked again
     for job in busy:
-        site.client.delete(job.headers["Location"])
+        site.client.delete(job)
     expect_pictures(page, 4)
 
 
@@ -238,6 +244,7 @@ def test_what_is_wrong_is_said_in_the_words_of_the_service_beside_its_field(open
     expect(page.locator("#num-graphs")).to_have_attribute("aria-invalid", "true")
     expect(page.locator("#num-graphs")).to_be_focused()
     tab.take("problem")
+    assert serious(page) == []
     request(page)
     expect_pictures(page, 4)
     expect(page.locator("#problem")).to_be_hidden()
@@ -296,6 +303,7 @@ def test_where_keys_are_needed_one_is_asked_for(open_tab: OpenTab, tmp_path: Pat
             page.get_by_role("button", name="Use it").click()
             expect(page.locator("#key-problem")).to_contain_text("key")
             tab.take("key")
+            assert serious(page) == []
             page.get_by_label("Key", exact=True).fill("a-key-of-the-first-administrator")
             page.get_by_role("button", name="Use it").click()
             expect(page.locator("#card-title")).not_to_be_empty()
@@ -305,26 +313,73 @@ def test_where_keys_are_needed_one_is_asked_for(open_tab: OpenTab, tmp_path: Pat
             expect(page.locator("#job-status")).to_contain_text("Waiting")  # there is no worker
             page.reload()
             expect(page.locator("#job-status")).to_contain_text("Waiting")
-            assert "a-key-of-the" not in page.content()
+            assert "a-key-of-the" not in page.url + str(page.evaluate("JSON.stringify(localStorage)"))
+            page.get_by_role("button", name="API key").click()
+            page.get_by_role("button", name="Forget it").click()
+            expect(page.locator("#key")).to_be_visible()
+            expect(page.locator("#job")).to_be_hidden()
 
 
-def test_everything_can_be_done_by_keyboard(page: Page) -> None:
-    page.locator("#num-graphs").fill("4")
-    page.locator("#num-steps").fill("20")
-    page.locator("#num-steps").press("Enter")
+def test_everything_can_be_done_by_keyboard(page: Page, site: Site) -> None:
+    def tab_to(selector: str, *, key: str = "Tab") -> None:
+        for _ in range(80):
+            if page.locator(selector).evaluate("element => element === document.activeElement"):
+                return
+            page.keyboard.press(key)
+        raise AssertionError(f"no way to {selector}")
+
+    tab_to("#num-graphs")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("4")
+    tab_to("[data-field='targets.logp'] input[type=range]")
+    page.keyboard.press("ArrowRight")
+    tab_to("#generate")
+    page.keyboard.press("Enter")
     expect_pictures(page, 4)
-
-    third = page.locator("#gallery button").nth(2)
-    third.focus()
+    assert set(job_of(site, page)["request"]["targets"]) == {"logp"}
+    tab_to("#gallery li:nth-child(3) button")
     page.keyboard.press("Enter")
     expect(page.locator("#graph-title")).to_have_text("Graph 3 of 4")
     page.keyboard.press("ArrowRight")
     expect(page.locator("#graph-title")).to_have_text("Graph 4 of 4")
+    page.keyboard.press("ArrowRight")  # there is no more
     page.keyboard.press("ArrowLeft")
+    expect(page.locator("#graph-title")).to_have_text("Graph 3 of 4")
+    tab_to("#play")
+    page.keyboard.press("Enter")
+    expect(page.locator("#picture .frame").first).to_be_attached()
     page.keyboard.press("Escape")
 
     expect(page.locator("#graph")).to_be_hidden()
-    expect(third).to_be_focused()
+    expect(page.locator("#gallery button").nth(2)).to_be_focused()
+
+
+def test_what_a_job_was_given_by_default_is_not_taken_for_a_wish(page: Page, site: Site) -> None:
+    page.locator("#num-graphs").fill("4")
+    page.get_by_role("button", name="Generate").click()
+    expect_pictures(page, 4)
+    first = job_of(site, page)
+
+    page.locator("#model").select_option("comm20")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.locator("#job-title")).to_have_text("4 graphs of comm20")
+    expect_pictures(page, 4)
+
+    card, second = site.client.get("/models/comm20").json(), job_of(site, page)
+    assert second["request"]["sampler"] == card["sampling"]["sampler"]
+    assert second["request"]["num_steps"] == card["sampling"]["num_steps"]
+    assert second["request"]["seed"] != first["request"]["seed"]
+
+
+def test_a_reader_who_turns_to_the_dark_sees_dark_pictures(page: Page) -> None:
+    request(page)
+    expect_pictures(page, 4)
+    before = page.locator("#gallery img").first.get_attribute("src")
+
+    page.emulate_media(color_scheme="dark")
+
+    expect(page.locator("#gallery img").first).not_to_have_attribute("src", before or "")
+    expect(page.locator("#gallery img")).to_have_count(4)
 
 
 def test_earlier_jobs_are_shown_again(page: Page, site: Site) -> None:
@@ -342,7 +397,7 @@ def test_earlier_jobs_are_shown_again(page: Page, site: Site) -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_nobody_is_kept_out(open_tab: OpenTab, site: Site, dark: bool) -> None:
-    """By axe (WCAG): at the beginning, with results, and with a graph open."""
+    """By axe (WCAG): at the beginning, with results, with a graph open and its film."""
     tab = open_tab(site.url, dark=dark)
     page, scheme = tab.page, "dark" if dark else "light"
     expect(page.locator("#plot-image")).to_be_visible()
@@ -355,6 +410,8 @@ def test_nobody_is_kept_out(open_tab: OpenTab, site: Site, dark: bool) -> None:
     tab.take(f"results-{scheme}")
     page.locator("#gallery button").first.click()
     expect(page.locator("#picture img")).to_be_visible()
+    page.get_by_role("button", name="Play").click()
+    expect(page.locator("#picture .frame").first).to_be_attached()
     assert serious(page) == []
     tab.take(f"graph-{scheme}")
 
@@ -366,6 +423,7 @@ def test_a_phone_shows_all_of_it(open_tab: OpenTab, site: Site) -> None:
 
     width = tab.page.evaluate("document.documentElement.scrollWidth")
     tab.take("phone")
+    assert serious(tab.page) == []
     tab.page.locator("#gallery button").first.click()
     expect(tab.page.locator("#picture img")).to_be_visible()
     tab.take("phone-graph")

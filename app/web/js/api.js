@@ -26,28 +26,50 @@ export async function send(path, { headers = {}, ...options } = {}) {
     response = await fetch(path, { ...options, headers: all });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem({ status: 0, title: "No answer", detail: "the service does not answer; try again in a moment", errors: [] });
+    throw noAnswer();
   }
-  if (!response.ok) throw new Problem(await readProblem(response));
-  return response;
+  if (response.ok) return response;
+  if (response.status === 401) document.dispatchEvent(new Event("key-needed"));
+  throw new Problem(await readProblem(response));
 }
+
+const noAnswer = () =>
+  new Problem({ status: 0, title: "No answer", detail: "the service does not answer; try again in a moment", errors: [] });
 
 async function readProblem(response) {
   const other = { status: response.status, title: response.statusText, detail: `the service answered ${response.status}`, errors: [] };
   if (!response.headers.get("Content-Type")?.includes("json")) return other;
-  return { ...other, ...(await response.json()) };
+  return { ...other, ...(await response.json().catch(() => ({}))) };
 }
 
-export const getJson = async (path, options) => (await send(path, options)).json();
-export const getBlob = async (path, options) => (await send(path, options)).blob();
-export const getText = async (path, options) => (await send(path, options)).text();
+/** A whole answer; one that is cut off is none. */
+async function read(path, options, as) {
+  const response = await send(path, options);
+  try {
+    return await response[as]();
+  } catch (error) {
+    throw error.name === "AbortError" ? error : noAnswer();
+  }
+}
 
-export const post = (path, body) =>
-  getJson(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` },
-    body: JSON.stringify(body),
-  });
+export const getJson = (path, options) => read(path, options, "json");
+export const getBlob = (path, options) => read(path, options, "blob");
+export const getText = (path, options) => read(path, options, "text");
+
+export const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+
+/** Ask for a job. Where no answer comes it is asked for again, by a key that makes it the same job. */
+export async function post(path, body) {
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
+  for (const seconds of [1, 2, null]) {
+    try {
+      return await getJson(path, { method: "POST", headers, body: JSON.stringify(body) });
+    } catch (error) {
+      if (error.status !== 0 || seconds === null) throw error;
+      await pause(seconds);
+    }
+  }
+}
 
 /**
  * The events of a job, as {name, data}, up to its last one. Where the connection is lost it says so by {name: "lost"},
@@ -70,7 +92,7 @@ export async function* events(path, signal) {
     }
     yield { name: "lost" };
     const seconds = RETRY_SECONDS[Math.min(losses++, RETRY_SECONDS.length - 1)];
-    await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+    await pause(seconds);
     signal.throwIfAborted();
   }
 }

@@ -1,7 +1,7 @@
 // A model's card on the page: what it is, how good it was measured to be, and a picture.
 
 import { getBlob } from "./api.js";
-import { $, make, short } from "./dom.js";
+import { $, make, save, short } from "./dom.js";
 
 // What most say of a model, and how to call it here. Shares are written as per cent.
 const MEASURES = {
@@ -20,7 +20,6 @@ export async function showCard(card) {
   shown = card;
   $("card").hidden = false;
   $("card-title").textContent = `${card.name} ${card.version}`;
-  $("card-link").href = `/models/${card.name}`;
   $("card-description").textContent = card.description;
   const quality = best(card);
   const known = Object.entries(MEASURES).filter(([name]) => quality && name in quality.values);
@@ -32,7 +31,7 @@ export async function showCard(card) {
   );
   $("quality-source").textContent = quality
     ? `Measured on ${quality.num_graphs.toLocaleString("en")} samples: ${quality.command}`
-    : "Not measured yet: digress evaluate does.";
+    : `Not measured yet: digress evaluate ${card.name} --save does.`;
   $("plot").hidden = true;
   try {
     const picture = await getBlob(`/models/${card.name}/plot`);
@@ -51,7 +50,13 @@ function best({ metrics, sampling, version }) {
   const own = metrics.filter(
     (row) =>
       (row.version === null || row.version === version) &&
-      row.sampler === sampling.sampler && row.grid === sampling.grid && row.num_steps === sampling.num_steps,
+      row.sampler === sampling.sampler && row.grid === sampling.grid && row.num_steps === sampling.num_steps &&
+      (row.eta === null || row.eta === sampling.eta),
   );
   return own.toSorted((a, b) => b.num_graphs - a.num_graphs)[0];
 }
+
+$("card-file").addEventListener("click", () => {
+  const text = JSON.stringify(shown, null, 2);
+  save(new Blob([text], { type: "application/json" }), `${shown.name}-card.json`);
+});

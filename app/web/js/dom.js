@@ -57,3 +57,19 @@ export async function copy(text, button) {
   }
   setTimeout(() => (button.textContent = words), 1500);
 }
+
+/** Call `work` when a button is clicked, and not again before it is done; what goes wrong is given to `complain`. */
+export function onClick(button, work, complain) {
+  let isBusy = false;
+  button.addEventListener("click", async () => {
+    if (isBusy || button.getAttribute("aria-disabled") === "true") return;
+    isBusy = true;
+    try {
+      await work();
+    } catch (error) {
+      complain(error);
+    } finally {
+      isBusy = false;
+    }
+  });
+}

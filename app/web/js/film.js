@@ -1,7 +1,7 @@
 // The way of a graph from noise: the frames of an SVG, one of them visible at a time, and in the end the graph's own picture.
 
 import { getText } from "./api.js";
-import { $, say, themeName } from "./dom.js";
+import { $, onClick, say, themeName } from "./dom.js";
 
 const FRAME_MILLISECONDS = 120;
 let timer;
@@ -50,9 +50,11 @@ function show(number) {
 
 async function play() {
   if (!(await ready())) return;
+  clearTimeout(timer);
   $("play").textContent = "Pause";
   const { frames } = film;
   const next = () => {
+    if (!film) return;
     const number = Number($("scrubber").value);
     if (number >= frames.length) return pause();
     show(number + 1);
@@ -76,5 +78,5 @@ async function scrub() {
 }
 
 const complain = (error) => say($("graph-problem"), error.message);
-$("play").addEventListener("click", () => (timer === undefined ? play().catch(complain) : pause()));
+onClick($("play"), () => (timer === undefined ? play() : pause()), complain);
 $("scrubber").addEventListener("input", () => scrub().catch(complain));

@@ -2,7 +2,7 @@
 
 import { getBlob, getJson, getText, key } from "./api.js";
 import { closeFilm, offerFilm } from "./film.js";
-import { $, copy, make, plural, save, say, short, theme, themeName } from "./dom.js";
+import { $, copy, make, onClick, plural, save, say, short, theme, themeName } from "./dom.js";
 
 const AT_ONCE = 24;
 const CONNECTIONS = 4;
@@ -11,16 +11,20 @@ const FORMS_OF_MOLECULES = { ...FORMS, smiles: "SMILES", sdf: "SDF" };
 const ENDINGS = { smiles: "smi" };
 const FILES_OF_A_JOB = { ndjson: ["JSON lines", "jsonl"], smiles: ["SMILES", "smi"], sdf: ["SDF", "sdf"] };
 
+const complain = (error) => say($("gallery-problem"), error.message);
+const complainOfGraph = (error) => say($("graph-problem"), error.message);
+
 let job;
 let graphs = [];
-let turn = 0;
+let turn = 0; // of jobs
+let opening = 0; // of graphs
 let current = 0;
 
 /** Show the graphs of a job that has ended. */
 export async function showGallery(ended) {
   clearGallery();
   job = ended;
-  await showMore();
+  await showMore().catch(complain);
 }
 
 export function clearGallery() {
@@ -30,6 +34,7 @@ export function clearGallery() {
   $("gallery").replaceChildren();
   $("more").hidden = true;
   $("downloads").hidden = true;
+  say($("gallery-problem"), "");
 }
 
 async function showMore() {
@@ -42,11 +47,16 @@ async function showMore() {
   $("gallery").append(...tiles.map((button) => make("li", {}, button)));
   $("more").hidden = page.next === null;
   offerDownloads();
-  const waiting = tiles.map((button, place) => [button, first + place]);
-  const draw = async () => {
-    for (let next; now === turn && (next = waiting.shift()); ) await drawTile(...next, now);
+  await draw(tiles.map((button, place) => [button, first + place]));
+}
+
+/** Fetch the pictures of tiles, [button, number] each, a few at a time; one that does not come leaves its tile without. */
+async function draw(waiting) {
+  const now = turn;
+  const drawSome = async () => {
+    for (let next; now === turn && (next = waiting.shift()); ) await drawTile(...next, now).catch(complain);
   };
-  await Promise.all(Array.from({ length: CONNECTIONS }, draw));
+  await Promise.all(Array.from({ length: CONNECTIONS }, drawSome));
 }
 
 function tile({ graph: about, nodes, edges }, number) {
@@ -65,8 +75,8 @@ function tile({ graph: about, nodes, edges }, number) {
 async function drawTile(button, number, now) {
   const picture = await getBlob(`${job.links.self}/graphs/${number}?format=svg&size=240&theme=${themeName()}`);
   if (now !== turn) return;
-  const image = make("img", { alt: "", src: URL.createObjectURL(picture) });
-  button.firstChild.replaceWith(image);
+  if (button.firstChild.src) URL.revokeObjectURL(button.firstChild.src);
+  button.firstChild.replaceWith(make("img", { alt: "", src: URL.createObjectURL(picture) }));
 }
 
 function offerDownloads() {
@@ -74,54 +84,45 @@ function offerDownloads() {
   const forms = Object.entries(FILES_OF_A_JOB).filter(([form]) => form === "ndjson" || isMolecules);
   $("downloads").replaceChildren(
     ...forms.map(([form, [words, ending]]) =>
-      downloadButton(words, () => getBlob(`${job.links.graphs}?format=${form}`), `${job.model}-${job.request.seed}.${ending}`, $("problem")),
+      downloadButton(words, () => getBlob(`${job.links.graphs}?format=${form}`), `${job.model}-${job.request.seed}.${ending}`, complain),
     ),
   );
   $("downloads").hidden = graphs.length === 0;
 }
 
-function downloadButton(words, get, name, problem) {
+function downloadButton(words, get, name, complainOfIt) {
   const button = make("button", { type: "button" }, words);
   button.setAttribute("aria-label", `Download as ${words}`);
-  button.addEventListener("click", async () => {
-    say(problem, "");
-    try {
-      save(await get(), name);
-    } catch (error) {
-      say(problem, error.message);
-    }
-  });
+  onClick(button, async () => save(await get(), name), complainOfIt);
   return button;
 }
 
 async function open(number) {
+  const now = ++opening;
   current = number;
   closeFilm();
   say($("graph-problem"), "");
   const graph = graphs[number];
   const path = `${job.links.self}/graphs/${number}`;
   $("graph-title").textContent = `Graph ${number + 1} of ${job.progress.graphs_done || graphs.length}`;
-  $("previous").disabled = number === 0;
-  $("next").disabled = number === graphs.length - 1;
+  // Disabled they would lose the focus, and with it the keys.
+  $("previous").setAttribute("aria-disabled", number === 0);
+  $("next").setAttribute("aria-disabled", number === graphs.length - 1);
   $("facts").replaceChildren(...facts(graph).map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, value))));
   offerForms(graph, path, number);
   $("copy-smiles").hidden = !graph.graph.smiles;
   $("picture").replaceChildren();
   if (!$("graph").open) $("graph").showModal();
   try {
-    await showPicture(path, number);
-    const isShown = number === current && $("graph").open;
-    if (isShown && job.request.keep_frames > 1) offerFilm($("picture"), path);
+    const picture = await getBlob(`${path}?format=svg&size=640&theme=${themeName()}`);
+    if (now !== opening) return;
+    const image = make("img", { alt: graph.graph.smiles ?? `Graph ${number + 1}`, src: URL.createObjectURL(picture) });
+    image.addEventListener("load", () => URL.revokeObjectURL(image.src));
+    $("picture").replaceChildren(image);
+    if (job.request.keep_frames > 1) offerFilm($("picture"), path);
   } catch (error) {
-    say($("graph-problem"), error.message);
+    if (now === opening) complainOfGraph(error);
   }
-}
-
-async function showPicture(path, number) {
-  const picture = await getBlob(`${path}?format=svg&size=640&theme=${themeName()}`);
-  const image = make("img", { alt: graphs[number].graph.smiles ?? `Graph ${number + 1}`, src: URL.createObjectURL(picture) });
-  image.addEventListener("load", () => URL.revokeObjectURL(image.src));
-  if (number === current) $("picture").replaceChildren(image);
 }
 
 function facts({ graph: about, nodes, edges }) {
@@ -152,29 +153,33 @@ function counted(parts) {
 function offerForms(graph, path, number) {
   const forms = graph.graph.valid === undefined ? FORMS : graph.graph.valid ? FORMS_OF_MOLECULES : { ...FORMS, sdf: "SDF" };
   const name = (form) => `${job.model}-${job.request.seed}-${number}.${ENDINGS[form] ?? form}`;
-  const buttons = Object.entries(forms).map(([form, words]) => downloadButton(words, () => getBlob(`${path}?format=${form}`), name(form), $("graph-problem")));
+  const buttons = Object.entries(forms).map(([form, words]) => downloadButton(words, () => getBlob(`${path}?format=${form}`), name(form), complainOfGraph));
   if (job.request.keep_frames > 1) {
-    buttons.push(downloadButton("Film", () => getBlob(`${path}/trajectory?format=svg`), `${job.model}-${job.request.seed}-${number}-film.svg`, $("graph-problem")));
+    buttons.push(downloadButton("Film", () => getBlob(`${path}/trajectory?format=svg`), `${job.model}-${job.request.seed}-${number}-film.svg`, complainOfGraph));
   }
   $("graph-downloads").replaceChildren(...buttons);
 }
 
-$("more").addEventListener("click", () => showMore().catch((error) => say($("problem"), error.message)));
-$("previous").addEventListener("click", () => open(current - 1));
-$("next").addEventListener("click", () => open(current + 1));
+onClick($("more"), showMore, complain);
+onClick($("previous"), () => void open(current - 1), complainOfGraph);
+onClick($("next"), () => void open(current + 1), complainOfGraph);
 $("close").addEventListener("click", () => $("graph").close());
 $("graph").addEventListener("close", () => {
+  opening++;
   closeFilm();
   $("gallery").querySelectorAll("button")[current]?.focus();
 });
 $("graph").addEventListener("keydown", (event) => {
   if (event.target === $("scrubber")) return;
-  if (event.key === "ArrowLeft" && !$("previous").disabled) open(current - 1);
-  if (event.key === "ArrowRight" && !$("next").disabled) open(current + 1);
+  if (event.key === "ArrowLeft") $("previous").click();
+  if (event.key === "ArrowRight") $("next").click();
 });
 $("copy-smiles").addEventListener("click", () => copy(graphs[current].graph.smiles, $("copy-smiles")));
 $("copy-graph-curl").addEventListener("click", () => {
   const withKey = key.get() ? ' -H "Authorization: Bearer $DIGRESS_API_KEY"' : "";
   copy(`curl${withKey} ${location.origin}${job.links.self}/graphs/${current}`, $("copy-graph-curl"));
 });
-theme.addEventListener("change", () => job && graphs.length && showGallery(job));
+theme.addEventListener("change", () => {
+  draw([...$("gallery").querySelectorAll("button")].map((button, number) => [button, number]));
+  if ($("graph").open) open(current);
+});

@@ -1,7 +1,7 @@
 // Following a job: its state in words, its progress, its end.
 
 import { events, getJson, send } from "./api.js";
-import { $, duration, plural, say } from "./dom.js";
+import { $, duration, onClick, plural, say } from "./dom.js";
 import { clearGallery, showGallery } from "./gallery.js";
 
 let following = new AbortController();
@@ -24,12 +24,13 @@ export async function follow(found, onEnd) {
     job = await getJson(`${job.links.self}?graphs=false`, { signal });
     showEnd();
     onEnd?.();
-    if (job.progress.graphs_done) await showGallery(job);
   } catch (error) {
     if (signal.aborted) return;
-    $("cancel").hidden = true;
+    $("cancel").hidden = $("progress").hidden = true;
     say($("job-status"), error.message);
+    return;
   }
+  if (job.progress.graphs_done) await showGallery(job);
 }
 
 /** Stop following, and show no job any more. */
@@ -41,36 +42,30 @@ export function leave() {
 }
 
 async function watch(signal) {
-  let status = job.status;
-  let begun = job.started_at ? Date.parse(job.started_at) : undefined;
-  let told = job.progress;
+  let { status, progress } = job;
   for await (const { name, data } of events(job.links.events, signal)) {
     if (name === "lost") {
       say($("job-status"), "The connection is lost; trying again…");
       continue;
     }
-    if (name === "status") {
+    if (name === "status" && data.status !== status) {
       status = data.status;
-      if (status === "running") begun ??= Date.now();
-      if (status === "queued") begun = undefined;
+      progress = { ...progress, position: null, eta_seconds: null }; // what was told of the state before
     }
-    if (name === "progress") told = { ...told, ...data };
-    if (status === "running" && told.fraction > 0.02) {
-      const passed = (Date.now() - begun) / 1000;
-      told = { ...told, eta_seconds: (passed * (1 - told.fraction)) / told.fraction };
-    }
-    showProgress(status, told);
+    if (name === "progress") progress = { ...progress, ...data };
+    showProgress(status, progress);
   }
 }
 
 function showProgress(status, { fraction, graphs_done: done, num_graphs: all, position, eta_seconds: eta }) {
   const left = eta === null || eta === undefined ? "" : `, about ${duration(eta)} left`;
+  tell(status === "queued" ? "The job waits." : "The job is computed.");
   $("cancel").hidden = !["queued", "running"].includes(status);
   $("progress").hidden = false;
   $("progress").value = fraction;
   if (status === "queued") {
-    const ahead = position ? `${plural(position, "job")} ahead of it` : "it is the next one";
-    say($("job-status"), `Waiting: ${ahead}${left}.`);
+    const ahead = position ? `: ${plural(position, "job")} ahead of it` : position === 0 ? ": it is the next one" : "";
+    say($("job-status"), `Waiting${ahead}${left}.`);
   } else {
     say($("job-status"), `Computing: ${Math.round(100 * fraction)} %, ${done} of ${plural(all, "graph")} finished${left}.`);
   }
@@ -86,7 +81,13 @@ function showEnd() {
     failed: `Failed: ${job.error?.detail ?? "the service does not say why"}`,
   };
   say($("job-status"), words[job.status]);
+  tell(words[job.status]);
   say($("job-summary"), job.summary ? summary(job.summary) : "");
+}
+
+/** Tell those who hear the page what is new; not every per cent of it. */
+function tell(news) {
+  if ($("job-news").textContent !== news) $("job-news").textContent = news;
 }
 
 function summary({ num_graphs: all, valid, valid_and_connected: whole, unique, short, predicted_error: errors, seconds }) {
@@ -98,13 +99,8 @@ function summary({ num_graphs: all, valid, valid_and_connected: whole, unique, s
   return `${parts.join("; ")}.`;
 }
 
-$("cancel").addEventListener("click", async () => {
-  $("cancel").disabled = true;
-  try {
-    await send(job.links.self, { method: "DELETE" });
-  } catch (error) {
-    say($("job-summary"), error.message);
-  } finally {
-    $("cancel").disabled = false;
-  }
-});
+onClick(
+  $("cancel"),
+  () => send(job.links.self, { method: "DELETE" }),
+  (error) => say($("job-summary"), error.message),
+);

@@ -2,31 +2,37 @@
 
 import { Problem, getJson, key, post } from "./api.js";
 import { showCard } from "./card.js";
-import { $, copy, plural, say } from "./dom.js";
-import { showHistory } from "./history.js";
+import { $, copy, onClick, plural, say } from "./dom.js";
+import { showHistory, showOlder } from "./history.js";
 import { follow, job, leave } from "./job.js";
-import { essential, framesFor, pathOf, toBody, toCurl, toQuery } from "./request.js";
+import { essential, framesFor, mostGraphsOfAFilm, pathOf, toBody, toCurl, toQuery } from "./request.js";
 import { makeSliders } from "./sliders.js";
 
+const RETRY_SECONDS = 3;
 let cards = {};
 let sliders;
-const card = () => cards[$("model").value];
-const filters = () => [...document.querySelectorAll("[name=filter]")];
-// A field that is empty leaves the choice to the service; what a browser takes for no number is sent as it is.
-const number = (id) => ($(id).value === "" ? undefined : Number($(id).value));
+let extra = {}; // what a link or an earlier job asks for, and the form has no field for
 
-function fillForm(body) {
-  // By default a model that can be steered: there is most to try.
-  const { name } = cards[body.model] ?? Object.values(cards).find((one) => propertiesOf(one).length) ?? Object.values(cards)[0];
-  $("model").value = name;
+const card = () => cards[$("model").value];
+const isServed = (name) => Object.hasOwn(cards, name);
+const propertiesOf = ({ regressors }) => regressors.filter(({ role }) => role === "guide").flatMap(({ properties }) => properties);
+const filters = () => [...document.querySelectorAll("[name=filter]")];
+// A field that is empty leaves the choice to the service; what the browser takes for no number, the service shall say so.
+const number = (id) => ($(id).validity.badInput ? "no number" : $(id).value === "" ? undefined : Number($(id).value));
+
+/** Fill the form by a request; what is as the model has it by default is left to the model. */
+function fillForm({ model, num_nodes: size = {}, ...body }) {
+  const own = cards[model].sampling;
+  const usual = (name) => (body[name] === own[name] ? "" : body[name] ?? "");
+  $("model").value = model;
   showModel();
+  extra = { estimator: body.estimator, priority: body.priority };
   $("num-graphs").value = body.num_graphs ?? 12;
   $("seed").value = body.seed ?? "";
-  const size = body.num_nodes ?? {};
   $("min-nodes").value = typeof size === "number" ? size : size.min ?? "";
   $("max-nodes").value = typeof size === "number" ? size : size.max ?? "";
-  $("sampler").value = body.sampler ?? "";
-  $("num-steps").value = body.num_steps ?? "";
+  $("sampler").value = usual("sampler");
+  $("num-steps").value = usual("num_steps");
   for (const box of filters()) box.checked = Boolean(body.filter?.[box.value]);
   $("film").checked = body.keep_frames !== undefined || !body.num_graphs;
   sliders.targets = body.targets;
@@ -39,62 +45,60 @@ function readForm() {
   const [low, high] = [number("min-nodes"), number("max-nodes")];
   const { targets } = sliders;
   const wanted = filters().filter((box) => box.checked && !box.disabled).map((box) => [box.value, true]);
-  const numGraphs = number("num-graphs");
-  const frames = $("film").checked ? framesFor(numGraphs, number("num-steps") ?? card().sampling.num_steps) : 0;
   const body = {
     model: $("model").value,
-    num_graphs: numGraphs,
+    num_graphs: number("num-graphs"),
     seed: number("seed"),
     num_nodes: low === undefined && high === undefined ? undefined : { min: low ?? 1, max: high ?? card().max_nodes },
     sampler: $("sampler").value || undefined,
     num_steps: number("num-steps"),
     filter: wanted.length ? Object.fromEntries(wanted) : undefined,
-    keep_frames: frames || undefined,
+    keep_frames: ($("film").checked && frames()) || undefined,
+    priority: extra.priority,
   };
   if (!targets) return body;
-  return { ...body, targets, guidance_scale: number("guidance-scale"), candidates: number("candidates") };
+  const { estimator } = extra;
+  return { ...body, targets, estimator, guidance_scale: number("guidance-scale"), candidates: number("candidates") };
 }
 
 function showModel() {
-  const { domain, max_nodes: most, properties, sampling, size_distribution: sizes } = { properties: propertiesOf(card()), ...card() };
+  const { diffusion, domain, guidance, max_nodes: most, sampling, size_distribution: sizes } = card();
+  const properties = propertiesOf(card());
   const usual = Object.keys(sizes).map(Number);
   const [low, high] = [Math.min(...usual), Math.max(...usual)];
+  extra = {};
   $("sizes").textContent = low === high ? `${low} in training, at most ${most}` : `${low} to ${high} in training`;
   $("num-graphs").max = sampling.max_graphs;
   $("num-steps").placeholder = String(sampling.num_steps);
-  $("num-steps").max = card().diffusion.num_timesteps;
+  $("num-steps").max = diffusion.num_timesteps;
   for (const label of document.querySelectorAll(".for-molecules")) {
     label.hidden = domain !== "molecule";
     label.firstChild.disabled = domain !== "molecule";
   }
   $("targets").hidden = properties.length === 0;
   sliders = makeSliders($("sliders"), properties, showSteering);
-  $("guidance-scale").placeholder = String(card().guidance.scales[card().guidance.estimator]);
+  $("guidance-scale").placeholder = String(guidance.scales[guidance.estimator]);
   showSteering();
   showCard(card()).catch(complain);
 }
-
-const propertiesOf = ({ regressors }) => regressors.filter(({ role }) => role === "guide").flatMap(({ properties }) => properties);
 
 function showSteering() {
   $("steering").hidden = !sliders.targets;
   showFrames();
 }
 
+const frames = () => framesFor(number("num-graphs") ?? 1, number("num-steps") ?? card().sampling.num_steps) || 0;
+
 function showFrames() {
-  const frames = framesFor(number("num-graphs") ?? 1, number("num-steps") ?? card().sampling.num_steps);
-  $("film").disabled = frames === 0;
-  $("film-hint").textContent = frames ? plural(frames, "frame") : "for 200 graphs at the most";
+  if (!card()) return;
+  const most = `none: only for ${mostGraphsOfAFilm} graphs, and from two steps on`;
+  $("film").disabled = frames() === 0;
+  $("film-hint").textContent = frames() ? plural(frames(), "frame") : most;
 }
 
 function complain(error) {
   clearMistakes();
-  if (error.status === 401) {
-    $("key-open").hidden = false;
-    say($("key-problem"), key.get() ? error.message : "");
-    if (!$("key").open) $("key").showModal();
-    return;
-  }
+  if (error.status === 401) return; // the key is asked for
   if (!(error instanceof Problem)) console.error(error);
   say($("problem"), error.message);
   for (const { field } of error.document?.errors ?? []) {
@@ -106,8 +110,7 @@ function complain(error) {
 
 /** The part of the form that a problem document names, as in num_nodes.min. */
 function fieldOf(name) {
-  const parts = name.split(".");
-  for (; parts.length; parts.pop()) {
+  for (const parts = name.split("."); parts.length; parts.pop()) {
     const found = document.querySelector(`[data-field="${CSS.escape(parts.join("."))}"]`);
     if (found) return found;
   }
@@ -119,21 +122,26 @@ function clearMistakes() {
   for (const input of document.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
 }
 
+/** Show a job, and have the address say which, and what it was asked for. */
 function show(found) {
-  fillForm(essential(found.request));
   const query = toQuery(essential(found.request));
   query.set("job", found.id);
   history.replaceState(null, "", `?${query}`);
-  return follow(found, listJobs);
+  follow(found, listJobs).catch(complain);
+}
+
+function showAgain(found) {
+  clearMistakes();
+  if (isServed(found.model)) fillForm(essential(found.request));
+  show(found);
 }
 
 async function submit(body) {
   clearMistakes();
   $("generate").disabled = true;
   try {
-    const found = await post(pathOf(body), body);
+    show(await post(pathOf(body), body));
     listJobs();
-    show(found);
     $("results").scrollIntoView({ block: "nearest" });
   } catch (error) {
     complain(error);
@@ -142,27 +150,28 @@ async function submit(body) {
   }
 }
 
-const listJobs = () => showHistory((found) => show(found)).catch(complain);
+const listJobs = () => showHistory(showAgain).catch(complain);
 
 /** What an address asks for: a job that is there still, or else the same request again; nothing, if it names no model. */
 async function followAddress() {
   const query = new URLSearchParams(location.search);
   const body = toBody(query);
-  fillForm(body);
+  const found = query.get("job") && (await getJson(`/jobs/${encodeURIComponent(query.get("job"))}?graphs=false`).catch(ifGone));
+  if (found) return showAgain(found);
   if (!body.model) return;
-  if (!(body.model in cards)) {
+  if (!isServed(body.model)) {
     const detail = `there is no model '${body.model}' here; choose one of those there are`;
     throw new Problem({ status: 422, detail, errors: [{ field: "model", detail }] });
   }
-  const found = query.get("job") && (await getJson(`/jobs/${encodeURIComponent(query.get("job"))}?graphs=false`).catch(ifGone));
-  if (found) show(found);
-  else if (body.seed !== undefined) submit(body);
+  fillForm(body);
+  if (body.seed !== undefined) submit(body);
 }
 
 function ifGone(error) {
   if (error.status !== 404) throw error;
 }
 
+/** Ask which models there are, and show one: by default one that can be steered, for there is most to try. */
 async function begin() {
   $("key-open").hidden = !key.get();
   try {
@@ -171,12 +180,14 @@ async function begin() {
     $("model").replaceChildren(...found.map(({ name }) => new Option(name, name)));
     say($("notice"), found.length ? "" : "This service has no models.");
     if (!found.length) return;
+    fillForm({ model: (found.find((one) => propertiesOf(one).length) ?? found[0]).name });
+    $("generate").disabled = false;
     listJobs();
     await followAddress();
   } catch (error) {
-    if (error.status === 0) {
-      say($("notice"), "The service does not answer; this page tries again every few seconds.");
-      setTimeout(begin, 3000);
+    if (Object.keys(cards).length === 0 && (error.status === 0 || error.status >= 500)) {
+      say($("notice"), `${error.message}. This page tries again every few seconds.`);
+      setTimeout(begin, 1000 * RETRY_SECONDS);
     } else complain(error);
   }
 }
@@ -189,24 +200,39 @@ $("num-graphs").addEventListener("input", showFrames);
 $("num-steps").addEventListener("input", showFrames);
 $("request").addEventListener("submit", (event) => {
   event.preventDefault();
-  submit(readForm());
+  if (!$("generate").disabled) submit(readForm());
 });
-$("reset").addEventListener("click", () => {
-  clearMistakes();
-  leave();
-  history.replaceState(null, "", location.pathname);
-  fillForm({ model: $("model").value });
+onClick(
+  $("reset"),
+  () => {
+    clearMistakes();
+    leave();
+    history.replaceState(null, "", location.pathname);
+    if (card()) fillForm({ model: $("model").value });
+  },
+  complain,
+);
+onClick($("refresh"), listJobs, complain);
+onClick($("older"), showOlder, complain);
+onClick($("copy-curl"), () => copy(toCurl(essential(job.request), { hasKey: Boolean(key.get()) }), $("copy-curl")), complain);
+
+document.addEventListener("key-needed", () => {
+  $("key-open").hidden = false;
+  say($("key-problem"), key.get() ? "The service does not take this key." : "");
+  if (!$("key").open) $("key").showModal();
 });
-$("refresh").addEventListener("click", listJobs);
-$("copy-curl").addEventListener("click", () => copy(toCurl(essential(job.request), { hasKey: Boolean(key.get()) }), $("copy-curl")));
 $("key-open").addEventListener("click", () => {
   say($("key-problem"), "");
   $("key").showModal();
 });
 $("key-form").addEventListener("submit", (event) => {
-  key.set(event.submitter?.value === "forget" ? "" : $("key-value").value.trim());
+  const isForgotten = event.submitter?.value === "forget";
+  key.set(isForgotten ? "" : $("key-value").value.trim());
   $("key-value").value = "";
-  begin();
+  // What one key was shown is not another's; a request that is being written stays.
+  if (isForgotten) location.assign(location.pathname);
+  else if (Object.keys(cards).length === 0) begin();
+  else listJobs();
 });
 
 begin();

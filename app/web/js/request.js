@@ -6,11 +6,15 @@ const NUMBERS = ["num_graphs", "seed", "num_steps", "guidance_scale", "candidate
 const WORDS = ["model", "sampler", "estimator", "priority"];
 const FILTERS = ["valid", "unique", "connected"];
 
+const SHORTEST_FILM = 3;
+
 /** How many frames of each graph a job of so many can keep; 0 if that makes no film. */
 export function framesFor(numGraphs, numSteps) {
   const frames = Math.min(FRAMES_OF_A_FILM, numSteps + 1, Math.floor(MAX_FRAMES / Math.max(numGraphs, 1)));
-  return frames >= 5 ? frames : 0;
+  return frames >= SHORTEST_FILM ? frames : 0;
 }
+
+export const mostGraphsOfAFilm = Math.floor(MAX_FRAMES / SHORTEST_FILM);
 
 export const pathOf = (body) => (body.targets ? "/generate/conditional" : "/generate");
 
@@ -32,14 +36,15 @@ export function toQuery(body) {
 /** The body that a query holds. What makes no sense goes to the service as it is, which says so. */
 export function toBody(query) {
   const body = {};
+  const toNumber = (text) => (text === "" || Number.isNaN(Number(text)) ? text : Number(text));
   for (const [name, text] of query) {
-    const number = Number(text);
+    const number = toNumber(text);
     if (WORDS.includes(name)) body[name] = text;
     else if (NUMBERS.includes(name)) body[name] = number;
     else if (name === "filter") body.filter = Object.fromEntries(text.split(",").map((wish) => [wish, true]));
     else if (name.startsWith("target.")) (body.targets ??= {})[name.slice(7)] = number;
     else if (name === "num_nodes") {
-      const [min, max] = text.split("-").map(Number);
+      const [min, max] = text.split("-").map(toNumber);
       body.num_nodes = max === undefined ? min : { min, max };
     }
   }

@@ -60,18 +60,21 @@ class Slider {
   set(value) {
     this.on.checked = value !== undefined;
     if (value !== undefined) this.range.value = value;
-    this.show();
     this.exact = value;
-    this.output.textContent = this.on.checked ? `${value} ${this.unit}` : "";
+    this.tell();
   }
 
   show(onChange) {
     this.exact = undefined;
+    this.tell();
+    onChange?.();
+  }
+
+  tell() {
     this.element.classList.toggle("on", this.on.checked);
     const words = `${this.value} ${this.unit}`.trim();
     this.output.textContent = this.on.checked ? words : "";
     this.range.setAttribute("aria-valuetext", this.on.checked ? words : `${words}, not steered to`);
-    onChange?.();
   }
 }
 

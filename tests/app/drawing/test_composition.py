@@ -1,11 +1,15 @@
 """What pictures tell, and that they can be read."""
 
+import math
+from itertools import combinations
 from xml.etree import ElementTree
 
 import networkx as nx
+import numpy as np
 import pytest
+from scipy.spatial import Delaunay
 
-from app.drawing.composition import ELEMENTS, PALETTE, _ink_on, compose, compose_film, look_at
+from app.drawing.composition import ELEMENTS, NO_TYPES, PALETTE, Vocabulary, _ink_on, compose, compose_film, look_at
 from app.drawing.scene import Circle, Lines, Scene, Text, Theme
 from app.drawing.svg import write_film, write_svg
 from app.schemas import Frame, Graph, Trajectory
@@ -19,8 +23,8 @@ def to_graph(drawn: nx.Graph, **about: object) -> Graph:
     return Graph(graph={"model": "m", "seed": 1, **about}, nodes=nodes, edges=edges)
 
 
-def scene_of(graph: Graph, node_types: list[str] | None = None, size: int = 400, theme: Theme = Theme.LIGHT) -> Scene:
-    return compose(graph, look_at(graph), size=size, theme=theme, node_types=node_types or [])
+def scene_of(graph: Graph, vocabulary: Vocabulary = NO_TYPES, size: int = 400) -> Scene:
+    return compose(graph, look_at(graph, vocabulary), vocabulary, size=size, theme=Theme.LIGHT)
 
 
 def dots(scene: Scene) -> list[Circle]:
@@ -60,7 +64,17 @@ def test_a_tree_shows_its_levels() -> None:
     assert len([shape for shape in scene.shapes if isinstance(shape, Circle) and shape.fill is None]) == 3
 
 
-@pytest.mark.parametrize("graph", [nx.triangular_lattice_graph(5, 5), nx.complete_graph(6), nx.empty_graph(4)])
+def nearly_planar() -> nx.Graph:
+    """As a sampler may leave it: a triangulation with a few edges that cross."""
+    places = np.random.default_rng(0).random((64, 2))
+    graph = nx.Graph(pair for face in Delaunay(places).simplices for pair in combinations(map(int, face), 2))
+    graph.add_edges_from([(0, 63), (5, 40), (17, 50)])
+    return graph
+
+
+@pytest.mark.parametrize(
+    "graph", [nx.triangular_lattice_graph(5, 5), nx.complete_graph(6), nx.empty_graph(4), nearly_planar()]
+)
 def test_where_there_is_nothing_to_tell_there_is_one_colour_and_no_word(graph: nx.Graph) -> None:
     scene = scene_of(to_graph(nx.convert_node_labels_to_integers(graph)))
 
@@ -69,19 +83,57 @@ def test_where_there_is_nothing_to_tell_there_is_one_colour_and_no_word(graph: n
 
 
 def test_types_of_nodes_and_edges_have_colours_and_a_legend_the_same_in_all_graphs_of_a_model() -> None:
-    few = nx.Graph()
-    few.add_node(0, type="work")
+    few = nx.path_graph(2)
+    nx.set_node_attributes(few, "work", "type")
+    nx.set_edge_attributes(few, "road", "type")
     many = nx.path_graph(3)
     nx.set_node_attributes(many, {0: "home", 1: "shop", 2: "work"}, "type")
     nx.set_edge_attributes(many, {(0, 1): "road", (1, 2): "rail"}, "type")
-    types = ["home", "shop", "work"]
+    types = Vocabulary(["home", "shop", "work"], ["rail", "road"])
 
     first, second = scene_of(to_graph(few), types), scene_of(to_graph(many), types)
 
     assert dots(first)[0].fill == dots(second)[2].fill
     assert len({dot.fill for dot in dots(second)}) == 3
     assert {"home", "shop", "work", "road", "rail"} <= set(words(second))
-    assert len({shape.colour for shape in second.shapes if isinstance(shape, Lines)}) == 2
+    (road,) = {shape.colour for shape in first.shapes if isinstance(shape, Lines)}
+    colours = {shape.colour for shape in second.shapes if isinstance(shape, Lines)}
+    assert len(colours) == 2
+    assert road in colours
+
+
+def test_colours_are_those_of_types_wherever_a_model_has_several() -> None:
+    tree = nx.balanced_tree(2, 3)
+    nx.set_node_attributes(tree, "a", "type")
+
+    scene = scene_of(to_graph(tree), Vocabulary(["a", "b"]))
+
+    assert {dot.fill for dot in dots(scene)} == {PALETTE[0]}
+    assert "a" in words(scene)
+
+
+@pytest.mark.parametrize("num_types", [2, 12, 40])
+def test_a_legend_is_within_the_picture_however_many_types_there_are(num_types: int) -> None:
+    drawn = nx.empty_graph(num_types)
+    nx.set_node_attributes(drawn, {node: f"a long type, {node}" for node in drawn}, "type")
+
+    scene = scene_of(to_graph(drawn), size=480)
+
+    told = [shape for shape in scene.shapes if isinstance(shape, Text) and shape.anchor == "start"]
+    assert told
+    for text in told:
+        assert 0 <= text.place[0] <= 480 - 0.6 * text.size * len(text.words)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_edge_of_a_tree_is_seen_between_its_ends(seed: int) -> None:
+    tree = nx.random_labeled_tree(64, seed=seed)
+
+    scene = scene_of(to_graph(tree), size=480)
+
+    radius = dots(scene)[0].radius
+    (lines,) = (shape for shape in scene.shapes if isinstance(shape, Lines))
+    assert min(math.dist(*ends) for ends in lines.ends) > 2 * radius
 
 
 def test_what_is_no_molecule_though_it_should_be_is_marked() -> None:
@@ -125,7 +177,7 @@ def contrast(first: str, second: str) -> float:
 
 def test_svg_is_well_formed_whatever_types_are_called_and_has_no_styles() -> None:
     drawn = nx.path_graph(2)
-    nx.set_node_attributes(drawn, {0: '<&"', 1: "b"}, "type")
+    nx.set_node_attributes(drawn, {0: '<&"', 1: "b\x01"}, "type")
 
     text = write_svg(scene_of(to_graph(drawn)))
 
@@ -142,7 +194,9 @@ def test_a_film_has_a_group_for_each_frame_and_the_last_is_the_graph() -> None:
         for step, known in ((0, 0), (5, 1), (10, 2))
     ]
 
-    film = compose_film(graph, Trajectory(frames=frames), look_at(graph), size=200, theme=Theme.DARK)
+    film = compose_film(
+        graph, Trajectory(frames=frames), look_at(graph, NO_TYPES), NO_TYPES, size=200, theme=Theme.DARK
+    )
     root = ElementTree.fromstring(write_film(film, [(frame.step, frame.t) for frame in frames]))
 
     groups = root.findall(f"{SVG}g")
