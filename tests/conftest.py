@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
+import structlog
 import torch
 import torch.nn.functional as F
 
@@ -37,6 +38,13 @@ def _interruptible() -> None:
     # A shell starts its background jobs with SIGINT ignored, and what the tests start would inherit that.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_tracebacks() -> None:
+    # As the service writes them; by default a traceback shows all variables, and to print networks takes seconds.
+    render = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, render])
 
 
 def make_card(

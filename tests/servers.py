@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,13 +24,14 @@ def running(
     command: list[str], environment: dict[str, str], log: Path, *, cwd: Path | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is killed in the end, its words in `log`."""
-    # One thread: the tests, the API and the worker share two cores.
-    variables = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"} | environment
-    if not environment.get("DIGRESS_REDIS_URL"):
-        variables.pop("DIGRESS_REDIS_URL", None)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command, env=variables, cwd=cwd, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            env=variables(environment),
+            cwd=cwd,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     try:
         yield process
@@ -38,6 +39,15 @@ def running(
         if process.poll() is None:
             process.kill()
         process.wait()
+
+
+def variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a process finds in its environment."""
+    # One thread: the tests, the API and the worker share two cores.
+    found = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default", **environment}
+    if not environment.get("DIGRESS_REDIS_URL"):
+        found.pop("DIGRESS_REDIS_URL", None)
+    return found
 
 
 @contextmanager
@@ -58,9 +68,9 @@ def stack(
 ) -> Iterator[tuple[httpx2.Client, subprocess.Popen[bytes]]]:
     """`digress serve`, started in `folder` and ready, and a client for it."""
     port = free_port()
-    variables = {"DIGRESS_PORT": str(port)} | (environment or {})
+    environment = {"DIGRESS_PORT": str(port)} | (environment or {})
     log = folder / "serve.log"
-    with running([DIGRESS, "serve"], variables, log, cwd=folder) as process:
+    with running([DIGRESS, "serve"], environment, log, cwd=folder) as process:
 
         def ready() -> bool:
             assert process.poll() is None, log.read_text()

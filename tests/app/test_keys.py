@@ -1,7 +1,7 @@
 """API keys over HTTP: who is let in, what they see, and how much they may ask for."""
 
-import subprocess
 from collections.abc import Iterator
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from app.keys import KEYS_KEY, KeyBook, NamingError, Role
 from app.main import build
 from app.settings import Settings, SettingsError
 from tests.app.conftest import PROBLEM, make_client
+from tests.forked import run
 from tests.servers import DIGRESS
 
 ADMIN_KEY = "a-key-for-the-first-admin"
@@ -168,14 +169,8 @@ def test_a_private_address_needs_no_keys(redis_url: str, host: str) -> None:
 
 
 def test_the_command_makes_lists_and_revokes_keys(redis_url: str, redis: Redis, guarded: TestClient) -> None:
-    def digress(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [DIGRESS, "keys", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={"DIGRESS_REDIS_URL": redis_url, "PATH": "", "COLUMNS": "120"},
-        )
+    def digress(*arguments: str) -> CompletedProcess[str]:
+        return run([DIGRESS, "keys", *arguments], {"DIGRESS_REDIS_URL": redis_url, "COLUMNS": "120"})
 
     token = digress("create", "chemistry", "--rate", "60").stdout.strip()
     listed, twice = digress("list"), digress("create", "chemistry")

@@ -21,6 +21,7 @@ from app.keys import KeyBook
 from app.supervisor import free_port
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser
+from tests.forked import WORKER, forked
 from tests.servers import DIGRESS, running, valkey, wait_until
 
 SECRET, HOOK_SECRET, HOOK_TOKEN = "a-key-that-no-log-may-hold", "nor-what-signs-webhooks", "nor-what-their-url-holds"
@@ -75,8 +76,8 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         }
         _, user_key = KeyBook(Redis.from_url(url)).create("chemistry")
         with (
-            running([DIGRESS, "api"], environment, folder / "api.log"),
-            running([sys.executable, "-m", "worker"], environment, folder / "worker.log"),
+            forked([DIGRESS, "api"], environment, folder / "api.log"),
+            forked(WORKER, environment, folder / "worker.log"),
             httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
         ):
             wait_until(lambda: is_up(client), seconds=40)

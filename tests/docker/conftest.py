@@ -1,7 +1,6 @@
 """A Prometheus that watches the service at work: one for all tests of a file."""
 
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import yaml
 from app.supervisor import free_port
 from models.checkpoint import WEIGHTS_FILE, save_checkpoint, save_regressor
 from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
+from tests.forked import WORKER, forked
 from tests.servers import DIGRESS, running, valkey, wait_until
 
 FOLDER = Path(__file__).parents[2] / "docker" / "prometheus"
@@ -53,8 +53,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Clie
         }
         command = ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
         with (
-            running([DIGRESS, "api"], environment, folder / "api.log"),
-            running([sys.executable, "-m", "worker"], environment, folder / "worker.log"),
+            forked([DIGRESS, "api"], environment, folder / "api.log"),
+            forked(WORKER, environment, folder / "worker.log"),
             running([*command, f"--web.listen-address=127.0.0.1:{own}"], {}, folder / "prometheus.log"),
             httpx2.Client(base_url=f"http://127.0.0.1:{api}", timeout=30) as service,
             httpx2.Client(base_url=f"http://127.0.0.1:{own}", timeout=30) as client,

@@ -24,6 +24,7 @@ def complaint(
         assert not list(tmp_path.iterdir()), "something is left behind"
         return capsys.readouterr().err
 
+    before = structlog.get_config()
     yield run
     # The command has bound it to a standard error that is closed now.
-    structlog.reset_defaults()
+    structlog.configure(**before)

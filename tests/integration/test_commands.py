@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from typer.main import get_command
 
 from app.cli import app
+from tests.forked import run
 from tests.servers import DIGRESS
 
 
@@ -25,8 +27,7 @@ def examples(command: Any) -> list[str]:
 
 
 def digress(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    variables = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"} | environment
-    return subprocess.run([DIGRESS, *arguments], cwd=cwd, env=variables, capture_output=True, text=True, check=False)
+    return run([DIGRESS, *arguments], {"COLUMNS": "200", **environment}, cwd=cwd)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_a_mistake_is_one_line_that_says_what_would_be_right(
 
 
 def test_a_mistake_is_told_without_a_traceback_and_in_the_exit_status() -> None:
-    done = digress("sample", "zinc")
+    done = subprocess.run([DIGRESS, "sample", "zinc"], capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
     assert done.stderr.startswith("digress: model: there is no model 'zinc'")
@@ -243,12 +244,12 @@ def test_a_model_is_drawn(tmp_path: Path) -> None:
 def test_evaluate_guidance_compares_guided_and_unguided_graphs(tmp_path: Path, qm9_folder: Path) -> None:
     shutil.copytree(qm9_folder, tmp_path / "qm9")
     common = ["evaluate-guidance", "qm9", "--measure", "rdkit", "-n", "24", "--num-steps", "20", "--json", "--save"]
-    variables = os.environ | {"OMP_NUM_THREADS": "1", "DIGRESS_CHECKPOINTS": str(tmp_path)}
-    runs = [
-        subprocess.Popen([DIGRESS, *common, "--property", name], env=variables, stdout=subprocess.PIPE, text=True)
-        for name in ("logp", "qed")
-    ]
-    measured, other = (json.loads(run.communicate()[0]) for run in runs)
+
+    def measure(name: str) -> Any:
+        return json.loads(digress(*common, "--property", name, DIGRESS_CHECKPOINTS=str(tmp_path)).stdout)
+
+    with ThreadPoolExecutor() as pool:
+        measured, other = pool.map(measure, ("logp", "qed"))
 
     assert measured["mae"]["logp"] < 0.7 * measured["unguided_mae"]["logp"]
     assert measured["ratio"] == pytest.approx(measured["mae"]["logp"] / measured["unguided_mae"]["logp"], abs=1e-3)

@@ -25,7 +25,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def out(file: Path) -> Path:
     changes = [part for change in TINY for part in ("--set", change)]
-    done = digress("train", "--data", str(file), "--max-minutes", "0.1", *changes, cwd=file.parent)
+    done = digress("train", "--data", str(file), "--max-minutes", "0.05", *changes, cwd=file.parent)
     assert done.returncode == 0, done.stderr
     assert "runs/my-molecules/my-molecules" in done.stdout
     return file.parent / "runs" / "my-molecules"

@@ -15,6 +15,7 @@ from app.supervisor import free_port
 from models.checkpoint import save_checkpoint
 from tests import gate
 from tests.conftest import make_card, make_denoiser
+from tests.forked import forked
 from tests.servers import DIGRESS, running, stack, valkey, wait_until
 
 PASSWORD = "c0rrect-h0rse"
@@ -80,7 +81,7 @@ def test_what_is_wrong_is_said_without_the_password(
     environment = {"DIGRESS_REDIS_URL": f"rediss://:{password}@localhost:{port}/0{ask}"}
     log = tmp_path / "worker.log"
 
-    with running([DIGRESS, "worker"], environment, log):
+    with forked([DIGRESS, "worker"], environment, log):
         wait_until(lambda: words in log.read_text(), seconds=20)
 
     assert password not in log.read_text()

@@ -25,7 +25,8 @@ from app.settings import Settings, SettingsError, start_tracing
 from app.supervisor import free_port
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser
-from tests.servers import DIGRESS, running, stack, valkey, wait_until
+from tests.forked import WORKER, forked
+from tests.servers import DIGRESS, stack, valkey, wait_until
 
 # Traces of callers, each with a span of the caller's.
 WHOLE, FAILED, REFUSED, UNFINISHED, ORPHANED, HOPELESS = (digit * 32 for digit in "123456")
@@ -141,8 +142,8 @@ def outage(tmp_path_factory: pytest.TempPathFactory, checkpoints: Path) -> Itera
             "OTEL_BSP_SCHEDULE_DELAY": "50",
         }
         with (
-            running([sys.executable, "-m", "worker"], environment, worker_log) as worker,
-            running([DIGRESS, "api"], environment, api_log) as api,
+            forked(WORKER, environment, worker_log) as worker,
+            forked([DIGRESS, "api"], environment, api_log) as api,
             httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=70) as client,
         ):
             wait_until(lambda: redis.zcard("digress:workers") == 1, seconds=40)

@@ -6,38 +6,51 @@ Real processes, a real Valkey. What a job's graphs must be is drawn here, withou
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 import pytest
-import torch
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from app.queue import JobQueue
 from app.schemas import CompletedRequest, JobStatus
-from models.checkpoint import save_checkpoint
+from models.checkpoint import LoadedModel, save_checkpoint
 from models.generation import generate
 from tests.conftest import make_card, make_denoiser
-from tests.servers import running, valkey, wait_until
+from tests.forked import WORKER, Forked, forked
+from tests.servers import valkey, wait_until
 from worker.encoding import encode
 from worker.plans import plan
-from worker.store import ModelStore
 
 LEASE_SECONDS = 3
+SOON = 1  # seconds: time to look for lost jobs, which a worker does every second, and less than a lease
 PERSISTENT = ["--appendonly", "yes", "--appendfsync", "always"]
-SHORT, LONG, ENDLESS = 5, 800, 4_000  # graphs
+SHORT, LONG, ENDLESS = 5, 250, 10_000  # graphs
+STEPS, FEW_STEPS = 50, 10
 
 
 @pytest.fixture
 def checkpoints(tmp_path: Path) -> Path:
     save_checkpoint(make_card(), make_denoiser(make_card()), tmp_path / "checkpoints" / "tiny")
     return tmp_path / "checkpoints"
+
+
+def request(num_graphs: int, num_steps: int) -> CompletedRequest:
+    return CompletedRequest(model="tiny", num_graphs=num_graphs, seed=7, sampler="ancestral", num_steps=num_steps)
+
+
+@cache
+def drawn_alone(num_steps: int) -> list[Any]:
+    """What a job of `LONG` graphs must give; a shorter one gives the first of them."""
+    model = LoadedModel(make_card(), make_denoiser(make_card()), [])
+    batches = generate(model, plan(request(LONG, num_steps), model.card))
+    drawn = dict(pair for batch in batches for pair in encode(batch, model.card))
+    return [drawn[index].model_dump(mode="json") for index in range(LONG)]
 
 
 @pytest.fixture
@@ -53,18 +66,15 @@ class Service:
         self.url, self._checkpoints = url, checkpoints
         self.redis = Redis.from_url(url)
         self._num_workers = 0
-        self._expected: dict[int, Any] = {}
-        self._queues: dict[int, JobQueue] = {}
 
     def queue(self, timeout_seconds: int = 300) -> JobQueue:
         times = {"job_timeout_seconds": timeout_seconds, "job_ttl_seconds": 600}
         return JobQueue(self.redis, AsyncRedis.from_url(self.url), **times)
 
-    def submit(self, num_graphs: int, *, timeout_seconds: int = 300) -> str:
-        request = CompletedRequest(model="tiny", num_graphs=num_graphs, seed=7, sampler="ancestral", num_steps=50)
-        return self.queue(timeout_seconds).submit(request).job_id
+    def submit(self, num_graphs: int, *, num_steps: int = STEPS, timeout_seconds: int = 300) -> str:
+        return self.queue(timeout_seconds).submit(request(num_graphs, num_steps)).job_id
 
-    def worker(self, **settings: str) -> AbstractContextManager[Popen[bytes]]:
+    def worker(self, **settings: str) -> AbstractContextManager[Forked]:
         self._num_workers += 1
         environment = {
             "DIGRESS_REDIS_URL": self.url,
@@ -72,7 +82,7 @@ class Service:
             "DIGRESS_LEASE_SECONDS": str(LEASE_SECONDS),
         }
         log = self._checkpoints.parent / f"worker-{self._num_workers}.log"
-        return running([sys.executable, "-m", "worker"], environment | settings, log)
+        return forked(WORKER, environment | settings, log)
 
     def status(self, job_id: str) -> JobStatus:
         return JobStatus(str(self.redis.hget(f"digress:job:{job_id}", "status"), "ascii"))  # type: ignore[arg-type]
@@ -96,19 +106,16 @@ class Service:
     def wait_for_end(self, *job_ids: str, seconds: float = 90) -> None:
         wait_until(lambda: all(self.status(job_id).is_final for job_id in job_ids), seconds=seconds)
 
-    def assert_drawn_once(self, job_id: str, num_graphs: int) -> None:
+    def assert_drawn_once(self, job_id: str, num_graphs: int, *, num_steps: int = STEPS) -> None:
         assert self.status(job_id) == JobStatus.SUCCEEDED
         assert self.events(job_id).count("succeeded") == 1
-        assert self.graphs(job_id) == self.expected(num_graphs)
+        assert self.graphs(job_id) == drawn_alone(num_steps)[:num_graphs]
 
-    def expected(self, num_graphs: int) -> Any:
-        if num_graphs not in self._expected:
-            model = ModelStore(self._checkpoints, torch.device("cpu")).model("tiny")
-            request = CompletedRequest(model="tiny", num_graphs=num_graphs, seed=7, sampler="ancestral", num_steps=50)
-            batches = generate(model, plan(request, model.card))
-            drawn = dict(pair for batch in batches for pair in encode(batch, model.card))
-            self._expected[num_graphs] = [drawn[index].model_dump(mode="json") for index in range(num_graphs)]
-        return self._expected[num_graphs]
+    def wait_until_leases_run_out(self) -> None:
+        """For who is stopped and renews none."""
+        leases: Any = self.redis.zrange("rq:wip:digress", 0, -1, withscores=True)
+        assert leases
+        wait_until(lambda: time.time() > max(until for _, until in leases) + 0.5, seconds=2 * LEASE_SECONDS)
 
     def wait_until_idle(self) -> None:
         """RQ's books are closed soon after the record."""
@@ -123,16 +130,16 @@ def service(url: str, checkpoints: Path) -> Service:
 
 
 def test_told_to_stop_a_worker_hands_back_what_it_cannot_end_in_time(service: Service) -> None:
-    with service.worker(DIGRESS_DRAIN_SECONDS="1") as first:
-        long = [service.submit(LONG) for _ in range(3)]
+    with service.worker(DIGRESS_DRAIN_SECONDS="0.5") as first:
+        long = [service.submit(LONG) for _ in range(2)]
         service.wait_for_start(long[0])
         short = service.submit(SHORT)
         first.send_signal(signal.SIGTERM)
         assert first.wait(20) == 0
 
-    assert [service.status(job_id) for job_id in long] == [JobStatus.QUEUED] * 3
+    assert [service.status(job_id) for job_id in long] == [JobStatus.QUEUED] * 2
     retries = [service.redis.hget(f"rq:job:{job_id}", "retries_left") for job_id in long]
-    assert retries == [b"6"] * 3
+    assert retries == [b"6"] * 2
     with service.worker():
         service.wait_for_end(*long, short)
         service.wait_until_idle()
@@ -147,15 +154,13 @@ def test_a_worker_that_hung_past_its_lease_does_not_disturb_the_one_that_took_ov
         service.wait_for_start(job_id)
         zombie.send_signal(signal.SIGSTOP)
         with service.worker():
-            time.sleep(LEASE_SECONDS + 1)
             service.wait_for_end(job_id)
             before = service.redis.hgetall(f"digress:job:{job_id}")
             zombie.send_signal(signal.SIGCONT)
             again = service.submit(SHORT)
             service.wait_for_end(again)
-            time.sleep(2)
+            wait_until(lambda: "the job is over already" in service.log(1), seconds=30)
             service.wait_until_idle()
-            assert "the job is over already" in service.log(1)
 
     service.assert_drawn_once(job_id, LONG)
     assert service.redis.hgetall(f"digress:job:{job_id}") == before
@@ -163,18 +168,20 @@ def test_a_worker_that_hung_past_its_lease_does_not_disturb_the_one_that_took_ov
 
 def test_a_worker_that_wakes_while_another_has_its_job_lets_go(service: Service) -> None:
     with service.worker() as zombie:
-        job_id = service.submit(3 * LONG)
+        job_id = service.submit(LONG)
         service.wait_for_start(job_id)
         zombie.send_signal(signal.SIGSTOP)
-        with service.worker():
+        with service.worker() as other:
             wait_until(lambda: service.events(job_id).count("status") == 3, seconds=60)
+            other.send_signal(signal.SIGSTOP)  # lest it be done by then
             zombie.send_signal(signal.SIGCONT)
             wait_until(lambda: "a lease is lost" in service.log(1), seconds=10)
             assert not service.status(job_id).is_final
+            other.send_signal(signal.SIGCONT)
             service.wait_for_end(job_id)
             service.wait_until_idle()
 
-    service.assert_drawn_once(job_id, 3 * LONG)
+    service.assert_drawn_once(job_id, LONG)
 
 
 def test_a_lone_worker_that_was_held_up_past_its_lease_goes_on_with_its_job(service: Service) -> None:
@@ -182,7 +189,7 @@ def test_a_lone_worker_that_was_held_up_past_its_lease_goes_on_with_its_job(serv
         job_id = service.submit(LONG)
         service.wait_for_start(job_id)
         worker.send_signal(signal.SIGSTOP)
-        time.sleep(LEASE_SECONDS + 2)
+        service.wait_until_leases_run_out()
         worker.send_signal(signal.SIGCONT)
         service.wait_for_end(job_id)
         service.wait_until_idle()
@@ -201,7 +208,7 @@ def test_redis_restarted_in_the_middle_of_a_job(tmp_path: Path, checkpoints: Pat
         queued = [service.submit(SHORT) for _ in range(3)]
     try:
         port = int(url.rsplit(":", 1)[1].removesuffix("/0"))
-        time.sleep(2)
+        time.sleep(1)
         with valkey(tmp_path, port=port, options=PERSISTENT):
             service.wait_for_end(running_job, *queued)
             service.assert_drawn_once(running_job, LONG)
@@ -212,54 +219,56 @@ def test_redis_restarted_in_the_middle_of_a_job(tmp_path: Path, checkpoints: Pat
         worker.__exit__(None, None, None)
 
 
-@pytest.mark.parametrize("seconds", [6, pytest.param(20, marks=pytest.mark.slow)])
-def test_redis_out_of_reach_for_a_while(tmp_path: Path, checkpoints: Path, seconds: int) -> None:
-    with valkey(tmp_path) as url:
-        service = Service(url, checkpoints)
-        with service.worker():
-            jobs = {service.submit(size): size for size in [LONG, *[SHORT] * 20]}
-            service.wait_for_start(next(iter(jobs)))
-            pid = int(service.redis.info("server")["process_id"])
-            stop_for(pid, seconds)
-            service.wait_for_end(*jobs)
-            for job_id, size in jobs.items():
-                service.assert_drawn_once(job_id, size)
-                assert service.events(job_id).count("status") == 2
-            service.wait_until_idle()
+@pytest.mark.parametrize("seconds", [LEASE_SECONDS + 1, pytest.param(20, marks=pytest.mark.slow)])
+def test_redis_out_of_reach_for_a_while(service: Service, seconds: int) -> None:
+    with service.worker():
+        jobs = {service.submit(size): size for size in [LONG, *[SHORT] * 20]}
+        service.wait_for_start(next(iter(jobs)))
+        stop_redis_for(service, seconds)
+        service.wait_for_end(*jobs)
+        for job_id, size in jobs.items():
+            service.assert_drawn_once(job_id, size)
+            assert service.events(job_id).count("status") == 2
+        service.wait_until_idle()
 
 
 def test_after_redis_was_away_no_worker_takes_the_others_for_dead(service: Service) -> None:
-    with service.worker(DIGRESS_MAX_JOBS="1"), service.worker(DIGRESS_MAX_JOBS="1"):
-        jobs = [service.submit(2 * LONG) for _ in range(2)]
+    with service.worker(DIGRESS_MAX_JOBS="1"), service.worker(DIGRESS_MAX_JOBS="1") as late:
+        jobs = [service.submit(LONG) for _ in range(2)]
         for job_id in jobs:
             service.wait_for_start(job_id)
 
-        stop_for(int(service.redis.info("server")["process_id"]), LEASE_SECONDS + 2)
+        late.send_signal(signal.SIGSTOP)
+        stop_redis_for(service, LEASE_SECONDS + 1)
+        time.sleep(SOON)  # the other looks first
+        late.send_signal(signal.SIGCONT)
 
         service.wait_for_end(*jobs)
         service.wait_until_idle()
     for job_id in jobs:
-        service.assert_drawn_once(job_id, 2 * LONG)
+        service.assert_drawn_once(job_id, LONG)
         assert service.events(job_id).count("status") == 2  # queued and running, once each
 
 
 def test_a_worker_that_has_only_just_come_takes_nobody_for_dead(service: Service) -> None:
-    with service.worker():
-        job_id = service.submit(2 * LONG)
+    with service.worker() as late:
+        job_id = service.submit(LONG)
         service.wait_for_start(job_id)
-        redis = int(service.redis.info("server")["process_id"])
-        os.kill(redis, signal.SIGSTOP)
+        late.send_signal(signal.SIGSTOP)
+        service.wait_until_leases_run_out()
         with service.worker():
-            time.sleep(LEASE_SECONDS + 4)  # it waits for Redis, and is first to look
-            os.kill(redis, signal.SIGCONT)
+            wait_until(lambda: service.redis.zcard("digress:workers") == 2, seconds=60)
+            time.sleep(SOON)  # it looks
+            late.send_signal(signal.SIGCONT)
             service.wait_for_end(job_id)
             service.wait_until_idle()
 
-    service.assert_drawn_once(job_id, 2 * LONG)
+    service.assert_drawn_once(job_id, LONG)
     assert service.events(job_id).count("status") == 2  # queued and running, once each
 
 
-def stop_for(pid: int, seconds: float) -> None:
+def stop_redis_for(service: Service, seconds: float) -> None:
+    pid = int(service.redis.info("server")["process_id"])
     os.kill(pid, signal.SIGSTOP)
     time.sleep(seconds)
     os.kill(pid, signal.SIGCONT)
@@ -313,7 +322,7 @@ def test_a_job_that_no_worker_ever_begins_is_given_up(service: Service) -> None:
 
 def test_a_job_canceled_while_it_runs_ends_at_once_and_keeps_what_it_had(service: Service) -> None:
     with service.worker():
-        unwanted = service.submit(ENDLESS)
+        unwanted = service.submit(ENDLESS, num_steps=FEW_STEPS)
         wait_until(lambda: b"graphs_done" in service.redis.hgetall(f"digress:job:{unwanted}"), seconds=60)
         wait_until(lambda: int(service.redis.hget(f"digress:job:{unwanted}", "graphs_done")) > 0, seconds=60)  # type: ignore[arg-type]
 
@@ -327,7 +336,7 @@ def test_a_job_canceled_while_it_runs_ends_at_once_and_keeps_what_it_had(service
     assert service.status(unwanted) == JobStatus.CANCELED
     assert 0 < len(kept) < ENDLESS
     by_seed = {graph["graph"]["seed"]: graph for graph in kept}
-    again = [graph for graph in service.expected(LONG) if graph["graph"]["seed"] in by_seed]
+    again = [graph for graph in drawn_alone(FEW_STEPS) if graph["graph"]["seed"] in by_seed]
     assert again
     assert again == [by_seed[graph["graph"]["seed"]] for graph in again]
     service.assert_drawn_once(wanted, SHORT)
@@ -344,12 +353,12 @@ def test_a_job_past_its_deadline_fails_and_says_so(service: Service) -> None:
 
 
 def test_three_hundred_jobs_through_two_workers_have_one_result_each(service: Service) -> None:
-    jobs = [service.submit(SHORT) for _ in range(300)]
+    jobs = [service.submit(SHORT, num_steps=FEW_STEPS) for _ in range(300)]
 
     with service.worker(), service.worker():
         service.wait_for_end(*jobs)
         service.wait_until_idle()
 
     for job_id in jobs:
-        service.assert_drawn_once(job_id, SHORT)
+        service.assert_drawn_once(job_id, SHORT, num_steps=FEW_STEPS)
         assert service.events(job_id).count("status") == 2  # queued and running, once each

@@ -1,9 +1,6 @@
 """`python -m worker` as an operator meets it."""
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,10 +10,9 @@ from redis import Redis
 from app.supervisor import free_port
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser
+from tests.forked import WORKER, forked, run
 from tests.servers import running, valkey, wait_until
 from worker.__main__ import connect
-
-WORKER = [sys.executable, "-m", "worker"]
 
 
 def num_workers(url: str) -> int:
@@ -55,7 +51,7 @@ def test_a_broken_checkpoint_is_logged_and_the_rest_is_served(tmp_path: Path) ->
     (folder / "tiny" / "weights.safetensors").write_bytes(b"?")
     with valkey(tmp_path) as url:
         environment = {"DIGRESS_REDIS_URL": url, "DIGRESS_CHECKPOINTS": str(folder)}
-        with running(WORKER, environment, tmp_path / "log"):
+        with forked(WORKER, environment, tmp_path / "log"):
             wait_until(lambda: num_workers(url) == 1, seconds=40)
 
     assert "model cannot be used" in (tmp_path / "log").read_text()
@@ -64,7 +60,7 @@ def test_a_broken_checkpoint_is_logged_and_the_rest_is_served(tmp_path: Path) ->
 def test_a_worker_says_that_it_waits_for_redis(tmp_path: Path) -> None:
     port = free_port()
     log = tmp_path / "log"
-    with running(WORKER, {"DIGRESS_REDIS_URL": f"redis://:secret@127.0.0.1:{port}/0"}, log):
+    with forked(WORKER, {"DIGRESS_REDIS_URL": f"redis://:secret@127.0.0.1:{port}/0"}, log):
         wait_until(lambda: "trying again" in log.read_text(), seconds=40)
 
     assert str(port) in log.read_text()
@@ -86,11 +82,7 @@ def test_a_worker_says_that_it_waits_for_redis(tmp_path: Path) -> None:
     ],
 )
 def test_a_setting_that_does_not_fit_is_one_line_that_names_it(environment: dict[str, str], words: str) -> None:
-    variables = {name: value for name, value in os.environ.items() if name != "DIGRESS_REDIS_URL"}
-    if environment:
-        variables["DIGRESS_REDIS_URL"] = "redis://127.0.0.1:1/0"
-    variables |= environment
-    done = subprocess.run(WORKER, env=variables, capture_output=True, text=True, check=False)
+    done = run(WORKER, {"DIGRESS_REDIS_URL": "redis://127.0.0.1:1/0"} | environment if environment else {})
 
     assert done.returncode == 1
     assert words in done.stderr

@@ -5,7 +5,6 @@ import os
 import pickle
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +36,8 @@ from app.schemas import (
 from models.checkpoint import save_checkpoint
 from models.generation import Progress
 from tests.conftest import make_card, make_denoiser
-from tests.servers import running, valkey, wait_until
+from tests.forked import WORKER, forked
+from tests.servers import valkey, wait_until
 from worker.budget import Budget
 from worker.engine import Engine
 from worker.jobs import GenerationJob
@@ -389,18 +389,17 @@ def test_the_job_of_a_killed_worker_is_finished_by_another_with_the_same_graphs(
     url: str, checkpoints: Path, tmp_path: Path
 ) -> None:
     environment = {"DIGRESS_REDIS_URL": url, "DIGRESS_CHECKPOINTS": str(checkpoints), "DIGRESS_LEASE_SECONDS": "3"}
-    command = [sys.executable, "-m", "worker"]
 
     def long_job() -> str:
         return submit(url, num_graphs=400, num_steps=50)
 
-    with running(command, environment, tmp_path / "first.log") as first:
+    with forked(WORKER, environment, tmp_path / "first.log") as first:
         job_id = long_job()
         wait_until(lambda: find(url, job_id).progress.fraction > 0.1, seconds=40)
         first.kill()
     assert find(url, job_id).status == JobStatus.RUNNING
 
-    with running(command, environment, tmp_path / "second.log"):
+    with forked(WORKER, environment, tmp_path / "second.log"):
         again = long_job()
         wait_until(lambda: find(url, job_id).status.is_final and find(url, again).status.is_final, seconds=90)
 

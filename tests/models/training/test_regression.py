@@ -1,6 +1,4 @@
 import math
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from models.training.regression import NOISE_LEVELS, RegressionModule
 from models.training.run import train as run
 from models.training.task import RegressorTask
 from tests.conftest import make_card, make_denoiser, make_regressor_card, random_graphs
+from tests.forked import run as run_forked
 from tests.models.training.test_training import TINY
 from tests.servers import DIGRESS
 
@@ -90,10 +89,7 @@ def test_a_property_that_qm9_does_not_have_is_named_beside_those_it_has(tmp_path
 
 
 def test_the_command_names_what_is_wrong_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    answer = subprocess.run(
-        [DIGRESS, "train", "qm9-regressor", "--set", "model=zinc", "--out", tmp_path / "run"],
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    answer = run_forked([DIGRESS, "train", "qm9-regressor", "--set", "model=zinc", "--out", str(tmp_path / "run")])
 
     assert answer.returncode == 1
     assert "zinc" in answer.stderr

@@ -1,6 +1,5 @@
 import csv
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -29,7 +28,9 @@ from models.training.preset import (
 from models.training.run import train as run
 from models.training.task import DenoiserTask
 from tests.conftest import make_card, random_graphs
-from tests.servers import DIGRESS, running, wait_until
+from tests.forked import forked
+from tests.forked import run as run_forked
+from tests.servers import DIGRESS, variables, wait_until
 
 TINY = [
     *("network.num_layers=1", "network.node_width=16", "network.edge_width=8", "network.global_width=8"),
@@ -216,25 +217,15 @@ def logged_steps(out: Path) -> list[int]:
     return steps
 
 
-@pytest.fixture
-def environment() -> dict[str, str]:
-    return os.environ | {"OMP_NUM_THREADS": "1"}
-
-
-def test_a_killed_training_goes_on_where_it_was_saved_and_ends_in_a_checkpoint(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
+def test_a_killed_training_goes_on_where_it_was_saved_and_ends_in_a_checkpoint(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    endless = ("--set", "training.max_steps=100000", "--set", "training.save_minutes=0.1")
-    with running(train(out, *endless), {}, tmp_path / "log"):
+    endless = ("--set", "training.max_steps=100000", "--set", "training.save_minutes=0.05")
+    with forked(train(out, *endless), {}, tmp_path / "log"):
         wait_until((out / "state" / "last.ckpt").exists, seconds=150)
     saved = torch.load(out / "state" / "last.ckpt", weights_only=True)["global_step"]
 
-    refused = subprocess.run(train(out), env=environment, capture_output=True, text=True, check=False)
-    steps = f"training.max_steps={saved + 120}"
-    resumed = subprocess.run(
-        train(out, "--resume", "--set", steps), env=environment, capture_output=True, text=True, check=False
-    )
+    refused = run_forked(train(out))
+    resumed = run_forked(train(out, "--resume", "--set", f"training.max_steps={saved + 120}"))
 
     assert saved > 20
     assert refused.returncode == 1
@@ -298,7 +289,7 @@ def test_resuming_restores_weights_average_and_optimizer(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_training_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
     log = tmp_path / "log"
-    with running(train(tmp_path / "run"), {}, log) as process:
+    with forked(train(tmp_path / "run"), {}, log) as process:
         wait_until(lambda: " 20/" in log.read_text(), seconds=60)
         process.send_signal(number)
         assert process.wait(60) == 1
@@ -307,14 +298,10 @@ def test_a_stopped_training_says_how_to_go_on(tmp_path: Path, number: signal.Sig
     assert (tmp_path / "run" / "state" / "last.ckpt").exists()
 
 
-def test_two_processes_train_one_network(tmp_path: Path, environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        train(tmp_path, "--devices", "2", "--set", "training.max_steps=60"),
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_two_processes_train_one_network(tmp_path: Path) -> None:
+    command = train(tmp_path, "--devices", "2", "--set", "training.max_steps=60")
+
+    done = subprocess.run(command, env=variables({}), capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
     card, _ = load_checkpoint(tmp_path / "qm9")
@@ -322,18 +309,10 @@ def test_two_processes_train_one_network(tmp_path: Path, environment: dict[str, 
     assert (card.training.gradient_steps, card.training.finished) == (60, True)
 
 
-def test_training_for_some_minutes_ends_after_them_in_a_checkpoint_of_the_name_given(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
+def test_training_for_some_minutes_ends_after_them_in_a_checkpoint_of_the_name_given(tmp_path: Path) -> None:
     started = time.monotonic()
 
-    done = subprocess.run(
-        train(tmp_path, "--max-minutes", "0.1", "--set", "name=mine"),
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_forked(train(tmp_path, "--max-minutes", "0.05", "--set", "name=mine"))
 
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - started < 90
@@ -341,4 +320,4 @@ def test_training_for_some_minutes_ends_after_them_in_a_checkpoint_of_the_name_g
     training = read_card(tmp_path / "mine").training
     assert training is not None
     assert training.finished
-    assert 0.1 <= training.minutes < 0.5
+    assert 0.05 <= training.minutes < 0.5

@@ -1,0 +1,3 @@
+"""As in the folder above."""
+
+import lightning.pytorch  # noqa: F401
