@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from models.card import ModelCard
+from models.card import ModelCard, shipped_checkpoints
+from models.checkpoint import load_model
+from models.evaluation import report
 from models.evaluation.molecules import EvaluationError
-from models.evaluation.report import reference_data
+from models.evaluation.report import negative_log_likelihood, reference_data
 from tests.conftest import make_card, make_record
 
 
@@ -26,3 +28,15 @@ def test_a_users_data_called_as_a_data_set_is_not_taken_for_it() -> None:
         reference_data(card_of("planar", "0" * 64))
 
     assert reference_data(card_of("planar", None)).name == "planar"
+
+
+def test_graphs_without_chemistry_have_a_likelihood_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "_NOISY_GRAPHS", 100)  # 4,096 take long
+    model = load_model(shipped_checkpoints() / "comm20")
+
+    terms = negative_log_likelihood(model, reference_data(model.card), seed=0)
+
+    nll = terms.pop("nll")
+    assert 20 < nll < 100
+    assert nll == pytest.approx(sum(terms.values()))
+    assert len(terms) == 7
