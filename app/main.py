@@ -110,7 +110,9 @@ def build(settings: Settings | None = None) -> FastAPI:
         webhooks = WebhookSender(queue, async_redis, secret=secret, allow_private=settings.webhook_private)
     # The application itself sends the last spans, since the server then ends the process by the signal that it was sent.
     at_end = start_tracing(settings, "digress-api")
-    return create_app(queue, shelf, settings, gate=gate, webhooks=webhooks, at_end=at_end)
+    app = create_app(queue, shelf, settings, gate=gate, webhooks=webhooks, at_end=at_end)
+    app.openapi()  # takes so long that no request should have to wait for it
+    return app
 
 
 def _require_protection(settings: Settings) -> None:

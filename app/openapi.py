@@ -65,8 +65,19 @@ def example(name: str, media_type: str = "application/json") -> dict[str, Any]:
 
 
 def complete_document(app: FastAPI) -> None:
-    """Add to the document of an application what its routes do not say."""
-    document = app.openapi()
+    """Have what its routes do not say added to the document of an application, when that is first asked for."""
+    by_routes = app.openapi
+
+    def document() -> dict[str, Any]:
+        found = by_routes()
+        if "responses" not in found["components"]:  # the framework keeps it, with what is added
+            _complete_all(found)
+        return found
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _complete_all(document: dict[str, Any]) -> None:
     components = document["components"]
     schemas = components["schemas"]
     for model in (FieldProblem, Problem):

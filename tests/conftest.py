@@ -1,8 +1,10 @@
 """Small real objects that many tests share."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
+import jaxtyping
 import pytest
 import structlog
 import torch
@@ -45,6 +47,14 @@ def _plain_tracebacks() -> None:
     # As the service writes them; by default a traceback shows all variables, and to print networks takes seconds.
     render = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[structlog.processors.add_log_level, render])
+
+
+@pytest.fixture(scope="module")
+def unchecked_shapes() -> Iterator[None]:
+    """No shapes are checked: they take half of the time of a step of a small network, and other tests look at the same steps."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def make_card(

@@ -11,6 +11,7 @@ from tests.conftest import make_card, make_denoiser, make_regressor, make_regres
 from worker.budget import Budget
 from worker.schedule import Schedule, Work
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 CARD = make_card().with_regressor(make_regressor_card())
 MODEL = LoadedModel(CARD, make_denoiser(CARD), [make_regressor(CARD)])
 BUDGET = Budget(largest=8_100, overhead=800)  # a hundred graphs; the time of ten
