@@ -61,7 +61,12 @@ def share_of_equals(some: Sequence[Graphs], others: Sequence[Graphs]) -> float:
 
 
 @pytest.mark.parametrize(
-    ("device", "num_graphs"), [("cpu", FEWER), pytest.param("cuda:0", NUM_GRAPHS, marks=NEEDS_GPU)]
+    ("device", "num_graphs"),
+    [
+        ("cpu", FEWER),
+        pytest.param("cpu", NUM_GRAPHS, marks=pytest.mark.slow),
+        pytest.param("cuda:0", NUM_GRAPHS, marks=NEEDS_GPU),
+    ],
 )
 def test_hundreds_of_graphs_are_the_same_alone_in_a_crowd_and_in_any_budget(device: str, num_graphs: int) -> None:
     store, requests = store_on(device), make_requests(num_graphs)
