@@ -87,9 +87,10 @@ def stack(
                 process.wait(30)
 
 
-def only(folder: Path, name: str) -> dict[str, str]:
-    """The setting for a service of one shipped model, which is ready sooner than one of all of them."""
-    shutil.copytree(shipped_checkpoints() / name, folder / "checkpoints" / name)
+def only(folder: Path, *names: str) -> dict[str, str]:
+    """The setting for a service of these shipped models, which is ready sooner than one of all of them."""
+    for name in names:
+        shutil.copytree(shipped_checkpoints() / name, folder / "checkpoints" / name)
     return {"DIGRESS_CHECKPOINTS": str(folder / "checkpoints")}
 
 

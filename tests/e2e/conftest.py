@@ -61,7 +61,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("page")
-    with stack(folder, only(folder, "qm9") | only(folder, "comm20")) as (client, _):
+    with stack(folder, only(folder, "qm9", "comm20")) as (client, _):
         found = Site(client, free_port(), folder)
         with running(found.gate(), {}, folder / "gate.log"):
             wait_until(lambda: answers(found.url), seconds=10)

@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 
 from app.examples import named_examples
-from tests.servers import stack
+from tests.servers import only, stack
 
 WAIT = {"Prefer": "wait=60"}
 EXAMPLES = named_examples()
@@ -18,7 +18,8 @@ REQUEST = EXAMPLES["succeeded"]["request"]
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
-    with stack(tmp_path_factory.mktemp("stack")) as (client, _):
+    folder = tmp_path_factory.mktemp("stack")
+    with stack(folder, only(folder, "qm9", "planar")) as (client, _):
         yield client
 
 

@@ -2,15 +2,12 @@
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -85,7 +82,7 @@ def test_the_same_seed_gives_the_same_graphs_alone_and_in_a_crowd(client: httpx2
 
 
 def test_a_filter_draws_again_until_it_is_satisfied(client: httpx2.Client) -> None:
-    body = {"model": "qm9", "num_graphs": 60, "num_nodes": {"min": 3, "max": 4}, "seed": 3, "num_steps": 10}
+    body = {"model": "qm9", "num_graphs": 30, "num_nodes": {"min": 2, "max": 3}, "seed": 3, "num_steps": 5}
     wishes = {"valid": True, "unique": True, "connected": True}
 
     plain, filtered, again = (
@@ -94,8 +91,8 @@ def test_a_filter_draws_again_until_it_is_satisfied(client: httpx2.Client) -> No
     )
 
     found = [graph["graph"]["smiles"] for graph in filtered["graphs"]]
-    assert plain["summary"]["unique"] < 60
-    assert len(found) == len(set(found)) == 60 - filtered["summary"]["short"]
+    assert plain["summary"]["unique"] < 30
+    assert len(found) == len(set(found)) == 30 - filtered["summary"]["short"]
     assert len(found) > plain["summary"]["unique"]
     assert None not in found
     assert not any("." in smiles for smiles in found)
@@ -195,16 +192,6 @@ def test_a_body_that_cannot_be_read_is_answered_by_a_problem(
     assert answer.json()["detail"]
 
 
-def test_the_example_of_the_readme_runs_as_printed(client: httpx2.Client) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    example = example.replace("http://127.0.0.1:8000", str(client.base_url).rstrip("/"))
-
-    done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, check=True)
-
-    assert len(done.stdout.splitlines()) == 4
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_everything_and_frees_the_port(
     tmp_path_factory: pytest.TempPathFactory, number: signal.Signals
@@ -228,7 +215,8 @@ def test_a_second_signal_amid_a_job_and_a_waiting_client_leaves_nothing_behind(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     folder = tmp_path_factory.mktemp("busy")
-    with stack(folder, only(folder, "comm20")) as (client, process), ThreadPoolExecutor() as pool:
+    settings = only(folder, "comm20") | {"DIGRESS_DRAIN_SECONDS": "2"}
+    with stack(folder, settings) as (client, process), ThreadPoolExecutor() as pool:
         children = children_of(process.pid)
         body = {"model": "comm20", "num_graphs": 10_000, "num_steps": 500}
         waiting = pool.submit(client.post, "/generate", json=body, headers=WAIT)
@@ -286,7 +274,7 @@ def conditional(client: httpx2.Client, **changes: Any) -> Any:
 def test_a_small_and_a_large_dipole_moment_give_two_clearly_separated_sets(client: httpx2.Client) -> None:
     told = {}
     for target in (0.5, 5.0):
-        job = conditional(client, targets={"mu": target})
+        job = conditional(client, targets={"mu": target}, num_steps=25)
         told[target] = [graph["graph"]["properties"]["mu"] for graph in job["graphs"] if graph["graph"]["valid"]]
         assert job["kind"] == "conditional"
         assert job["summary"]["valid"] >= 15

@@ -1,16 +1,14 @@
 """`digress generate` as a user meets it: a server that wants keys, and a way to it that can be cut."""
 
 import json
-import os
 import re
-import shutil
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import httpx2
@@ -24,23 +22,22 @@ from app.commands.connection import Patience
 from app.commands.remote import finish
 from app.formats import Format
 from app.supervisor import free_port
-from models.card import shipped_checkpoints
 from tests import gate
+from tests.forked import forked, run
 from tests.servers import DIGRESS, only, running, stack, wait_until
 
 KEY = "for-these-tests-alone"
 SMALL = ["qm9", "-n", "20", "--seed", "7", "--num-steps", "10"]
 # A second or two of work, and more than any test has time for.
 SHORT, LONG = ["qm9", "-n", "20", "--num-steps", "60"], ["qm9", "-n", "500", "--num-steps", "500"]
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Run = Callable[..., CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
     folder = tmp_path_factory.mktemp("generate")
-    settings = only(folder, "qm9") | {"DIGRESS_AUTH": "keys", "DIGRESS_ADMIN_KEY": KEY}
+    settings = only(folder, "qm9", "comm20") | {"DIGRESS_AUTH": "keys", "DIGRESS_ADMIN_KEY": KEY}
     settings |= {"DIGRESS_MAX_JOBS": "1", "DIGRESS_MAX_QUEUED_JOBS": "2"}
-    shutil.copytree(shipped_checkpoints() / "comm20", folder / "checkpoints" / "comm20")
     with stack(folder, settings) as (client, _):
         client.headers["Authorization"] = f"Bearer {KEY}"
         yield client
@@ -53,14 +50,10 @@ def variables(client: httpx2.Client) -> dict[str, str]:
 
 @pytest.fixture
 def generate(variables: dict[str, str], tmp_path: Path) -> Run:
-    def run(*arguments: str, **others: str) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | variables | others
-        command = [DIGRESS, "generate", *arguments]
-        return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
-        )
+    def generate(*arguments: str, **others: str) -> CompletedProcess[str]:
+        return run([DIGRESS, "generate", *arguments], variables | others, cwd=tmp_path)
 
-    return run
+    return generate
 
 
 @pytest.fixture
@@ -129,7 +122,7 @@ def test_a_job_that_was_canceled_ends_with_status_3(
     generate: Run, client: httpx2.Client, variables: dict[str, str], tmp_path: Path
 ) -> None:
     job_id = generate(*LONG, "--no-watch").stdout.strip()
-    with running([DIGRESS, "generate", "--job", job_id], variables, tmp_path / "said") as waiting:
+    with forked([DIGRESS, "generate", "--job", job_id], variables, tmp_path / "said") as waiting:
         wait_until(lambda: "job" in (tmp_path / "said").read_text(), seconds=20)
         client.delete(f"/jobs/{job_id}")
         status = waiting.wait(20)
@@ -153,7 +146,7 @@ def test_an_interrupted_command_says_how_to_pick_up_its_job(
     client: httpx2.Client, variables: dict[str, str], tmp_path: Path, canceled_after: None
 ) -> None:
     out, said = tmp_path / "graphs.smi", tmp_path / "said"
-    with running([DIGRESS, "generate", *LONG, "--out", str(out)], variables, said) as waiting:
+    with forked([DIGRESS, "generate", *LONG, "--out", str(out)], variables, said) as waiting:
         wait_until(lambda: "job" in said.read_text(), seconds=20)
         waiting.send_signal(signal.SIGINT)
         status = waiting.wait(20)
@@ -227,7 +220,7 @@ def test_a_lost_connection_is_made_again_and_the_job_is_followed_to_its_end(
     command = [DIGRESS, "generate", *SHORT, "--server", f"http://127.0.0.1:{port}", "--out", str(out)]
     with ExitStack() as processes:
         with way_to(client, port, tmp_path):
-            process = processes.enter_context(running(command, variables, said))
+            process = processes.enter_context(forked(command, variables, said))
             wait_until(lambda: "job" in said.read_text(), seconds=20)
         wait_until(lambda: "is out of reach" in said.read_text(), seconds=20)
         processes.enter_context(way_to(client, port, tmp_path))
@@ -246,7 +239,7 @@ def test_a_request_whose_answer_is_lost_is_sent_again_and_gives_one_job(
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
             command = [DIGRESS, "generate", "qm9", "--num-steps", "5", "--server", f"http://127.0.0.1:{port}"]
-            process = processes.enter_context(running(command, variables, said))
+            process = processes.enter_context(forked(command, variables, said))
             lose_an_answer(listener, client)
         processes.enter_context(way_to(client, port, tmp_path))
         status = process.wait(60)

@@ -10,7 +10,7 @@ from pathlib import Path
 import networkx
 import pytest
 
-from tests.servers import stack
+from tests.servers import only, stack
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text()
@@ -20,7 +20,8 @@ SESSIONS = [block for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) i
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with stack(tmp_path_factory.mktemp("readme")) as (client, _):
+    folder = tmp_path_factory.mktemp("readme")
+    with stack(folder, only(folder, "qm9", "comm20")) as (client, _):
         yield str(client.base_url).removeprefix("http://").rstrip("/")
 
 

@@ -37,11 +37,12 @@ def planar() -> GraphData:
 @pytest.mark.parametrize("family", ["planar", "sbm", "tree", "comm20"])
 def test_fresh_graphs_of_a_family_score_near_one_and_random_ones_badly(family: Family) -> None:
     data = load_synthetic(family)
-    train, test = list(adjacencies(data.train)), list(adjacencies(data.test))
-    fresh = draw(family, 128, seed=1)
+    train, test = list(adjacencies(data.train[:60])), list(adjacencies(data.test))
+    fresh = draw(family, 60, seed=1)
 
     trained, good, bad = (
-        mmd_ratios(list(adjacencies(graphs)), train=train, test=test) for graphs in (data.train, fresh, as_dense(fresh))
+        mmd_ratios(list(graphs), train=train, test=test)
+        for graphs in (train, adjacencies(fresh), adjacencies(as_dense(fresh)))
     )
 
     assert trained["ratio"] == pytest.approx(1)
