@@ -50,7 +50,8 @@ class Site:
         return [sys.executable, gate.__file__, str(self.port), str(self.client.base_url.port)]
 
 
-@pytest.fixture(scope="session")
+# Of a module, for Playwright keeps an event loop running, which other tests in this process may not have.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no chromium is installed (apt-get install chromium)")
@@ -58,7 +59,7 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("page")
     with stack(folder, only(folder, "qm9", "comm20")) as (client, _):

@@ -327,7 +327,7 @@ def test_a_job_canceled_while_it_runs_ends_at_once_and_keeps_what_it_had(service
         wait_until(lambda: int(service.redis.hget(f"digress:job:{unwanted}", "graphs_done")) > 0, seconds=60)  # type: ignore[arg-type]
 
         service.queue().cancel(unwanted)
-        service.wait_for_end(unwanted, seconds=2)
+        service.wait_for_end(unwanted, seconds=10)
 
         wanted = service.submit(SHORT)
         service.wait_for_end(wanted)
