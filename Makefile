@@ -15,7 +15,7 @@ serve: setup ## Redis if needed, the API and a worker, on 127.0.0.1:8000
 	@.venv/bin/digress serve
 
 test: .venv/.development ## the tests, against real servers
-	.venv/bin/pytest -n 2 --dist loadfile
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: .venv/.development ## the tests that take minutes
 	.venv/bin/pytest -m slow -s

@@ -25,8 +25,23 @@ from models.graphs import GraphBatch
 from models.networks.denoiser import Denoiser
 from models.networks.regressor import Regressor
 
+# These take longest and come first: each is one process's (`make test`), which would be at it alone if it began last.
+LONGEST = (
+    *("e2e/test_page.py", "worker/test_faults.py", "integration/test_flow.py", "integration/test_readme.py"),
+    *("integration/test_commands.py", "integration/test_tutorial.py", "integration/test_generate.py"),
+    *("docker/test_compose.py", "models/test_conditional.py", "models/training/test_training.py"),
+    *("integration/test_tracing.py", "fuzz/test_fuzz.py", "integration/test_examples.py", "worker/test_same_graphs.py"),
+    *("worker/test_rq_worker.py", "models/evaluation/test_graphs.py", "models/data/test_qm9.py"),
+)
+
 NODE_TYPES = ["C", "N", "O", "N+"]
 EDGE_TYPES = ["none", "single", "double"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    assert all(path.exists() for path in places)
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(autouse=True, scope="session")

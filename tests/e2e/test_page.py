@@ -276,7 +276,7 @@ def test_a_service_that_is_gone_and_comes_back_is_followed_on(open_tab: OpenTab,
     with running(far.gate(), {}, site.folder / "far.log"):
         wait_until(lambda: answers(far.url), seconds=10)
         tab = open_tab(far.url, is_refused=True)
-        request(tab.page, **{"num-graphs": 60, "num-steps": 200})
+        request(tab.page, **{"num-graphs": 60, "num-steps": 100})
         expect(tab.page.locator("#job-status")).to_contain_text("finished")
     expect(tab.page.locator("#job-status")).to_contain_text("The connection is lost; trying again")
     tab.take("lost")
