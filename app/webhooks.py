@@ -18,7 +18,6 @@ import json
 import socket
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +34,7 @@ from app.schemas import WEBHOOKS_KEY, record_key
 _WAITS = (5, 30, 120, 600, 3_600)
 _LEASE_SECONDS = 30
 _TIMEOUT_SECONDS = 10.0
+_CANCEL_AGAIN_SECONDS = 0.5
 _PAUSE_SECONDS = 0.5
 # Key: webhooks. Arguments: now, until when it is taken. Answers the id of a job that is due.
 _TAKE = """
@@ -71,9 +71,8 @@ class WebhookSender:
 
     async def run(self) -> None:
         """Until canceled."""
-        async with asyncio.TaskGroup() as senders:
-            for _ in range(_SENDERS):
-                senders.create_task(self._send())
+        # Not a group of tasks, which passes on the first cancellation alone (`stop`).
+        await asyncio.gather(*(self._send() for _ in range(_SENDERS)))
 
     async def _send(self) -> None:
         while True:
@@ -173,7 +172,10 @@ def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 
 async def stop(task: "asyncio.Task[None]") -> None:
-    """Cancel a sender's task and wait for its end."""
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    """Cancel a sender's task and wait for its end.
+
+    Of what it may be at in that moment something can swallow a cancellation, and then it would go on for ever.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_CANCEL_AGAIN_SECONDS)

@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from redis import Redis
 
 from app.schemas import WEBHOOKS_KEY, JobSummary
-from app.webhooks import PrivateAddress, _resolve
+from app.webhooks import PrivateAddress, WebhookSender, _resolve
 from tests.app.conftest import make_client
 from tests.servers import wait_until
 from worker.records import JobRecord
@@ -92,6 +92,35 @@ def test_a_canceled_job_is_told_too(redis_url: str, redis: Redis, receiver: Rece
         wait_until(lambda: bool(receiver.got), seconds=20)
 
     assert json.loads(receiver.got[0][1])["type"] == "job.canceled"
+
+
+def test_the_sender_ends_though_a_cancellation_was_swallowed(
+    redis_url: str, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a library may that is busy with a connection just then; the API would never stop."""
+    swallowed = threading.Event()
+
+    async def tell(self: WebhookSender, job_id: str) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            if swallowed.is_set():
+                raise
+            swallowed.set()
+
+    monkeypatch.setattr(WebhookSender, "_tell", tell)
+    started = threading.Thread(target=serve_and_stop, args=[redis_url, redis], daemon=True)
+    started.start()
+    started.join(20)
+
+    assert swallowed.is_set()
+    assert not started.is_alive()
+
+
+def serve_and_stop(redis_url: str, redis: Redis) -> None:
+    with serving(redis_url) as client:
+        end(redis, client, "http://127.0.0.1:1/")
+        time.sleep(1)
 
 
 @pytest.mark.parametrize(("statuses", "times"), [([500], 2), ([302, 503], 3), ([500] * 9, 3)])

@@ -175,14 +175,14 @@ def test_prometheus_finds_the_api_and_both_workers_by_name(
     with project.up("prometheus", beside=running) as containers:
         (prometheus,) = containers["prometheus"]
 
-        def targets() -> set[tuple[str, str]]:
-            answer = client.get("/api/v1/targets").json()["data"]["activeTargets"]
+        def targets(asked: httpx2.Client) -> set[tuple[str, str]]:
+            answer = asked.get("/api/v1/targets").json()["data"]["activeTargets"]
             return {(target["labels"]["instance"], target["health"]) for target in answer}
 
         addresses = [f"{worker.address}:9100" for worker in running["worker"]]
         expected = {(address, "up") for address in ("api:8000", "localhost:9090", *addresses)}
-        with httpx2.Client(base_url=f"http://{prometheus.address}:9090") as client:
-            wait_until(lambda: targets() == expected, seconds=60)
+        with httpx2.Client(base_url=f"http://{prometheus.address}:9090") as asked:
+            wait_until(lambda: targets(asked) == expected, seconds=60)
 
 
 @needs_namespaces
