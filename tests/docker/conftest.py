@@ -60,10 +60,17 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Clie
             httpx2.Client(base_url=f"http://127.0.0.1:{own}", timeout=30) as client,
         ):
             wait_until(lambda: answers(service, "/health/ready") and answers(client, "/-/ready"), seconds=60)
-            for _ in range(3):  # the first brings a series into being, and rates show what the others add
+
+            def seen() -> bool:
+                """The first jobs bring a series into being; a rate shows what was added between two scrapes that succeeded."""
                 ask_for_jobs_of_every_fate(service)
                 time.sleep(1.1)
-            wait_until(lambda: len(query(client, "digress:graphs:rate5m > 0")) == 1, seconds=30)
+                return len(query(client, "digress:graphs:rate5m > 0")) == 1
+
+            try:
+                wait_until(seen, seconds=90)
+            except TimeoutError as error:
+                raise AssertionError(client.get("/api/v1/targets").text) from error
             yield client
 
 
