@@ -25,7 +25,15 @@ import httpx2
 from redis.exceptions import RedisError
 
 from tests.faults.site import LEASE_SECONDS, TTL_SECONDS, Site, site
-from tests.faults.traffic import ENDED, SHARE_WITH_JOBS, Ledger, Visitor, learn, measure_capacity
+from tests.faults.traffic import (
+    ENDED,
+    SHARE_WITH_JOBS,
+    Ledger,
+    Visitor,
+    learn,
+    measure_capacity,
+    wait_all_at_once,
+)
 
 _SHARE_OF_CAPACITY = 0.8
 _CALM_SECONDS = 30
@@ -34,6 +42,7 @@ _SAMPLE_SECONDS = 5
 _GRAPHS_PER_DIFFERENCE = 1_000
 # Memory of the last quarter of the run beside that of the second.
 _MOST_GROWTH = 1.1
+_CROWD = 400
 # What is never started anew in a run, so that its memory can be compared.
 _LASTING = ("api", "worker-b")
 # Of every job idempotency remembers a few hundred bytes for a day.
@@ -101,6 +110,8 @@ async def run(seed: int, minutes: float, logs: Path | None) -> dict[str, Any]:
         async with place.client() as client:
             known = await learn(client)
             capacity = await measure_capacity(client, known, random.Random(seed + 1), _CALM_SECONDS)
+            # More callers than an outage brings together: the memory that they take is kept, and is no growth later.
+            await wait_all_at_once(client, _CROWD)
             say(f"{capacity:.1f} jobs a second in calm; {_SHARE_OF_CAPACITY:.0%} of that for {minutes:g} minutes")
             started, before = time.monotonic(), place.data_bytes()
             faults = Faults(place, random.Random(seed + 2), started)

@@ -10,6 +10,7 @@ import random
 import time
 import uuid
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,6 +109,19 @@ async def measure_capacity(
 
     await asyncio.gather(*(ask_again_and_again() for _ in range(48)))
     return ended / seconds
+
+
+async def wait_all_at_once(client: httpx2.AsyncClient, callers: int, seconds: float = 5.0) -> None:
+    """So many callers watch one job for a while."""
+    job = (await client.post("/generate", json={"model": "qm9", "num_graphs": 10_000})).json()
+
+    async def watch() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds), client.stream("GET", f"/jobs/{job['id']}/events") as answer:
+                await answer.aread()
+
+    await asyncio.gather(*(watch() for _ in range(callers)))
+    await client.delete(f"/jobs/{job['id']}")
 
 
 class Visitor:
