@@ -40,6 +40,7 @@ from app.schemas import (
     CLOCK_KEY,
     JOB_FUNCTION,
     MAX_GRAPHS,
+    MAX_RETRIES,
     PENDING_KEY,
     QUEUE,
     WEBHOOKS_KEY,
@@ -59,8 +60,6 @@ from app.schemas import (
 from app.scripts import CANCEL, OLDEST, SUBMIT
 from app.tracing import trace_headers
 
-# Times that a job is tried again after a worker died over it.
-_MAX_RETRIES = 6
 _RQ_TTL = 60
 # How long one look at the stream may take: after each, `wait` asks whether anybody still waits.
 _LONGEST_BLOCK_SECONDS = 0.5
@@ -172,7 +171,7 @@ class JobQueue:
             # RQ keeps nothing of use to us, but deletes at once (0) only jobs that never lost a worker.
             result_ttl=_RQ_TTL,
             failure_ttl=_RQ_TTL,
-            retry=Retry(max=_MAX_RETRIES),
+            retry=Retry(max=MAX_RETRIES),
             meta={"request_id": request_id, **trace_headers()},
         )
         message.enqueued_at = now

@@ -26,6 +26,8 @@ from models.card import Estimator, Sampler
 
 QUEUE = "digress"
 JOB_FUNCTION = "worker.jobs.generate"
+# Times that a job is tried again after a worker died over it.
+MAX_RETRIES = 6
 WORKERS_KEY = "digress:workers"
 WORKER_SILENCE_SECONDS = 15
 # Jobs that wait behind the next one, by tag (`app.scripts`); the tag of the job that was taken last; Σ cost of those that wait.

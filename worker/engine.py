@@ -37,6 +37,9 @@ _MOST_BATCHES = 256
 # loses what it has made of each. Those that are small fill the steps until then.
 _MUCH_SECONDS = 10.0
 _FEW_JOBS = 16
+# A job of low priority may be minutes on its way, and a worker that dies costs it all of that; after two such losses it has
+# the share of one of high priority.
+_HASTE = 4
 # So long steps stay small after memory was short.
 _SHRUNK_SECONDS = 60.0
 # How long it takes until what was measured of the speed has faded to a third.
@@ -60,9 +63,17 @@ class Drawing:
     """One job in the engine, as its own thread sees it."""
 
     def __init__(
-        self, engine: "Engine", request: AnyCompletedRequest, model: LoadedModel, *, limit_seconds: float | None
+        self,
+        engine: "Engine",
+        request: AnyCompletedRequest,
+        model: LoadedModel,
+        *,
+        tries_lost: int,
+        limit_seconds: float | None,
     ) -> None:
         self.request, self.model, self.limit_seconds = request, model, limit_seconds
+        self.weight = request.priority.weight * _HASTE**tries_lost
+        """Its share of the engine, beside the others'."""
         self.seconds = 0.0
         """Time of the engine that was spent on it: its share of every step."""
         self.reason: BaseException | None = None
@@ -226,15 +237,21 @@ class Engine:
             self._budgets[name] = self._measured[name]
         return self._budgets[name]
 
-    def submit(self, request: AnyCompletedRequest, *, limit_seconds: float | None = None) -> Drawing:
+    def submit(
+        self, request: AnyCompletedRequest, *, tries_lost: int = 0, limit_seconds: float | None = None
+    ) -> Drawing:
         """Begin to draw the graphs of a request; they arrive at the drawing.
+
+        Every one of `tries_lost`, in which another worker died with it half done, gives it more of the time.
 
         Raises:
             UnknownModel: if there is no such checkpoint.
             CardError: if the checkpoint is broken.
             EngineStopped: if the engine has ended.
         """
-        drawing = Drawing(self, request, self.store.model(request.model), limit_seconds=limit_seconds)
+        drawing = Drawing(
+            self, request, self.store.model(request.model), tries_lost=tries_lost, limit_seconds=limit_seconds
+        )
         self.order(_Order(drawing, None, round_number=0))
         return drawing
 
@@ -314,7 +331,7 @@ class Engine:
                 budget,
                 chosen=order.chosen,
                 round_number=order.round_number,
-                weight=drawing.request.priority.weight,
+                weight=drawing.weight,
             )
         except Exception as error:  # whatever it is, it is this job's and no other's
             drawing.deliver(error)

@@ -64,22 +64,23 @@ class GenerationJob:
         payload: dict[str, Any],
         *,
         run: str,
+        tries_lost: int = 0,
         limit_seconds: float | None = None,
         came_with: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Draw the graphs of a `CompletedRequest`, and record how it went; `run` tells apart the times a job is tried.
 
-        `came_with` is what the job's message has for logs and traces: `request_id`, `traceparent`.
+        A job that has `tries_lost` to dead workers gets on faster than others, lest it is lost for ever. `came_with` is what the job's message has for logs and traces: `request_id`, `traceparent`.
 
         Raises:
             NotThisWorkers: if the run is called off for that reason.
             EngineStopped: if the engine has ended; another worker can do the job.
             RedisError: if the outcome cannot be recorded; RQ then tries the job again, and its seed gives the same graphs.
         """
-        log = _log.bind(job_id=job_id, request_id=came_with.get("request_id", ""))
+        log = _log.bind(job_id=job_id, request_id=came_with.get("request_id", ""), tries_lost=tries_lost)
         with job_span(job_id, came_with):
             try:
-                self._run(job_id, payload, log, run=run, limit_seconds=limit_seconds)
+                self._run(job_id, payload, log, run=run, tries_lost=tries_lost, limit_seconds=limit_seconds)
             except JobOver:
                 note("over already")
                 log.warning("the job is over already")
@@ -124,6 +125,7 @@ class GenerationJob:
         log: structlog.BoundLogger,
         *,
         run: str,
+        tries_lost: int,
         limit_seconds: float | None,
     ) -> None:
         count = _Count(self.engine, payload)
@@ -133,7 +135,9 @@ class GenerationJob:
             count.begun(job_id)
             request = _REQUEST.validate_python(payload)
             describe_job(num_graphs=request.num_graphs)
-            drawing = self._drawings[run] = self.engine.submit(request, limit_seconds=limit_seconds)
+            drawing = self._drawings[run] = self.engine.submit(
+                request, tries_lost=tries_lost, limit_seconds=limit_seconds
+            )
             try:
                 self._draw(drawing, record, log)
             finally:

@@ -41,6 +41,7 @@ from app.schemas import (
     BACKLOG_KEY,
     CLOCK_KEY,
     JOB_FUNCTION,
+    MAX_RETRIES,
     MODEL_CHANGES_KEY,
     PENDING_KEY,
     QUEUE,
@@ -94,7 +95,13 @@ def allow_only(function: Callable[..., Any]) -> type[Job]:
         def func(self) -> Callable[..., Any]:
             if self.func_name != JOB_FUNCTION or self.instance is not None:
                 raise ForbiddenFunction(f"job {self.id} asks for {self.func_name!r}, but only {JOB_FUNCTION!r} is run")
-            return partial(function, run=self.run, limit_seconds=self.timeout, came_with=_came_with(self))
+            return partial(
+                function,
+                run=self.run,
+                tries_lost=MAX_RETRIES - (self.retries_left or 0),
+                limit_seconds=self.timeout,
+                came_with=_came_with(self),
+            )
 
         success_callback = failure_callback = stopped_callback = property(lambda self: None)
 

@@ -93,6 +93,26 @@ def test_a_jobs_graphs_are_the_same_alone_and_in_any_company(store: ModelStore, 
         assert collected(drawing.batches()) == drawn_alone(store, request)
 
 
+def test_a_job_that_others_died_over_goes_before_those_of_high_priority(store: ModelStore, engine: Engine) -> None:
+    ended: list[str] = []
+
+    def follow(name: str, drawing: Drawing) -> None:
+        collected(drawing.batches())
+        ended.append(name)
+
+    drawings = {
+        "high": engine.submit(make_request(40, priority="high")),
+        "low": engine.submit(make_request(40, priority="low"), tries_lost=3),
+    }
+    threads = [threading.Thread(target=follow, args=pair) for pair in drawings.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert ended == ["low", "high"]
+
+
 def test_graphs_drawn_again_are_others_and_the_same_in_any_company(store: ModelStore, engine: Engine) -> None:
     request = make_request(30)
     drawing, _ = engine.submit(request), engine.submit(make_request(50, seed=9))

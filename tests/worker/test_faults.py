@@ -161,6 +161,8 @@ def test_a_worker_that_hung_past_its_lease_does_not_disturb_the_one_that_took_ov
             service.wait_for_end(again)
             wait_until(lambda: "the job is over already" in service.log(1), seconds=30)
             service.wait_until_idle()
+        begun = [line for line in service.log(2).splitlines() if "job begins" in line and job_id in line]
+        assert "tries_lost=1" in begun[0]
 
     service.assert_drawn_once(job_id, LONG)
     assert service.redis.hgetall(f"digress:job:{job_id}") == before
