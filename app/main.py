@@ -60,6 +60,7 @@ def create_app(
         await run_in_threadpool(at_end)
 
     app = FastAPI(
+        redirect_slashes=False,  # one address for each thing, and no answer that the document does not tell of
         title="digress-serve",
         version=version("digress-serve"),
         description=_DESCRIPTION,

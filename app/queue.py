@@ -102,7 +102,13 @@ class Submission:
     """A job that is queued, and whether it was before: an earlier request had the same idempotency key and body."""
 
     job_id: str
-    is_known: bool = False
+    job: Job | None
+    """As it was queued; None if that was done before."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether an earlier request gave it."""
+        return self.job is None
 
 
 @dataclass(frozen=True)
@@ -195,7 +201,7 @@ class JobQueue:
             case "other":
                 raise KeyReused("this Idempotency-Key came with another request before; choose a new one")
             case what:
-                return Submission(found.decode(), is_known=what == "known")
+                return Submission(found.decode(), None if what == "known" else to_job(job_id, record))
 
     def cancel(self, job_id: str) -> None:
         """End a job before its time; one that has ended stays as it is. A running one ends within a step or two.

@@ -34,6 +34,10 @@ redis.call('EXPIRE', KEYS[1], ARGV[6])
 redis.call('EXPIRE', KEYS[2], ARGV[6])
 for _, list in ipairs({KEYS[9], KEYS[10]}) do
     redis.call('ZREMRANGEBYLEX', list, '-', '(' .. ARGV[9])
+    -- More than one goes for each that comes, so that those that are forgotten never pile up.
+    for _, id in ipairs(redis.call('ZRANGE', list, 0, 9)) do
+        if redis.call('EXISTS', 'digress:job:' .. id) == 0 then redis.call('ZREM', list, id) end
+    end
     redis.call('ZADD', list, 0, ARGV[1])
     redis.call('EXPIRE', list, ARGV[6])
 end

@@ -64,7 +64,7 @@ class ModelStore:
             card = read_card(self._folder / name)
         except CardError:
             return False  # half written, or gone: what is here still draws
-        return (card.weights, card.regressors) != (model.card.weights, model.card.regressors)
+        return card != model.card
 
 
 def choose_device(name: str) -> torch.device:

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from fastapi import APIRouter, Response, status
+from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
 from app.completion import check_memory, complete, find_card
@@ -17,6 +18,7 @@ from app.examples import JOB_ID
 from app.openapi import example, header
 from app.preferences import Terms, TermsDep
 from app.queue import Again, JobQueue, Submission
+from app.records import FoundJob
 from app.schemas import AnyCompletedRequest, ConditionalRequest, GenerateRequest, Job
 from app.tracing import submitting
 from models.card import ModelCard
@@ -68,18 +70,22 @@ async def _submit(body: GenerateRequest, cards: Mapping[str, ModelCard], queue: 
     card = find_card(body.model, cards)
     again = _again(body, terms.key)
     job_id = await queue.recall(again, owner=terms.caller.name) if again else None
-    is_known = job_id is not None
-    if job_id is None:
-        submission = await _queue(complete(body, card), card, queue, terms, again)
-        job_id, is_known = submission.job_id, submission.is_known
+    submission = Submission(job_id, None) if job_id else await _queue(complete(body, card), card, queue, terms, again)
+    job_id, is_known = submission.job_id, submission.is_known
     _log.info("job queued before" if is_known else "job queued", job_id=job_id)
     if not is_known:
         terms.metrics.submitted.labels(
             card.name, "conditional" if isinstance(body, ConditionalRequest) else "unconditional", body.priority
         ).inc()
-    if terms.wait:
-        await queue.wait(job_id, terms.wait, pointless=terms.pointless)
-    found = await queue.find(job_id)
+    try:
+        if terms.wait:
+            await queue.wait(job_id, terms.wait, pointless=terms.pointless)
+        found = await queue.find(job_id)
+    except RedisError:
+        if submission.job is None:
+            raise
+        # It is queued, whatever has become of Redis since: without its id the caller would ask for it again.
+        found = FoundJob(submission.job, None)
 
     headers = {"Location": found.job.links.self}
     if is_known:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from app.supervisor import free_port
 from models.card import read_card
 from tests.app.conftest import PROBLEM, make_client
 from tests.conftest import make_card
+from tests.servers import valkey, wait_until
 
 
 def test_a_request_is_accepted_with_its_defaults_filled_in(client: TestClient) -> None:
@@ -309,6 +311,26 @@ def test_without_prefer_a_job_is_accepted_even_if_it_has_ended_already(redis_url
     assert answer.status_code == 202
     assert "Preference-Applied" not in answer.headers
     assert answer.json()["status"] == "failed"
+
+
+def test_a_job_is_named_though_redis_goes_while_it_is_waited_for(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with valkey(tmp_path) as url, Redis.from_url(url) as redis:
+            headers = {"Prefer": "wait=20"}
+            asked = pool.submit(make_client(url).post, "/generate", json={"model": "tiny"}, headers=headers)
+            wait_until(lambda: bool(redis.exists("rq:queue:digress")), seconds=10)
+            (job_id,) = redis.lrange("rq:queue:digress", 0, -1)
+        answer = asked.result()
+
+    assert answer.status_code == 202
+    assert answer.headers["Location"] == f"/jobs/{job_id.decode()}"
+    assert answer.json()["status"] == "queued"
+
+
+def test_an_address_with_a_slash_too_many_is_a_problem(client: TestClient) -> None:
+    answer = client.get("/models/", follow_redirects=False)
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, PROBLEM)
 
 
 def test_hundreds_of_waiting_clients_hold_up_nobody(redis_url: str) -> None:

@@ -140,6 +140,27 @@ def test_a_line_of_the_log_is_one_write(unbuffered: str) -> None:
     assert [json.loads(line)["event"] for line in written] == ["ours", "theirs"]
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_no_log_shows_what_variables_held(form: str) -> None:
+    code = (
+        "import structlog\n"
+        "from app.settings import configure_logging, read_settings\n"
+        "configure_logging(read_settings())\n"
+        "def ask(key):\n"
+        "    raise ValueError('no')\n"
+        "try:\n"
+        "    ask('dg_' + 'se' + 'cret')\n"
+        "except ValueError:\n"
+        "    structlog.get_logger().exception('unexpected error')\n"
+    )
+    environment = os.environ | {"DIGRESS_LOG_FORMAT": form}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
+
+    assert "unexpected error" in done.stderr
+    assert "ValueError" in done.stderr
+    assert "dg_secret" not in done.stderr
+
+
 def test_the_log_is_a_file_for_people_by_default(tmp_path: Path) -> None:
     with running([DIGRESS, "api"], {"DIGRESS_PORT": str(free_port())}, tmp_path / "log") as process:
         assert process.wait(30) == 1

@@ -169,6 +169,17 @@ def test_a_key_whose_job_has_expired_gives_a_new_one(client: TestClient, redis: 
     assert post()["id"] != first["id"]
 
 
+def test_the_lists_of_jobs_forget_those_that_have_expired(client: TestClient, redis: Redis) -> None:
+    for _ in range(30):
+        redis.delete(f"digress:job:{ask(client).json()['id']}")
+
+    kept = [ask(client).json()["id"] for _ in range(5)]
+
+    for jobs in redis.keys("digress:jobs*"):
+        found: Any = redis.zrange(jobs, 0, -1)
+        assert [job_id.decode() for job_id in found] == kept
+
+
 def test_jobs_are_listed_newest_first_in_pages(client: TestClient, redis: Redis) -> None:
     jobs = []
     for _ in range(7):

@@ -72,6 +72,13 @@ def test_every_service_is_confined_and_watched() -> None:
             assert int(service["user"].partition(":")[0]) == OWNERS[service["image"].partition(":")[0]]
 
 
+def test_what_redis_holds_is_in_its_volume() -> None:
+    redis = read_services(EXAMPLE | SECRETS)["redis"]
+
+    assert redis["volumes"] == ["redis:/data"]
+    assert "--dir /data --appendonly yes" in redis["command"][-1]
+
+
 @pytest.mark.parametrize("name", ["api", "prometheus", "grafana"])
 def test_the_port_that_is_published_is_the_one_that_is_listened_on(name: str) -> None:
     service = read_services(EXAMPLE | SECRETS)[name]

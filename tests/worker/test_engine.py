@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, CompletedRequest
-from models.card import CardError
+from models.card import CardError, write_card
 from models.checkpoint import save_checkpoint, save_regressor
 from models.generation import Cohort, GeneratedBatch, Generation, advance, draw_round, generate
 from models.precision import has_native_bfloat16
@@ -296,6 +296,18 @@ def test_an_engine_that_stops_says_so_to_its_jobs(store: ModelStore) -> None:
 
     assert isinstance(ended(drawing), EngineStopped)
     assert "engine" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_model_whose_card_has_changed_is_read_again(store: ModelStore, engine: Engine, tmp_path: Path) -> None:
+    before = store.model("tiny").card
+    sizes = {len(graph[0]) for graph in collected(engine.submit(make_request(20)).batches()).values()}
+    write_card(before.model_copy(update={"size_distribution": {4: 1.0}}), tmp_path / "tiny")
+
+    engine.follow(frozenset())
+    now = {len(graph[0]) for graph in collected(engine.submit(make_request(20)).batches()).values()}
+
+    assert len(sizes) > 1
+    assert now == {4}
 
 
 def test_what_has_begun_goes_on_when_its_model_is_unloaded(engine: Engine) -> None:

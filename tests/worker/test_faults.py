@@ -18,7 +18,7 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from app.queue import JobQueue
-from app.schemas import CompletedRequest, JobStatus
+from app.schemas import MODEL_CHANGES_KEY, UNLOADED_KEY, CompletedRequest, JobStatus
 from models.checkpoint import LoadedModel, save_checkpoint
 from models.generation import generate
 from tests.conftest import make_card, make_denoiser
@@ -364,3 +364,17 @@ def test_three_hundred_jobs_through_two_workers_have_one_result_each(service: Se
     for job_id in jobs:
         service.assert_drawn_once(job_id, SHORT, num_steps=FEW_STEPS)
         assert service.events(job_id).count("status") == 2  # queued and running, once each
+
+
+def test_a_running_worker_lets_go_of_a_model_that_is_unloaded(service: Service) -> None:
+    with service.worker():
+        job_id = service.submit(SHORT)
+        service.wait_for_end(job_id)
+        service.redis.sadd(UNLOADED_KEY, "tiny")
+        service.redis.incr(MODEL_CHANGES_KEY)
+        wait_until(lambda: "model is let go" in service.log(1), seconds=30)
+        unserved = service.submit(SHORT)
+        service.wait_for_end(unserved)
+
+    assert service.status(job_id) == JobStatus.SUCCEEDED
+    assert service.status(unserved) == JobStatus.FAILED
