@@ -42,6 +42,7 @@ def api() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import uvicorn
 
+    from app.connections import PatientProtocol
     from app.main import build
     from app.settings import configure_logging, read_settings
 
@@ -53,6 +54,7 @@ def api() -> None:
             application,
             host=settings.host,
             port=settings.port,
+            http=PatientProtocol,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,

@@ -6,16 +6,20 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 from redis import Redis
 from starlette.types import Message, Receive, Scope, Send
 
 from app.body_limit import BodyLimit
+from app.connections import PatientProtocol
 from app.errors import SECURITY_HEADERS
 from app.keys import KeyBook
 from app.supervisor import free_port
@@ -24,6 +28,7 @@ from tests.conftest import make_card, make_denoiser
 from tests.forked import WORKER, forked
 from tests.servers import DIGRESS, running, valkey, wait_until
 
+HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: digress\r\nX-Slow: "
 SECRET, HOOK_SECRET, HOOK_TOKEN = "a-key-that-no-log-may-hold", "nor-what-signs-webhooks", "nor-what-their-url-holds"
 
 
@@ -188,3 +193,35 @@ def test_a_body_that_does_not_arrive_is_waited_for_only_so_long() -> None:
 
     assert sent[0]["status"] == 408
     assert json.loads(sent[1]["body"])["detail"] == "the body did not arrive within 0.2 seconds"
+
+
+class HastyProtocol(PatientProtocol):
+    max_seconds = 0.5
+
+
+@pytest.fixture
+def hasty_port() -> Iterator[int]:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(1)  # an answer may take its time
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, http=HastyProtocol, lifespan="off", log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_until(lambda: server.started, seconds=20)
+    yield port
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.mark.parametrize(("answered", "sent"), [(0, b""), (0, HALF_A_HEAD), (1, HALF_A_HEAD)])
+def test_a_connection_without_the_head_of_a_request_is_closed(hasty_port: int, answered: int, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", hasty_port), timeout=10) as connection:
+        for _ in range(answered):
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: digress\r\n\r\n")
+            assert connection.recv(1_000).startswith(b"HTTP/1.1 204")
+        connection.sendall(sent)
+
+        assert connection.recv(1_000) == b""
