@@ -55,9 +55,10 @@ def complete(request: GenerateRequest, card: ModelCard) -> AnyCompletedRequest:
             f"{card.name} has {card.diffusion.num_timesteps} timesteps, so at most as many steps, not {num_steps}",
         )
     most = request.num_nodes.max if isinstance(request.num_nodes, SizeRange) else request.num_nodes
-    if most is not None and most > card.max_nodes:
+    if most is not None and not card.min_nodes <= most <= card.max_nodes:
+        sizes = str(card.max_nodes) if card.min_nodes == card.max_nodes else f"{card.min_nodes} to {card.max_nodes}"
         raise InvalidRequest(
-            "num_nodes", f"{card.name} was trained on graphs of 1 to {card.max_nodes} nodes, so it cannot give {most}"
+            "num_nodes", f"{card.name} was trained on graphs of {sizes} nodes, so it cannot give {most}"
         )
     if card.domain != "molecule" and (request.filter.valid or request.filter.unique):
         raise InvalidRequest(

@@ -24,7 +24,7 @@ from pydantic import BaseModel, Field
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from app.errors import TooManyRequests, Unauthorized
+from app.errors import InvalidRequest, TooManyRequests, Unauthorized
 
 KEYS_KEY, _IDS_KEY = "digress:keys", "digress:keys:ids"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
@@ -104,6 +104,10 @@ class Caller:
         if self.quota is None:
             yield purchase
             return
+        if num_graphs > self.quota:
+            raise InvalidRequest(
+                "num_graphs", f"the key {self.name!r} allows {self.quota} graphs a day, so never {num_graphs} at once"
+            )
         now = datetime.now(UTC)
         key = f"digress:quota:{self.name}:{now:%Y%m%d}"
         spent = await self._add(key, num_graphs, seconds=2 * 86_400) - num_graphs

@@ -21,6 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from redis import Redis
+from redis.exceptions import RedisError
+
 from app.settings import Settings
 
 START_SECONDS = 60
@@ -45,6 +48,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     _require_free_port(settings.host, settings.port)
+    _require_redis(settings)
     children: dict[str, subprocess.Popen[bytes]] = {}
     with tempfile.TemporaryDirectory(prefix="digress-redis-") as folder:
         try:
@@ -115,6 +119,22 @@ def _watch(children: dict[str, subprocess.Popen[bytes]], stop: threading.Event) 
             if child.poll() is not None:
                 return name
     return None
+
+
+def _require_redis(settings: Settings) -> None:
+    """Raises `StartError` if the Redis of the settings does not answer, or the one to be started could hold no key that lets anybody in."""
+    if settings.redis_url is None:
+        if settings.auth == "keys" and settings.admin_key is None:
+            raise StartError(
+                "DIGRESS_AUTH is keys, and a Redis that is started here has none: set DIGRESS_ADMIN_KEY, or set DIGRESS_REDIS_URL"
+                " to a Redis that stays, and make a key there by `digress keys create NAME`"
+            )
+        return
+    try:
+        with Redis.from_url(settings.require_redis_url(), socket_timeout=5, socket_connect_timeout=5) as redis:
+            redis.ping()
+    except RedisError as error:
+        raise StartError(f"the Redis of DIGRESS_REDIS_URL cannot be used: {error}") from error
 
 
 def find_redis_server() -> str:

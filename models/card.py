@@ -360,6 +360,11 @@ class ModelCard(_Section):
         ]
         return max(by_default, key=lambda measurement: measurement.num_graphs, default=None)
 
+    @property
+    def min_nodes(self) -> int:
+        """The size of the smallest graphs of the training."""
+        return min(self.size_distribution)
+
     def sizes_between(self, smallest: int, largest: int) -> dict[int, float]:
         """The sizes that are drawn from a range and how often, up to a factor: as in training; all alike if it saw none of them."""
         sizes = range(smallest, largest + 1)

@@ -29,6 +29,11 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards
             shown = f"{quality.num_graphs:,} samples: {values}"
         steers_to = ", ".join(card.properties) or "–"
         table.add_row(
-            card.name, card.description, f"1–{card.max_nodes}", str(card.sampling.num_steps), steers_to, shown
+            card.name,
+            card.description,
+            f"{card.min_nodes}–{card.max_nodes}",
+            str(card.sampling.num_steps),
+            steers_to,
+            shown,
         )
     Console().print(table)

@@ -1,6 +1,6 @@
 """`digress sample`: graphs, drawn here."""
 
-from app.commands.complaints import CommandError
+from app.commands.complaints import CommandError, require
 from app.commands.environment import settings_on
 from app.commands.options import (
     CandidatesOption,
@@ -47,6 +47,7 @@ def sample(
         digress sample qm9 -n 16 --target mu=2.5 --target homo=-6.2 --candidates 4
         digress sample planar | head -1
     """
+    require("torch", "worker")
     import torch
 
     from app.commands.graph_files import conclude, form_of, graphs_file, require_form

@@ -65,7 +65,9 @@ def read_table(path: Path, delimiter: str) -> Iterator[OwnGraph]:
         for column in numeric:
             value = number(row[column])
             if value is None:
-                raise ValueError(f"column {header[column]} is {row[column]!r}, and elsewhere a number")
+                raise ValueError(
+                    f"column {header[column]} is {row[column]!r}, and elsewhere a number; fill it in, or leave the row or the column out"
+                )
             properties[header[column]] = value
         molecule = _molecule(line, row[place].strip())
         return OwnGraph(line, molecule.types, molecule.edges, properties)

@@ -71,7 +71,7 @@ def test_graphs_that_no_worker_has_memory_for_are_refused(redis_url: str) -> Non
             refused = [ask(), ask(num_nodes=33), ask(num_nodes={"min": 20, "max": 33})]
             # Of the sizes up to 33 only 5 was seen in training.
             accepted = [ask(num_nodes=32), ask(num_nodes={"min": 2, "max": 33})]
-            guided = ask("/generate/conditional", targets={"a": 1}, num_nodes=2)
+            guided = ask("/generate/conditional", targets={"a": 1}, num_nodes=5)
         finally:
             redis.delete(WORKERS_KEY, worker_key("small"), worker_key("larger"))
 
@@ -83,7 +83,7 @@ def test_graphs_that_no_worker_has_memory_for_are_refused(redis_url: str) -> Non
     assert [job["status"] for job in accepted] == ["queued", "queued"]
     # Every proposal is read too.
     assert guided["detail"] == (
-        "num_nodes: graphs of 2 nodes steered by proposals do not fit into any worker's memory; nor do smaller ones"
+        "num_nodes: graphs of 5 nodes steered by proposals do not fit into any worker's memory; nor do smaller ones"
     )
 
 
@@ -139,13 +139,14 @@ def test_waiting_in_vain_is_answered_in_time_with_202(client: TestClient) -> Non
         ({"model": "tiny", "num_graphs": 1.5}, "num_graphs", "valid integer"),
         ({"model": "tiny", "num_graphs": True}, "num_graphs", "valid integer, not true"),
         ({"model": "tiny", "num_nodes": 0}, "num_nodes", "greater than or equal to 1"),
-        ({"model": "tiny", "num_nodes": 10}, "num_nodes", "1 to 9 nodes"),
+        ({"model": "tiny", "num_nodes": 10}, "num_nodes", "5 to 9 nodes"),
+        ({"model": "tiny", "num_nodes": 4}, "num_nodes", "5 to 9 nodes, so it cannot give 4"),
         (
             {"model": "tiny", "num_nodes": "many"},
             "num_nodes",
             'like 9, or a range, like {"min": 5, "max": 9}, not "many"',
         ),
-        ({"model": "tiny", "num_nodes": {"min": 2, "max": 10}}, "num_nodes", "1 to 9 nodes"),
+        ({"model": "tiny", "num_nodes": {"min": 2, "max": 10}}, "num_nodes", "5 to 9 nodes"),
         ({"model": "tiny", "num_nodes": {"min": 5, "max": 2}}, "num_nodes", "min = 5 must not exceed max = 2"),
         ({"model": "tiny", "num_nodes": {"min": 5}}, "num_nodes.max", "required"),
         ({"model": "tiny", "num_nodes": {"min": "1", "max": 5}}, "num_nodes.min", "valid integer"),

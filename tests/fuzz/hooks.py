@@ -23,6 +23,7 @@ _BETWEEN_PARTS = re.compile(
     "|".join(
         (
             r"num_nodes: min = \d+ must not exceed max = \d+",
+            r"num_nodes: \w+ was trained on graphs of .* nodes, so it cannot give \d+",
             r"keep_frames: a job keeps at most 1000 frames",
             r"candidates: qm9 draws at most 10000 graphs at once",
             r"filter: planar draws no molecules",

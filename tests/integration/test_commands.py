@@ -16,6 +16,7 @@ import pytest
 from typer.main import get_command
 
 from app.cli import app
+from app.supervisor import free_port
 from tests.forked import run
 from tests.servers import DIGRESS
 
@@ -119,6 +120,23 @@ def test_a_mistake_is_told_without_a_traceback_and_in_the_exit_status() -> None:
 
     assert done.returncode == 1
     assert done.stderr.startswith("digress: model: there is no model 'zinc'")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"DIGRESS_AUTH": "keys"}, "a Redis that is started here has none: set DIGRESS_ADMIN_KEY"),
+        ({"DIGRESS_REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "the Redis of DIGRESS_REDIS_URL cannot be used: "),
+    ],
+)
+def test_serve_says_at_once_what_it_lacks(environment: dict[str, str], words: str) -> None:
+    found = {**os.environ, "DIGRESS_PORT": str(free_port()), **environment}
+    done = subprocess.run([DIGRESS, "serve"], env=found, capture_output=True, text=True, check=False, timeout=20)
+
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "secret" not in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
