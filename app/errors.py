@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from fastapi.responses import Response
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
-from app.schemas import FieldProblem, Problem
+from app.schemas import ConditionalRequest, FieldProblem, GenerateRequest, GraphFilter, Problem
 
 # What every answer tells browsers: to take nothing for what it is not, to show nothing of this in frames, and to keep no results.
 SECURITY_HEADERS = {
@@ -241,12 +242,20 @@ def _detail(mistake: Mapping[str, Any]) -> str:
     message = str(mistake["msg"]).removeprefix("Value error, ")
     given = mistake.get("input")
     if mistake["type"] == "extra_forbidden":
-        return "there is no such field; see /docs for those there are"
+        return _unknown_field(str(mistake["loc"][-1]))
     if mistake["type"] == "too_short" and isinstance(given, dict):
         return "give at least one"
     if mistake["type"] == "missing" or isinstance(given, dict | list):
         return message
     return f"{message}, not {shorten(json.dumps(given, ensure_ascii=False, default=str))}"
+
+
+def _unknown_field(name: str) -> str:
+    if name in ConditionalRequest.model_fields and name not in GenerateRequest.model_fields:
+        return "there is no such field here; /generate/conditional has it"
+    alike = get_close_matches(name[:_LONGEST_ECHO], [*ConditionalRequest.model_fields, *GraphFilter.model_fields], n=1)
+    meant = f"did you mean {alike[0]!r}? " if alike else ""
+    return f"there is no such field; {meant}see /docs for those there are"
 
 
 def shorten(text: str) -> str:

@@ -157,7 +157,8 @@ def test_waiting_in_vain_is_answered_in_time_with_202(client: TestClient) -> Non
         ({"model": "tiny", "num_steps": 51}, "num_steps", "50 timesteps"),
         ({"model": "tiny", "filter": {"valid": 1}}, "filter.valid", "valid boolean, not 1"),
         ({"model": "tiny", "filter": {"sound": True}}, "filter.sound", "no such field"),
-        ({"model": "tiny", "num_graph": 4}, "num_graph", "no such field"),
+        ({"model": "tiny", "num_graph": 4}, "num_graph", "did you mean 'num_graphs'?"),
+        ({"model": "tiny", "targets": {"a": 1}}, "targets", "/generate/conditional has it"),
     ],
 )
 def test_a_field_that_cannot_be_is_named_with_what_would_be_right(
