@@ -65,9 +65,13 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Clie
                 """The first jobs bring a series into being; a rate shows what was added between two scrapes that succeeded."""
                 ask_for_jobs_of_every_fate(service)
                 time.sleep(1.1)
-                return len(query(client, "digress:graphs:rate5m > 0")) == 1
+                return all(
+                    query(client, rate) for rate in ("digress:graphs:rate5m > 0", "digress:http_submit_seconds:p99 > 0")
+                )
 
             try:
+                for _ in range(2):  # whatever is seen of them: some fates are rare
+                    seen()
                 wait_until(seen, seconds=90)
             except TimeoutError as error:
                 raise AssertionError(client.get("/api/v1/targets").text) from error
