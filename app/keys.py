@@ -98,6 +98,7 @@ class Caller:
         """Take so many graphs off the quota; they are given back if what is done meanwhile fails, or is called off.
 
         Raises:
+            InvalidRequest: if there are not as many on any day.
             TooManyRequests: if there are not as many left today.
         """
         purchase = Purchase()

@@ -122,7 +122,11 @@ def _watch(children: dict[str, subprocess.Popen[bytes]], stop: threading.Event) 
 
 
 def _require_redis(settings: Settings) -> None:
-    """Raises `StartError` if the Redis of the settings does not answer, or the one to be started could hold no key that lets anybody in."""
+    """Say at once what would otherwise show after a minute of waiting.
+
+    Raises:
+        StartError: if the Redis of the settings does not answer, or the one to be started would hold no key that lets anybody in.
+    """
     if settings.redis_url is None:
         if settings.auth == "keys" and settings.admin_key is None:
             raise StartError(

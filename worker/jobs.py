@@ -70,7 +70,8 @@ class GenerationJob:
     ) -> None:
         """Draw the graphs of a `CompletedRequest`, and record how it went; `run` tells apart the times a job is tried.
 
-        A job that has `tries_lost` to dead workers gets on faster than others, lest it is lost for ever. `came_with` is what the job's message has for logs and traces: `request_id`, `traceparent`.
+        A job that has `tries_lost` to dead workers gets on faster than others, lest it is lost for ever. `came_with` is what
+        the job's message has for logs and traces: `request_id`, `traceparent`.
 
         Raises:
             NotThisWorkers: if the run is called off for that reason.

@@ -98,7 +98,7 @@ def allow_only(function: Callable[..., Any]) -> type[Job]:
             return partial(
                 function,
                 run=self.run,
-                tries_lost=MAX_RETRIES - (self.retries_left or 0),
+                tries_lost=0 if self.retries_left is None else MAX_RETRIES - self.retries_left,
                 limit_seconds=self.timeout,
                 came_with=_came_with(self),
             )
