@@ -1,6 +1,8 @@
 """What /openapi.json gives as examples, asked of the service as it is shipped."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +11,7 @@ import jsonschema_rs
 import pytest
 
 from app.examples import named_examples
-from tests.servers import only, stack
+from tests.servers import children_of, only, stack
 
 WAIT = {"Prefer": "wait=60"}
 EXAMPLES = named_examples()
@@ -17,10 +19,17 @@ REQUEST = EXAMPLES["succeeded"]["request"]
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx2.Client, int]]:
+    """A client for the service, and the process id of its worker."""
     folder = tmp_path_factory.mktemp("stack")
-    with stack(folder, only(folder, "qm9", "planar")) as (client, _):
-        yield client
+    with stack(folder, only(folder, "qm9", "planar")) as (client, process):
+        _, worker, _ = children_of(process.pid)
+        yield client, worker
+
+
+@pytest.fixture(scope="module")
+def client(service: tuple[httpx2.Client, int]) -> httpx2.Client:
+    return service[0]
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +69,16 @@ def test_every_example_of_a_request_is_accepted_and_answered_as_declared(client:
 
 
 def test_the_job_of_the_examples_looks_as_they_do_while_it_waits_and_when_it_has_ended(
-    client: httpx2.Client, job: Any
+    service: tuple[httpx2.Client, int], job: Any
 ) -> None:
-    queued = client.post("/generate", json=REQUEST).json()
-    page = client.get("/jobs", params={"cursor": queued["id"], "limit": 1}).json()
-    canceled = client.delete(client.post("/generate", json=REQUEST).json()["links"]["self"]).json()
+    client, worker = service
+    os.kill(worker, signal.SIGSTOP)  # or it might have begun before the answer is written
+    try:
+        queued = client.post("/generate", json=REQUEST).json()
+        page = client.get("/jobs", params={"cursor": queued["id"], "limit": 1}).json()
+        canceled = client.delete(client.post("/generate", json=REQUEST).json()["links"]["self"]).json()
+    finally:
+        os.kill(worker, signal.SIGCONT)
 
     assert shape(job) == shape(EXAMPLES["succeeded"])
     assert job["request"] == REQUEST
