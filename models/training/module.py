@@ -26,6 +26,7 @@ _DISTORTIONS: Mapping[TimeDistortion, Callable[[Tensor], Tensor]] = {
     "polydec": lambda u: u**2,
     "cubic": lambda u: u**3,
     "early": lambda u: torch.where(u < 0.9, u / 1.8, 5 * u - 4),
+    "middle": lambda u: torch.where((u - 0.5).abs() < 0.4, 0.5 + 0.375 * (u - 0.5), 3.5 * u - 2.5 * (u > 0.5)),
 }
 
 

@@ -109,18 +109,22 @@ def test_a_clock_goes_on_from_where_it_was() -> None:
     assert 12.5 <= clock.minutes < 12.6
 
 
-def test_time_is_drawn_from_one_to_the_last_step_and_more_often_early_by_polydec() -> None:
-    means = {}
-    for distortion in ("uniform", "polydec", "cubic", "early"):
+def test_time_is_drawn_from_one_to_the_last_step_and_more_often_where_a_distortion_says() -> None:
+    means, amid = {}, {}
+    for distortion in ("uniform", "polydec", "cubic", "early", "middle"):
         config = DenoiserTraining.model_validate({"time_distortion": distortion})
         times = DiffusionModule(make_card(), config)._draw_time(torch.arange(20_000)).double()
         assert set(times.tolist()) == set(range(1, 51))
         means[distortion] = float(times.mean())
+        amid[distortion] = float(((times > 17.5) & (times <= 32.5)).double().mean())
 
     assert means["uniform"] == pytest.approx(25.5, abs=0.5)
     assert means["polydec"] == pytest.approx(50 / 3, abs=0.7)
     assert means["cubic"] == pytest.approx(50 / 4, abs=0.7)
     assert means["early"] == pytest.approx(50 * (0.9 / 4 + 0.1 * 3 / 4), abs=0.7)
+    assert means["middle"] == pytest.approx(25.5, abs=0.5)
+    assert amid["uniform"] == pytest.approx(0.3, abs=0.02)
+    assert amid["middle"] == pytest.approx(0.8, abs=0.03)
 
 
 def test_a_network_learns_a_handful_of_graphs() -> None:
