@@ -12,7 +12,7 @@ each of as many equal parts of 2 … T.
 It is the likelihood of the graph with its nodes in the order given; of the graph in any order it is the more by at most log n!.
 
 References:
-    Vignac et al. 2023, DiGress, arXiv:2209.14734, section 4.3 and appendix D
+    Vignac et al. 2023, DiGress, arXiv:2209.14734, appendix (the bound and its terms)
     Austin et al. 2021, D3PM, arXiv:2107.03006, equation 1
 """
 

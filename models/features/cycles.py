@@ -18,7 +18,7 @@ The second sum counts pairs of paths that share the node beside i or that beside
 one node; the last gives back those that run along the same edge both ways, which the third counts twice.
 
 References:
-    Vignac et al. 2023, DiGress, arXiv:2209.14734, appendix B.2 (cycle counts as features)
+    Vignac et al. 2023, DiGress, arXiv:2209.14734, appendix B (cycle counts as features)
     Alon, Yuster & Zwick 1997, Finding and counting given length cycles, section 6
 """
 

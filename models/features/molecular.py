@@ -5,7 +5,7 @@
                too many bonds (DiGress's name for this feature)
     weight     Σ_i mass(type i) of the heavy atoms
 
-Reference: Vignac et al. 2023, DiGress, arXiv:2209.14734, appendix B.3
+Reference: Vignac et al. 2023, DiGress, arXiv:2209.14734, appendix B
 """
 
 from collections.abc import Sequence

@@ -2,18 +2,20 @@
 
     L = I - D^{-1/2} A D^{-1/2},    L v_k = λ_k v_k,    0 = λ_0 <= λ_1 <= …,    L_ii = 0 at isolated nodes
 
-    components       how many eigenvalues are 0, over the number of nodes
+    components       how many there are, which is how often 0 is an eigenvalue, over the number of nodes
     eigenvalues      the lowest that are not 0; 2, the most there can be, where there are no more
     not_largest      1 at a node outside the largest component
     projections      n · v_k(i) v_k(j) for each of those eigenvalues: for pairs, and for nodes with i = j
 
+Components are found by walking: in a long graph the lowest eigenvalues are too near 0 to be told from it.
+
 An eigenvector is as good as its negative, and those of one eigenvalue as good as any turn of them; so a projection is the
 mean over all eigenvectors of the same eigenvalue, which says nothing of their signs and turns. DiGress gives the
-network the eigenvectors themselves.
+network the eigenvectors themselves, and those of the Laplacian D - A.
 
 These features are computed apart from gradients: where eigenvalues meet they have none.
 
-Reference: Vignac et al. 2023, DiGress, arXiv:2209.14734, appendix B.1 (spectral features)
+Reference: Vignac et al. 2023, DiGress, arXiv:2209.14734, appendix B (spectral features)
 """
 
 from dataclasses import dataclass
@@ -46,20 +48,19 @@ def spectrum(adjacency: Float[Tensor, "b n n"], node_mask: Bool[Tensor, "b n"], 
     laplacian = torch.diag_embed((degree > 0).float()) - scale[:, :, None] * adjacency * scale[:, None, :]
     laplacian = laplacian + torch.diag_embed((~node_mask).float() * _PADDING)
     values, vectors = torch.linalg.eigh(laplacian)
-    is_real = values < _PADDING - _SAME
-    is_zero = values < _SAME
-    num_components = is_zero.sum(1, keepdim=True)
-    size = node_mask.sum(1, keepdim=True).clamp(min=1)
+    num_nodes = node_mask.sum(1, keepdim=True)
+    size = num_nodes.clamp(min=1)
 
-    # Projecting on the eigenvectors of 0 leads from a node to its own component and no other.
-    together = ((vectors * is_zero[:, None]) @ vectors.mT).abs() > _SAME
-    component_size = together.sum(-1) * node_mask
+    component_size = _reachable(adjacency).sum(-1) * node_mask
     not_largest = (component_size < component_size.amax(1, keepdim=True)) & node_mask
+    num_components = torch.where(node_mask, 1 / component_size.clamp(min=1), 0.0).sum(1, keepdim=True).round().long()
 
+    order = torch.arange(values.shape[1], device=values.device)
+    is_above_zero = (order >= num_components) & (order < num_nodes)
     places = num_components + torch.arange(num_eigenvalues, device=values.device)
-    exists = places < is_real.sum(1, keepdim=True)
+    exists = places < num_nodes
     chosen = values.gather(1, places.clamp(max=values.shape[1] - 1))
-    alike = ((values[:, None] - chosen[..., None]).abs() < _SAME) & is_real[:, None]
+    alike = ((values[:, None] - chosen[..., None]).abs() < _SAME) & is_above_zero[:, None]
     weights = alike.float() / alike.sum(-1, keepdim=True).clamp(min=1) * exists[..., None] * size[..., None]
     projections = torch.einsum("bim,bkm,bjm->bijk", vectors, weights, vectors)
     return Spectrum(
@@ -68,3 +69,11 @@ def spectrum(adjacency: Float[Tensor, "b n n"], node_mask: Bool[Tensor, "b n"], 
         not_largest=not_largest.float()[..., None],
         projections=projections * (node_mask[:, :, None] & node_mask[:, None, :])[..., None],
     )
+
+
+def _reachable(adjacency: Float[Tensor, "b n n"]) -> Bool[Tensor, "b n n"]:
+    """Which nodes a walk of any length leads to: steps of 1, then of 2, of 4 and so on."""
+    reachable = adjacency + torch.eye(adjacency.shape[-1], device=adjacency.device)
+    for _ in range((adjacency.shape[-1] - 1).bit_length()):
+        reachable = ((reachable @ reachable) > 0).float()
+    return reachable > 0

@@ -88,6 +88,33 @@ def test_components_are_counted_and_the_largest_is_known() -> None:
     assert found.not_largest[0, :, 0].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
 
 
+@pytest.mark.parametrize("graph", [nx.path_graph(400), nx.cycle_graph(500), nx.ladder_graph(300)])
+def test_a_long_graph_is_one_component_however_near_zero_its_lowest_eigenvalue(graph: nx.Graph) -> None:
+    found = spectrum(adjacency(graph), real(len(graph)), 1)
+
+    assert found.components.item() == pytest.approx(1 / len(graph))
+    assert not found.not_largest.any()
+
+
+def test_the_halves_of_a_barbell_have_opposite_signs_in_its_lowest_eigenvector() -> None:
+    left = torch.arange(300) < 150
+
+    projection = spectrum(adjacency(nx.barbell_graph(150, 0)), real(300), 1).projections[0, ..., 0]
+
+    assert (projection[left][:, left] > 0).all()
+    assert (projection[left][:, ~left] < 0).all()
+
+
+def test_leaves_of_a_large_graph_belong_to_it() -> None:
+    graph = nx.gnp_random_graph(300, 0.3, seed=1)
+    graph.add_edges_from((node, 300 + node) for node in range(40))
+
+    found = spectrum(adjacency(graph), real(340), 1)
+
+    assert found.components.item() == pytest.approx(1 / 340)
+    assert not found.not_largest.any()
+
+
 def test_eigenvalues_are_the_lowest_above_zero() -> None:
     graph = nx.connected_watts_strogatz_graph(12, 4, 0.3, seed=2)
     expected = sorted(nx.normalized_laplacian_spectrum(graph))
