@@ -107,7 +107,8 @@ def negative_log_likelihood(model: LoadedModel, data: GraphData, *, seed: int) -
             terms.setdefault(name, []).extend(values.tolist())
     means = {name: fmean(values) for name, values in terms.items()}
     sizes = model.card.size_distribution
-    # A size that training did not see is as likely as one graph among all that it saw.
+    # A size that training did not see is as likely as one graph among all that it saw; with it the sizes' chances
+    # sum to a little more than one, and the bound is so much too low.
     unseen = 1 / max(len(data.train), 1)
     means["size"] = fmean(-math.log(sizes.get(size, unseen)) for size in graphs.num_nodes.tolist())
     means["total"] += means["size"]
