@@ -329,6 +329,12 @@ class ModelCard(_Section):
         return {known.name: known for regressor in guides for known in regressor.properties}
 
     @property
+    def unfinished(self) -> dict[str, TrainingRecord]:
+        """The trainings that had not come to their end, of the model and of its regressors, by name."""
+        trained = {self.name: self.training} | {regressor.name: regressor.training for regressor in self.regressors}
+        return {name: record for name, record in trained.items() if record and not record.finished}
+
+    @property
     def hydrogens_are_drawn(self) -> bool:
         """Whether the hydrogens of its molecules are nodes; otherwise each atom has as many as it lacks."""
         return "H" in self.node_types

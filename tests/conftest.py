@@ -144,11 +144,11 @@ def make_regressor_card(**changes: object) -> RegressorCard:
     )
 
 
-def make_record() -> TrainingRecord:
+def make_record(**changes: object) -> TrainingRecord:
     """Of a training that never was."""
     values = {"dataset": "none", "split": "none", "preset": "tiny", "hardware": "none", "code_version": "0"}
     numbers = {"num_graphs": 0, "seed": 0, "gradient_steps": 0, "minutes": 0.0}
-    return TrainingRecord.model_validate({**values, **numbers, "recipe": {}, "finished": True})
+    return TrainingRecord.model_validate({**values, **numbers, "recipe": {}, "finished": True, **changes})
 
 
 def make_regressor(card: ModelCard, described: RegressorCard | None = None, seed: int = 1) -> Regressor:

@@ -30,7 +30,7 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards
         steers_to = ", ".join(card.properties) or "–"
         table.add_row(
             card.name,
-            card.description,
+            f"{card.description} (unfinished: {', '.join(card.unfinished)})" if card.unfinished else card.description,
             f"{card.min_nodes}–{card.max_nodes}",
             str(card.sampling.num_steps),
             steers_to,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from models.card import PLOT_FILE, GuidanceMeasurement, Measurement, ModelCard
+from models.card import PLOT_FILE, GuidanceMeasurement, Measurement, ModelCard, TrainingRecord
 
 PAGE_FILE = "README.md"
 # What a table of measurements shows, and how it calls it; shares are written as per cent.
@@ -156,10 +156,19 @@ def _training(card: ModelCard) -> str:
             ["data", f"{training.dataset}, {training.num_graphs:,} graphs for training; split: {training.split}"],
             ["preset", f"`digress train {training.preset}`, seed {training.seed}"],
             ["took", f"{training.minutes:.0f} minutes, {training.gradient_steps:,} steps, on {training.hardware}"],
+            *(["unfinished", f"`{name}`: {_so_far(record)}"] for name, record in card.unfinished.items()),
             ["code", training.code_version],
         ],
     )
     return "\n\n".join([table, *(f"- {note}" for note in training.notes)])
+
+
+def _so_far(record: TrainingRecord) -> str:
+    minutes, steps = record.recipe.get("max_minutes"), record.recipe.get("max_steps")
+    of_minutes = f" of {minutes:g}" if isinstance(minutes, int | float) else ""
+    of_steps = f" of at most {steps:,}" if isinstance(steps, int) else ""
+    took = f"{record.minutes:.1f}{of_minutes} minutes, {record.gradient_steps:,}{of_steps} steps"
+    return f"weights after {took}, before the learning rate had decayed to its end"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

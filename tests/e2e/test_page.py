@@ -14,6 +14,8 @@ from playwright.sync_api import Page, expect
 from rdkit import Chem
 
 from app.supervisor import free_port
+from models.checkpoint import save_checkpoint
+from tests.conftest import make_card, make_denoiser, make_record
 from tests.e2e.conftest import PHONE, Site, Tab, answers
 from tests.servers import DIGRESS, running, valkey, wait_until
 
@@ -288,6 +290,19 @@ def test_a_service_that_is_gone_and_comes_back_is_followed_on(open_tab: OpenTab,
         expect(tab.page.locator("#gallery img")).to_have_count(24)
         tab.page.get_by_role("button", name="Show more").click()
         expect(tab.page.locator("#gallery img")).to_have_count(48)
+
+
+def test_a_model_whose_training_is_unfinished_is_called_so(open_tab: OpenTab, tmp_path: Path) -> None:
+    port, folder = free_port(), tmp_path / "checkpoints" / "tiny"
+    unfinished = make_card().model_copy(update={"training": make_record(finished=False)})
+    save_checkpoint(unfinished, make_denoiser(unfinished), folder)
+    with valkey(tmp_path) as url:
+        environment = {"DIGRESS_REDIS_URL": url, "DIGRESS_PORT": str(port), "DIGRESS_CHECKPOINTS": str(folder.parent)}
+        with running([DIGRESS, "api"], environment, tmp_path / "api.log"):
+            wait_until(lambda: answers(f"http://127.0.0.1:{port}"), seconds=20)
+            page = open_tab(f"http://127.0.0.1:{port}", is_refused=True).page  # it has no picture
+
+            expect(page.locator("#card-description")).to_have_text("A tiny network. Its training is unfinished.")
 
 
 def test_where_keys_are_needed_one_is_asked_for(open_tab: OpenTab, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from typer.main import get_command
 
 from app.cli import app
 from app.supervisor import free_port
+from models.card import write_card
+from tests.conftest import make_card, make_record
 from tests.forked import run
 from tests.servers import DIGRESS
 
@@ -198,6 +200,18 @@ def test_models_are_listed_with_what_was_measured() -> None:
     assert "valid" in table.stdout
     assert {"comm20", "qm9"} <= {card["name"] for card in cards}
     assert "vun" in table.stdout
+
+
+def test_a_model_whose_training_did_not_come_to_its_end_is_marked(tmp_path: Path) -> None:
+    for name, finished in (("begun", False), ("ended", True)):
+        (tmp_path / name).mkdir()
+        training = make_record(finished=finished)
+        write_card(make_card().model_copy(update={"name": name, "training": training}), tmp_path / name)
+
+    listed = digress("models", DIGRESS_CHECKPOINTS=str(tmp_path)).stdout
+
+    assert "A tiny network. (unfinished: begun)" in listed
+    assert listed.count("unfinished") == 1
 
 
 def test_samples_go_to_a_file_and_its_size_is_as_asked(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ export async function showCard(card) {
   shown = card;
   $("card").hidden = false;
   $("card-title").textContent = `${card.name} ${card.version}`;
-  $("card-description").textContent = card.description;
+  const isUnfinished = [card, ...card.regressors].some(({ training }) => training && !training.finished);
+  $("card-description").textContent = isUnfinished ? `${card.description} Its training is unfinished.` : card.description;
   const quality = best(card);
   const known = Object.entries(MEASURES).filter(([name]) => quality && name in quality.values);
   $("quality").replaceChildren(

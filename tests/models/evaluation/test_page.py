@@ -4,7 +4,7 @@ import pytest
 
 from models.card import PLOT_FILE, Measurement, ModelCard, read_cards, shipped_checkpoints
 from models.evaluation.page import PAGE_FILE, write_page
-from tests.conftest import make_card, make_regressor_card
+from tests.conftest import make_card, make_record, make_regressor_card
 
 CARDS = read_cards(shipped_checkpoints())
 
@@ -51,3 +51,17 @@ def test_a_page_tells_of_properties_where_there_are_any() -> None:
     assert "steered to" not in write_page(plain)
     assert f"| `{name}` |" in write_page(steered)
     assert "Not measured yet" in write_page(plain)
+
+
+def test_a_page_tells_of_trainings_that_did_not_come_to_their_end() -> None:
+    recipe = {"max_minutes": 60.0, "max_steps": 100_000}
+    begun = make_record(finished=False, minutes=12.34, gradient_steps=2_500, recipe=recipe)
+    ended = make_card().model_copy(update={"training": make_record()})
+    steered = ended.with_regressor(make_regressor_card(training=make_record(finished=False, minutes=0.5)))
+
+    assert "unfinished" not in write_page(ended.with_regressor(make_regressor_card()))
+    assert (
+        "| unfinished | `tiny`: weights after 12.3 of 60 minutes, 2,500 of at most 100,000 steps, "
+        "before the learning rate had decayed to its end |"
+    ) in write_page(make_card().model_copy(update={"training": begun}))
+    assert "| unfinished | `tiny-regressor`: weights after 0.5 minutes, 0 steps, before" in write_page(steered)
