@@ -1,8 +1,8 @@
 """A model card as a page to read: Markdown, with the picture that lies beside it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from models.card import PLOT_FILE, GuidanceMeasurement, Measurement, ModelCard, TrainingRecord
+from models.card import PLOT_FILE, FeatureConfig, GuidanceMeasurement, Measurement, ModelCard, TrainingRecord
 
 PAGE_FILE = "README.md"
 # What a table of measurements shows, and how it calls it; shares are written as per cent.
@@ -148,19 +148,38 @@ def _guidance(rows: Sequence[GuidanceMeasurement]) -> str:
 
 def _training(card: ModelCard) -> str:
     training = card.training
+    features = ["features", ", ".join(_features(card.features)) or "none"]
+    unfinished = [["unfinished", f"`{name}`: {_so_far(record)}"] for name, record in card.unfinished.items()]
     if training is None:
-        return "The card does not tell."
+        return f"{_table(['', ''], [features, *unfinished])}\n\nThe card does not tell more."
     table = _table(
         ["", ""],
         [
             ["data", f"{training.dataset}, {training.num_graphs:,} graphs for training; split: {training.split}"],
             ["preset", f"`digress train {training.preset}`, seed {training.seed}"],
+            features,
             ["took", f"{training.minutes:.0f} minutes, {training.gradient_steps:,} steps, on {training.hardware}"],
-            *(["unfinished", f"`{name}`: {_so_far(record)}"] for name, record in card.unfinished.items()),
+            *unfinished,
             ["code", training.code_version],
         ],
     )
     return "\n\n".join([table, *(f"- {note}" for note in training.notes)])
+
+
+def _features(features: FeatureConfig) -> Iterator[str]:
+    """What the network reads beside the noisy graph itself, t/T and its size."""
+    if features.random_walk_powers:
+        yield f"random walks of up to {features.random_walk_powers} steps"
+    if features.cycles:
+        yield "cycles of length 3 to 5"
+    if features.six_cycles:
+        yield "cycles of length 6"
+    if features.eigenvalues:
+        yield f"{features.eigenvalues} lowest eigenvalues of the Laplacian with their eigenvectors"
+    if features.resistance:
+        yield "resistance distances"
+    if features.molecular:
+        yield "charge and valency of atoms and weight of the molecule"
 
 
 def _so_far(record: TrainingRecord) -> str:

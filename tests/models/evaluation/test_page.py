@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.card import PLOT_FILE, Measurement, ModelCard, read_cards, shipped_checkpoints
+from models.card import PLOT_FILE, FeatureConfig, Measurement, ModelCard, read_cards, shipped_checkpoints
 from models.evaluation.page import PAGE_FILE, write_page
 from tests.conftest import make_card, make_record, make_regressor_card
 
@@ -51,6 +51,27 @@ def test_a_page_tells_of_properties_where_there_are_any() -> None:
     assert "steered to" not in write_page(plain)
     assert f"| `{name}` |" in write_page(steered)
     assert "Not measured yet" in write_page(plain)
+
+
+@pytest.mark.parametrize(
+    ("features", "words"),
+    [
+        ({"random_walk_powers": 12}, "random walks of up to 12 steps"),
+        ({"cycles": True}, "cycles of length 3 to 5"),
+        ({"six_cycles": True}, "cycles of length 6"),
+        ({"eigenvalues": 6}, "6 lowest eigenvalues of the Laplacian with their eigenvectors"),
+        ({"resistance": True}, "resistance distances"),
+        ({"molecular": True}, "charge and valency of atoms and weight of the molecule"),
+        ({}, "none"),
+        ({"cycles": True, "resistance": True}, "cycles of length 3 to 5, resistance distances"),
+    ],
+)
+def test_a_page_tells_the_features_that_are_on_and_no_others(features: dict[str, int | bool], words: str) -> None:
+    off = dict.fromkeys(FeatureConfig.model_fields, 0)
+    card = make_card(features=FeatureConfig.model_validate(off | features))
+
+    assert f"\n| features | {words} |\n" in write_page(card)
+    assert f"\n| features | {words} |\n" in write_page(card.model_copy(update={"training": make_record()}))
 
 
 def test_a_page_tells_of_trainings_that_did_not_come_to_their_end() -> None:
