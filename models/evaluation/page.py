@@ -152,13 +152,16 @@ def _training(card: ModelCard) -> str:
     unfinished = [["unfinished", f"`{name}`: {_so_far(record)}"] for name, record in card.unfinished.items()]
     if training is None:
         return f"{_table(['', ''], [features, *unfinished])}\n\nThe card does not tell more."
+    took = f"{training.minutes:.0f} minutes, {training.gradient_steps:,} steps"
+    if training.recipe.get("start_from"):
+        took += ", after those of the weights it began with (see below)"  # in the note that training writes of them
     table = _table(
         ["", ""],
         [
             ["data", f"{training.dataset}, {training.num_graphs:,} graphs for training; split: {training.split}"],
             ["preset", f"`digress train {training.preset}`, seed {training.seed}"],
             features,
-            ["took", f"{training.minutes:.0f} minutes, {training.gradient_steps:,} steps, on {training.hardware}"],
+            ["took", f"{took}, on {training.hardware}"],
             *unfinished,
             ["code", training.code_version],
         ],

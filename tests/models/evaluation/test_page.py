@@ -74,6 +74,18 @@ def test_a_page_tells_the_features_that_are_on_and_no_others(features: dict[str,
     assert f"\n| features | {words} |\n" in write_page(card.model_copy(update={"training": make_record()}))
 
 
+def test_a_page_says_where_a_training_began_with_the_weights_of_another() -> None:
+    def page_of(recipe: dict[str, object]) -> str:
+        record = make_record(minutes=46.1, gradient_steps=2_689, recipe=recipe)
+        return write_page(make_card().model_copy(update={"training": record}))
+
+    assert "| took | 46 minutes, 2,689 steps, on none |" in page_of({"start_from": None})
+    assert "| took | 46 minutes, 2,689 steps, on none |" in page_of({})
+    assert (
+        "| took | 46 minutes, 2,689 steps, after those of the weights it began with (see below), on none |"
+    ) in page_of({"start_from": "tiny"})
+
+
 def test_a_page_tells_of_trainings_that_did_not_come_to_their_end() -> None:
     recipe = {"max_minutes": 60.0, "max_steps": 100_000}
     begun = make_record(finished=False, minutes=12.34, gradient_steps=2_500, recipe=recipe)
