@@ -74,7 +74,7 @@ def plot_model(card: ModelCard, graphs: Sequence[GraphBatch], path: Path) -> Non
         handles = [Line2D([], [], marker="o", linestyle="", color=c, label=label) for label, c in colours.items()]
         left.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     left.suptitle(f"{card.name}: samples")
-    _plot_curve(right.add_subplot(), card)
+    plot_quality(right.add_subplot(), card)
     _save(figure, path)
 
 
@@ -118,16 +118,17 @@ def _draw(
     axes.margins(0.1)
 
 
-def _plot_curve(axes: Axes, card: ModelCard) -> None:
+def plot_quality(axes: Axes, card: ModelCard) -> None:
+    """Draw what was measured of this version by the number of steps, a curve for each sampler and grid."""
     rows = [measured for measured in card.metrics if measured.version in {None, card.version}]
     name = next((name for name in _CURVES if any(name in measured.values for measured in rows)), None)
     if name is None:
         axes.set_axis_off()
         axes.text(0.5, 0.5, "nothing measured yet", ha="center", transform=axes.transAxes)
         return
-    # Only what was measured on as many samples can be compared.
+    # Only what was measured on as many samples can be compared: as most rows were, and of those on the most samples.
     counts = [measured.num_graphs for measured in rows if name in measured.values]
-    most = max(set(counts), key=counts.count)
+    most = max(counts, key=lambda count: (counts.count(count), count))
     curves: dict[tuple[str, str], list[tuple[int, float]]] = {}
     for m in rows:
         if m.num_graphs == most and name in m.values:
