@@ -1,5 +1,7 @@
 """Pictures: of a model's graphs, of how good they are by the number of steps, and of where steering leads a property."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -20,6 +22,8 @@ from models.graphs import GraphBatch
 from models.molecules import parse_atom_type, to_molecule
 
 KINDS = (".svg", ".png", ".pdf")
+# Under this name a PNG of a model tells what it was drawn from (`drawn_from`).
+DRAWN_FROM = "drawn-from"
 
 _BINS = 60
 # The picture reaches from the lowest of the first quantiles to the highest of the second.
@@ -75,7 +79,15 @@ def plot_model(card: ModelCard, graphs: Sequence[GraphBatch], path: Path) -> Non
         left.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
     left.suptitle(f"{card.name}: samples")
     plot_quality(right.add_subplot(), card)
-    _save(figure, path)
+    _save(figure, path, {DRAWN_FROM: drawn_from(card)})
+
+
+def drawn_from(card: ModelCard) -> str:
+    """A digest of what a picture of this card shows: what draws its samples, and what was measured."""
+    # Without defaults, so that a setting which is new to cards makes no picture out of date.
+    shown = {"version", "weights", "diffusion", "sampling", "metrics"}
+    told = card.model_dump(mode="json", include=shown, exclude_defaults=True)
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def _node_colours(card: ModelCard) -> dict[str, str]:
@@ -152,7 +164,9 @@ def plot_quality(axes: Axes, card: ModelCard) -> None:
     axes.legend(frameon=False)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path, words: Mapping[str, str] | None = None) -> None:
+    """Write `figure`; a PNG, which can hold any, with `words` in it."""
     # Without a date and random names in it, the same numbers give the same file.
+    metadata = {".svg": {"Date": None}, ".png": words}.get(path.suffix)
     with mpl.rc_context({"svg.hashsalt": "digress"}):
-        figure.savefig(path, dpi=140, metadata={"Date": None} if path.suffix == ".svg" else None)
+        figure.savefig(path, dpi=140, metadata=metadata)

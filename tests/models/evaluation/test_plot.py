@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from PIL import Image
 
+from models.card import WeightsFile
 from models.checkpoint import LoadedModel
 from models.data.synthetic import draw, load_synthetic
-from models.evaluation.plot import plot_model, plot_quality, plot_targets
+from models.evaluation.plot import DRAWN_FROM, drawn_from, plot_model, plot_quality, plot_targets
 from tests.conftest import make_card
 from tests.models.evaluation.test_graphs import card_of
 from tests.models.evaluation.test_page import measured
@@ -88,3 +90,19 @@ def test_of_as_many_rows_those_on_more_samples_are_drawn(order: int) -> None:
 
     assert [points(line) for line in axes.lines] == [[[10, 2.0]]]
     assert axes.get_ylabel() == "mean MMD ratio, 10,000 samples"
+
+
+def test_a_picture_tells_what_it_was_drawn_from_and_whether_that_has_changed(tmp_path: Path) -> None:
+    path, card = tmp_path / "tiny.png", make_card().model_copy(update={"metrics": [measured()]})
+    others = [
+        card.with_measurement(measured(values={"fcd": 1.0})),
+        card.model_copy(update={"weights": WeightsFile(sha256="0" * 64)}),
+        card.model_copy(update={"sampling": card.sampling.model_copy(update={"num_steps": 20})}),
+    ]
+
+    plot_model(card, [draw("comm20", 2, seed=0)], path)
+
+    with Image.open(path) as picture:
+        told = picture.info[DRAWN_FROM]
+    assert told == drawn_from(card.model_copy(update={"description": "Of no matter to the picture."}))
+    assert len({told, *map(drawn_from, others)}) == 4
