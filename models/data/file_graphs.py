@@ -6,7 +6,7 @@ the lines of the first few that it could not read.
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +22,33 @@ class DataFileError(ValueError):
     """A file that holds no graphs to learn from; the message names the line."""
 
 
+class LineError(ValueError):
+    """A mistake inside an entry, and the line where it stands."""
+
+    def __init__(self, line: int, told: str) -> None:
+        super().__init__(told)
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node as a file has it."""
+
+    line: int
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """An edge as a file has it, between the names of nodes."""
+
+    line: int
+    source: str
+    target: str
+    type: str
+
+
 @dataclass(frozen=True)
 class OwnGraph:
     """A graph of a file: the type of every node, (i, j, type) of every edge, its properties, and where it stands."""
@@ -33,39 +60,42 @@ class OwnGraph:
     file: str = ""
 
 
-def assemble(
-    line: int, nodes: list[tuple[str, str]], links: list[tuple[str, str, str]], properties: Mapping[str, float]
-) -> OwnGraph:
-    """The graph of named nodes and of edges between the names; raises ValueError if that is none."""
+def assemble(line: int, nodes: Sequence[Node], links: Sequence[Link], properties: Mapping[str, float]) -> OwnGraph:
+    """The graph of named nodes and of edges between the names; raises LineError if that is none."""
     places: dict[str, int] = {}
-    for name, _ in nodes:
-        if name in places:
-            raise ValueError(f"two nodes have the id {name!r}")
-        places[name] = len(places)
+    for node in nodes:
+        if node.name in places:
+            raise LineError(node.line, f"two nodes have the id {node.name!r}")
+        places[node.name] = len(places)
     edges: dict[tuple[int, int], str] = {}
-    for source, target, label in links:
-        if unknown := [name for name in (source, target) if name not in places]:
-            raise ValueError(f"an edge leads to {unknown[0]!r}, and no node has that id")
-        pair = (min(places[source], places[target]), max(places[source], places[target]))
-        if pair[0] == pair[1]:
-            raise ValueError(f"an edge leads from {source!r} to itself; loops are not supported")
-        if edges.setdefault(pair, label) != label:
-            raise ValueError(f"{source!r} and {target!r} are joined by two edges of different types")
+    for link in links:
+        if unknown := [name for name in (link.source, link.target) if name not in places]:
+            raise LineError(link.line, f"an edge leads to {unknown[0]!r}, and no node has that id")
+        begin, end = sorted((places[link.source], places[link.target]))
+        if begin == end:
+            raise LineError(link.line, f"an edge leads from {link.source!r} to itself; loops are not supported")
+        if edges.setdefault((begin, end), link.type) != link.type:
+            raise LineError(
+                link.line, f"{link.source!r} and {link.target!r} are joined by two edges of different types"
+            )
+    parts: list[Node | Link] = [*nodes, *links]
+    for part in parts:
+        if part.type == MASK_TYPE or (isinstance(part, Link) and part.type == NO_EDGE):
+            raise LineError(
+                part.line,
+                f"the types {MASK_TYPE!r} and, of edges, {NO_EDGE!r} have a meaning of their own; choose others",
+            )
     return sound(
-        OwnGraph(line, [label for _, label in nodes], [(i, j, label) for (i, j), label in edges.items()], properties)
+        OwnGraph(line, [node.type for node in nodes], [(i, j, label) for (i, j), label in edges.items()], properties)
     )
 
 
 def sound(graph: OwnGraph) -> OwnGraph:
-    """The graph, if it is one that can be learned from; raises ValueError if not."""
+    """The graph, if it is one that can be learned from; raises LineError if not."""
     if not graph.types:
-        raise ValueError("the graph has no nodes")
+        raise LineError(graph.line, "the graph has no nodes")
     if len(graph.types) > MAX_NODES:
-        raise ValueError(f"the graph has {len(graph.types)} nodes, and {MAX_NODES} are the most")
-    if MASK_TYPE in graph.types or any(label in {MASK_TYPE, NO_EDGE} for _, _, label in graph.edges):
-        raise ValueError(
-            f"the types {MASK_TYPE!r} and, of edges, {NO_EDGE!r} have a meaning of their own; choose others"
-        )
+        raise LineError(graph.line, f"the graph has {len(graph.types)} nodes, and {MAX_NODES} are the most")
     return graph
 
 

@@ -6,10 +6,19 @@ Directed graphs, graphs inside graphs and hyperedges are errors.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 from xml.parsers import expat
 
-from models.data.file_graphs import DataFileError, OwnGraph, assemble, number, property_name, type_of
+from models.data.file_graphs import (
+    DataFileError,
+    LineError,
+    Link,
+    Node,
+    OwnGraph,
+    assemble,
+    number,
+    property_name,
+    type_of,
+)
 
 _NUMERIC = {"int", "long", "float", "double"}
 
@@ -26,6 +35,8 @@ def read_graphml(path: Path) -> Iterator[OwnGraph]:
         parser.Parse(path.read_bytes(), True)
     except expat.ExpatError as error:
         raise DataFileError(f"{path.name}, line {error.lineno}: {expat.ErrorString(error.code)}") from error
+    except LineError as error:
+        raise DataFileError(f"{path.name}, line {error.line}: {error}") from error
     except ValueError as error:
         raise DataFileError(f"{path.name}, line {parser.CurrentLineNumber}: {error}") from error
     yield from reader.graphs
@@ -39,18 +50,20 @@ class _GraphMLReader:
         self._parser = parser
         self._keys: dict[str, tuple[str, str, str]] = {}  # id -> what it is for, its name, its type
         self._defaults: dict[tuple[str, str], str] = {}
-        self._graph: dict[str, Any] | None = None
-        self._nodes: list[tuple[str, dict[str, str]]] = []
-        self._edges: list[tuple[str, str, dict[str, str]]] = []
-        self._into: dict[str, str] | None = None
-        self._key, self._text = "", ""
+        # All that follows is of the graph that is open, and has its line with it.
+        self._graph: int | None = None
+        self._nodes: list[tuple[int, str, dict[str, str]]] = []
+        self._edges: list[tuple[int, str, str, dict[str, str]]] = []
+        self._numbers: list[tuple[int, str, str]] = []
+        self._attributes: dict[str, str] | None = None  # of the node or edge that is open
+        self._line, self._key, self._text = 0, "", ""
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._characters
 
     def _start(self, tag: str, given: dict[str, str]) -> None:
         tag = tag.rpartition(":")[2]
-        self._text = ""
+        self._line, self._text = self._parser.CurrentLineNumber, ""
         if tag == "key":
             self._key = _attribute(given, "id", tag)
             self._keys[self._key] = (
@@ -63,14 +76,15 @@ class _GraphMLReader:
                 raise ValueError("a graph inside a graph is not supported")
             if given.get("edgedefault") == "directed":
                 raise ValueError('the graph is directed; only edgedefault="undirected" is supported')
-            self._graph = {"line": self._parser.CurrentLineNumber, "data": {}}
-            self._nodes, self._edges, self._into = [], [], self._graph["data"]
+            self._graph = self._line
+            self._nodes, self._edges, self._numbers, self._attributes = [], [], [], None
         elif tag == "node":
-            self._nodes.append((_attribute(given, "id", tag), {}))
-            self._into = self._nodes[-1][1]
+            self._attributes = {}
+            self._nodes.append((self._line, _attribute(given, "id", tag), self._attributes))
         elif tag == "edge":
-            self._edges.append((_attribute(given, "source", tag), _attribute(given, "target", tag), {}))
-            self._into = self._edges[-1][2]
+            self._attributes = {}
+            ends = _attribute(given, "source", tag), _attribute(given, "target", tag)
+            self._edges.append((self._line, *ends, self._attributes))
         elif tag == "hyperedge":
             raise ValueError("hyperedges are not supported")
         elif tag == "data":
@@ -86,30 +100,33 @@ class _GraphMLReader:
         if tag == "default":
             purpose, name, _ = self._keys[self._key]
             self._defaults[purpose, name] = self._text.strip()
-        elif tag == "data" and self._into is not None:
-            self._into[self._keys[self._key][1]] = self._text.strip()
-        elif tag in {"node", "edge"} and self._graph is not None:
-            self._into = self._graph["data"]
+        elif tag == "data" and self._graph is not None:
+            purpose, name, kind = self._keys[self._key]
+            if self._attributes is not None:
+                self._attributes[name] = self._text.strip()
+            elif purpose == "graph" and kind in _NUMERIC:
+                self._numbers.append((self._line, name, self._text.strip()))
+        elif tag in {"node", "edge"}:
+            self._attributes = None
         elif tag == "graph" and self._graph is not None:
             self.graphs.append(self._finished(self._graph))
-            self._graph = self._into = None
+            self._graph = None
 
-    def _finished(self, graph: Mapping[str, Any]) -> OwnGraph:
+    def _finished(self, begin: int) -> OwnGraph:
         def typed(purpose: str, data: dict[str, str]) -> str:
             known = {name: text for (wanted, name), text in self._defaults.items() if wanted in {purpose, "all"}}
             return type_of(known | data, purpose)
 
-        numeric = {name for purpose, name, kind in self._keys.values() if purpose == "graph" and kind in _NUMERIC}
         properties = {}
-        for name in numeric & graph["data"].keys():
-            value = number(graph["data"][name])
+        for line, name, text in self._numbers:
+            value = number(text)
             if value is None:
-                raise ValueError(f"{name} is {graph['data'][name]!r}, not a number")
+                raise LineError(line, f"{name} is {text!r}, not a number")
             properties[property_name(name)] = value
         return assemble(
-            graph["line"],
-            [(name, typed("node", data)) for name, data in self._nodes],
-            [(source, target, typed("edge", data)) for source, target, data in self._edges],
+            begin,
+            [Node(line, name, typed("node", data)) for line, name, data in self._nodes],
+            [Link(line, source, target, typed("edge", data)) for line, source, target, data in self._edges],
             properties,
         )
 

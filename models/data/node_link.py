@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from models.data.file_graphs import OwnGraph, assemble, collected, number, numbered, property_name, type_of
+from models.data.file_graphs import Link, Node, OwnGraph, assemble, collected, number, numbered, property_name, type_of
 
 
 def read_node_link(path: Path) -> Iterator[OwnGraph]:
@@ -35,8 +35,8 @@ def _graph_of(line: int, text: str) -> OwnGraph:
         raise ValueError("a node has no id")
     return assemble(
         line,
-        [(str(node["id"]), type_of(node, "node")) for node in found["nodes"]],
-        [(str(link["source"]), str(link["target"]), type_of(link, "edge")) for link in links],
+        [Node(line, str(node["id"]), type_of(node, "node")) for node in found["nodes"]],
+        [Link(line, str(link["source"]), str(link["target"]), type_of(link, "edge")) for link in links],
         _properties(found.get("graph")),
     )
 

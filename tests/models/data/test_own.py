@@ -150,6 +150,11 @@ def test_the_same_file_is_split_the_same_way(tmp_path: Path) -> None:
 
 GOOD_JSON = '{"nodes": [{"id": "a"}, {"id": "b"}], "edges": [{"source": "a", "target": "b"}]}'
 GOOD_XML = '<graph edgedefault="undirected"><node id="a"/></graph>'
+# The beginning of a file of GraphML, whose graphs may have a number x, and a node in its third line.
+KEYS = '<key id="t" for="all" attr.name="type"/><key id="x" for="graph" attr.name="x" attr.type="double"/>'
+XML = ["<graphml>", f"{KEYS}<graph>", '<node id="a"/>']
+EDGE = '<edge source="a" target="b"/>'
+END = ["</graph>", "</graphml>"]
 
 
 @pytest.mark.parametrize(
@@ -176,6 +181,21 @@ GOOD_XML = '<graph edgedefault="undirected"><node id="a"/></graph>'
         ("a.graphml", ["<graphml>", '<graph edgedefault="directed">'], "line 2: the graph is directed"),
         ("a.graphml", ["<graphml>", "<graph>", '<data key="k"/>'], "line 3: no <key> has the id 'k'"),
         ("a.graphml", ["<graphml>", "<graph>", '<edge source="a"/>'], "line 3: a <edge> has no target"),
+        (
+            "a.graphml",
+            [*XML, '<edge source="a"', 'target="b"/>', *END],
+            "line 4: an edge leads to 'b', and no node has",
+        ),
+        ("a.graphml", [*XML, '<edge source="a" target="a"/>', *END], "line 4: an edge leads from 'a' to itself"),
+        ("a.graphml", [*XML, '<node id="a"/>', '<node id="b"/>', *END], "line 4: two nodes have the id 'a'"),
+        ("a.graphml", [*XML, '<data key="x">', "many</data>", *END], "line 4: x is 'many', not a number"),
+        ("a.graphml", [*XML[:2], "", *END], "line 2: the graph has no nodes"),
+        ("a.graphml", [*XML, '<node id="b"><data key="t">mask</data></node>', *END], "line 4: the types 'mask' and"),
+        (
+            "a.graphml",
+            [*XML, '<node id="b"/>', EDGE, EDGE.replace("/>", '><data key="t">thick</data></edge>'), *END],
+            "line 6: 'a' and 'b' are joined by two edges",
+        ),
         ("a.smi", ["C", "[NH3]->[Cu]"], "line 2: '[NH3]->[Cu]' has a bond of the type dative; known are single"),
         ("a.smi", ["C", "[2H]C"], "line 2: '[2H]C' has H as an atom of its own"),
         ("a.smi", ["*CC"], "line 1: '*CC' has * as an atom of its own"),
