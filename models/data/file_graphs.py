@@ -142,7 +142,29 @@ def number(text: str | float | int) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def properties_of(told: Iterable[tuple[int, str, str | float | int]]) -> dict[str, float]:
+    """Numbers by what cards call them, of (line, name, number); raises LineError if one is none, or cannot be told by its name."""
+    names: dict[str, str] = {}
+    properties = {}
+    for line, told_name, text in told:
+        name, value = property_name(told_name), number(text)
+        if not name:
+            raise LineError(line, nameless(told_name))
+        # networkx writes a graph's data once for every graph of the file that follows.
+        if names.setdefault(name, told_name) != told_name:
+            raise LineError(line, f"two properties are called {name}: {names[name]!r} and {told_name!r}")
+        if value is None:
+            raise LineError(line, f"the property {told_name} is {text!r:.20}, not a finite number")
+        properties[name] = value
+    return properties
+
+
 def property_name(text: str) -> str:
-    """As cards have it: small letters, digits and underscores, a letter first; nothing for a column without a name."""
+    """As cards have it: small letters, digits and underscores, a letter first; nothing where there is no letter or digit."""
     name = re.sub(r"[^a-z0-9]+", "_", text.strip().lower()).strip("_")
     return name if not name or name[:1].isalpha() else f"property_{name}"
+
+
+def nameless(text: str) -> str:
+    """What is wrong with a property that `property_name` has no name for."""
+    return f"the name of the property {text!r} has no letter from a to z and no digit; it needs one"

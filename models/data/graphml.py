@@ -8,17 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from xml.parsers import expat
 
-from models.data.file_graphs import (
-    DataFileError,
-    LineError,
-    Link,
-    Node,
-    OwnGraph,
-    assemble,
-    number,
-    property_name,
-    type_of,
-)
+from models.data.file_graphs import DataFileError, LineError, Link, Node, OwnGraph, assemble, properties_of, type_of
 
 _NUMERIC = {"int", "long", "float", "double"}
 
@@ -117,17 +107,11 @@ class _GraphMLReader:
             known = {name: text for (wanted, name), text in self._defaults.items() if wanted in {purpose, "all"}}
             return type_of(known | data, purpose)
 
-        properties = {}
-        for line, name, text in self._numbers:
-            value = number(text)
-            if value is None:
-                raise LineError(line, f"{name} is {text!r}, not a number")
-            properties[property_name(name)] = value
         return assemble(
             begin,
             [Node(line, name, typed("node", data)) for line, name, data in self._nodes],
             [Link(line, source, target, typed("edge", data)) for line, source, target, data in self._edges],
-            properties,
+            properties_of(self._numbers),
         )
 
 

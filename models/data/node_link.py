@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from models.data.file_graphs import Link, Node, OwnGraph, assemble, collected, number, numbered, property_name, type_of
+from models.data.file_graphs import Link, Node, OwnGraph, assemble, collected, numbered, properties_of, type_of
 
 
 def read_node_link(path: Path) -> Iterator[OwnGraph]:
@@ -37,20 +37,17 @@ def _graph_of(line: int, text: str) -> OwnGraph:
         line,
         [Node(line, str(node["id"]), type_of(node, "node")) for node in found["nodes"]],
         [Link(line, str(link["source"]), str(link["target"]), type_of(link, "edge")) for link in links],
-        _properties(found.get("graph")),
+        _properties(line, found.get("graph")),
     )
 
 
-def _properties(about: Any) -> dict[str, float]:
+def _properties(line: int, about: Any) -> dict[str, float]:
     """The numbers among `graph.properties`; a null is a property that the graph does not have."""
     properties = about.get("properties") if isinstance(about, dict) else None
     if not isinstance(properties, dict):
         return {}
-    numbers = {}
-    for name, told in properties.items():
-        if isinstance(told, int | float) and not isinstance(told, bool):
-            value = number(told)
-            if value is None:
-                raise ValueError(f"the property {name} is {str(told)[:20]}, not a finite number")
-            numbers[property_name(name)] = value
-    return numbers
+    return properties_of(
+        (line, name, told)
+        for name, told in properties.items()
+        if isinstance(told, int | float) and not isinstance(told, bool)
+    )

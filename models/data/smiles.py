@@ -5,7 +5,18 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from models.data.file_graphs import DataFileError, OwnGraph, collected, number, numbered, opened, property_name, sound
+from models.data.file_graphs import (
+    DataFileError,
+    OwnGraph,
+    collected,
+    nameless,
+    number,
+    numbered,
+    opened,
+    properties_of,
+    property_name,
+    sound,
+)
 from models.molecules import from_smiles
 
 _NOT_HEAVY = {"H", "H+", "H-", "*"}
@@ -43,32 +54,34 @@ def read_table(path: Path, delimiter: str) -> Iterator[OwnGraph]:
             rows = [(reader.line_num, row) for row in reader]
         except csv.Error as error:
             raise DataFileError(f"{path.name}, line {reader.line_num}: {error}; is a quote not closed?") from error
-    header = [property_name(name) for name in rows[0][1]] if rows else []
+    titles = rows[0][1] if rows else []
+    header = [property_name(title) for title in titles]
     if "smiles" not in header:
         raise DataFileError(f"{path.name}, line 1: no column is called smiles; a header names the columns")
     if repeated := [name for name, count in Counter(header).items() if name and count > 1]:
-        raise DataFileError(f"{path.name}, line 1: more than one column is called {repeated[0]}")
+        same = [repr(title) for title, name in zip(titles, header, strict=True) if name == repeated[0]]
+        raise DataFileError(f"{path.name}, line 1: more than one column is called {repeated[0]}: {' and '.join(same)}")
     entries = [(line, row) for line, row in rows[1:] if row]
     place = header.index("smiles")
     numeric = [
         column
         for column in range(len(header))
-        if header[column]
+        if titles[column].strip()
         and column != place
         and any(number(row[column]) is not None for _, row in entries if column < len(row))
     ]
+    if missing := [titles[column] for column in numeric if not header[column]]:
+        raise DataFileError(f"{path.name}, line 1: {nameless(missing[0])}")
 
     def read(line: int, row: list[str]) -> OwnGraph:
         if len(row) != len(header):
             raise ValueError(f"{len(row)} columns where the header has {len(header)}")
-        properties = {}
         for column in numeric:
-            value = number(row[column])
-            if value is None:
+            if number(row[column]) is None:
                 raise ValueError(
                     f"column {header[column]} is {row[column]!r}, and elsewhere a number; fill it in, or leave the row or the column out"
                 )
-            properties[header[column]] = value
+        properties = properties_of((line, titles[column], row[column]) for column in numeric)
         molecule = _molecule(line, row[place].strip())
         return OwnGraph(line, molecule.types, molecule.edges, properties)
 

@@ -149,9 +149,18 @@ def test_the_same_file_is_split_the_same_way(tmp_path: Path) -> None:
 
 
 GOOD_JSON = '{"nodes": [{"id": "a"}, {"id": "b"}], "edges": [{"source": "a", "target": "b"}]}'
+
+
+def with_properties(told: str) -> str:
+    return f'{{"nodes": [{{"id": 1}}], "graph": {{"properties": {{{told}}}}}}}'
+
+
 GOOD_XML = '<graph edgedefault="undirected"><node id="a"/></graph>'
-# The beginning of a file of GraphML, whose graphs may have a number x, and a node in its third line.
-KEYS = '<key id="t" for="all" attr.name="type"/><key id="x" for="graph" attr.name="x" attr.type="double"/>'
+# The beginning of a file of GraphML, whose graphs may have numbers, and a node in its third line.
+KEYS = '<key id="t" for="all" attr.name="type"/>' + "".join(
+    f'<key id="{name}" for="graph" attr.name="{told}" attr.type="double"/>'
+    for name, told in {"x": "x", "X": "X", "u": "µ"}.items()
+)
 XML = ["<graphml>", f"{KEYS}<graph>", '<node id="a"/>']
 EDGE = '<edge source="a" target="b"/>'
 END = ["</graph>", "</graphml>"]
@@ -188,13 +197,28 @@ END = ["</graph>", "</graphml>"]
         ),
         ("a.graphml", [*XML, '<edge source="a" target="a"/>', *END], "line 4: an edge leads from 'a' to itself"),
         ("a.graphml", [*XML, '<node id="a"/>', '<node id="b"/>', *END], "line 4: two nodes have the id 'a'"),
-        ("a.graphml", [*XML, '<data key="x">', "many</data>", *END], "line 4: x is 'many', not a number"),
+        ("a.graphml", [*XML, '<data key="x">', "many</data>", *END], "line 4: the property x is 'many', not a finite"),
         ("a.graphml", [*XML[:2], "", *END], "line 2: the graph has no nodes"),
         ("a.graphml", [*XML, '<node id="b"><data key="t">mask</data></node>', *END], "line 4: the types 'mask' and"),
         (
             "a.graphml",
             [*XML, '<node id="b"/>', EDGE, EDGE.replace("/>", '><data key="t">thick</data></edge>'), *END],
             "line 6: 'a' and 'b' are joined by two edges",
+        ),
+        (
+            "a.csv",
+            ["smiles,µ", "C,1"],
+            "a.csv, line 1: the name of the property 'µ' has no letter from a to z and no digit",
+        ),
+        ("a.jsonl", [GOOD_JSON, with_properties('"µ": 1')], "line 2: the name of the property 'µ' has no letter"),
+        ("a.jsonl", [with_properties('"": 1')], "line 1: the name of the property '' has no letter"),
+        ("a.graphml", [*XML, '<data key="u">1</data>', *END], "line 4: the name of the property 'µ' has no letter"),
+        ("a.csv", ["smiles,a b,a_b", "C,1,2"], "line 1: more than one column is called a_b: 'a b' and 'a_b'"),
+        ("a.jsonl", [with_properties('"a b": 1, "a_b": 2')], "line 1: two properties are called a_b: 'a b' and 'a_b'"),
+        (
+            "a.graphml",
+            [*XML, '<data key="x">1</data>', '<data key="X">1</data>', *END],
+            "line 5: two properties are called x: 'x' and 'X'",
         ),
         ("a.smi", ["C", "[NH3]->[Cu]"], "line 2: '[NH3]->[Cu]' has a bond of the type dative; known are single"),
         ("a.smi", ["C", "[2H]C"], "line 2: '[2H]C' has H as an atom of its own"),
@@ -267,7 +291,8 @@ def test_large_graphs_are_told_what_hangs_together(tmp_path: Path, size: int, is
 
 
 def test_a_column_without_a_name_is_no_property(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", ",smiles,x", *(f"{i},{text},{i}" for i, text in enumerate(SMILES)))
+    rows = (f"{i},{text},{i},as you like" for i, text in enumerate(SMILES))
+    path = write(tmp_path / "a.csv", ",smiles,x,名", *rows)
 
     assert load_file(path).properties == ["x"]
 
