@@ -25,7 +25,7 @@ from torch import Tensor
 from models.card import Domain
 from models.data.dataset import GraphData
 from models.data.encoding import encode_graphs
-from models.data.file_graphs import NO_EDGE, DataFileError, OwnGraph
+from models.data.file_graphs import NO_EDGE, SMALLEST_SPREAD, DataFileError, OwnGraph
 from models.data.graphml import read_graphml
 from models.data.node_link import read_node_link
 from models.data.smiles import read_smiles, read_table
@@ -155,4 +155,8 @@ def _require_spread(path: Path, properties: list[str], values: Float[Tensor, "b 
         if column.min() == column.max():
             raise DataFileError(
                 f"{path.name}: the property {name} is {column[0]:g} for every graph to train on; leave it out"
+            )
+        if column.max() - column.min() < SMALLEST_SPREAD:
+            raise DataFileError(
+                f"{path.name}: the property {name} differs by less than {SMALLEST_SPREAD:g} among the graphs to train on; choose another unit"
             )

@@ -220,6 +220,14 @@ END = ["</graph>", "</graphml>"]
             [*XML, '<data key="x">1</data>', '<data key="X">1</data>', *END],
             "line 5: two properties are called x: 'x' and 'X'",
         ),
+        (
+            "a.csv",
+            ["smiles,x", "C,1", "C,-2e38"],
+            "line 3: the property x is -2e+38, and values from -1e+30 to 1e+30 can",
+        ),
+        ("a.jsonl", [GOOD_JSON, with_properties('"x": 1e38')], "line 2: the property x is 1e+38, and values from"),
+        ("a.graphml", [*XML, '<data key="x">1e38</data>', *END], "line 4: the property x is 1e+38, and values from"),
+        ("a.csv", ["smiles,x", *(f"C,{i}e-32" for i in range(12))], "the property x differs by less than 1e-30 among"),
         ("a.smi", ["C", "[NH3]->[Cu]"], "line 2: '[NH3]->[Cu]' has a bond of the type dative; known are single"),
         ("a.smi", ["C", "[2H]C"], "line 2: '[2H]C' has H as an atom of its own"),
         ("a.smi", ["*CC"], "line 1: '*CC' has * as an atom of its own"),
@@ -270,6 +278,17 @@ def test_a_property_must_differ_among_the_graphs_to_train_on(tmp_path: Path) -> 
         else:
             with pytest.raises(DataFileError, match="x is 0 for every graph to train on"):
                 load_file(odd_one(place))
+
+
+def test_the_largest_values_there_may_be_can_be_described(tmp_path: Path) -> None:
+    rows = [f"{'C' * (1 + i % 7)},{'-' if i % 2 else ''}1e30,{i}e-30" for i in range(1_000)]
+
+    values = load_file(write(tmp_path / "a.csv", "smiles,x,y", *rows)).values["train"]
+
+    for column in values.T:
+        assert 0 < float(column.std()) < float("inf")
+        assert 0 < float((column - column.median()).abs().mean()) < float("inf")
+        assert torch.histc(column, 48).sum() == len(column)
 
 
 def test_a_quote_that_is_not_closed_is_told(tmp_path: Path) -> None:
