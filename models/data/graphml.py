@@ -1,7 +1,7 @@
 """GraphML: a file of one graph or many.
 
 Data declared for nodes and edges by `<key>` are their attributes, with its `<default>`; numeric data of a graph are properties.
-Directed graphs, graphs inside graphs and hyperedges are errors.
+Directed graphs and edges, graphs inside graphs and hyperedges are errors.
 """
 
 from collections.abc import Iterator, Mapping
@@ -54,6 +54,7 @@ class _GraphMLReader:
     def _start(self, tag: str, given: dict[str, str]) -> None:
         tag = tag.rpartition(":")[2]
         self._line, self._text = self._parser.CurrentLineNumber, ""
+        _require_supported(tag, given)
         if tag == "key":
             self._key = _attribute(given, "id", tag)
             self._keys[self._key] = (
@@ -64,8 +65,6 @@ class _GraphMLReader:
         elif tag == "graph":
             if self._graph is not None:
                 raise ValueError("a graph inside a graph is not supported")
-            if given.get("edgedefault") == "directed":
-                raise ValueError('the graph is directed; only edgedefault="undirected" is supported')
             self._graph = self._line
             self._nodes, self._edges, self._numbers, self._attributes = [], [], [], None
         elif tag == "node":
@@ -75,8 +74,6 @@ class _GraphMLReader:
             self._attributes = {}
             ends = _attribute(given, "source", tag), _attribute(given, "target", tag)
             self._edges.append((self._line, *ends, self._attributes))
-        elif tag == "hyperedge":
-            raise ValueError("hyperedges are not supported")
         elif tag == "data":
             self._key = _attribute(given, "key", tag)
             if self._key not in self._keys:
@@ -113,6 +110,15 @@ class _GraphMLReader:
             [Link(line, source, target, typed("edge", data)) for line, source, target, data in self._edges],
             properties_of(self._numbers),
         )
+
+
+def _require_supported(tag: str, given: Mapping[str, str]) -> None:
+    if tag == "graph" and given.get("edgedefault") == "directed":
+        raise ValueError('the graph is directed; only edgedefault="undirected" is supported')
+    if tag == "edge" and given.get("directed") in {"true", "1"}:
+        raise ValueError("the edge is directed; only undirected edges are supported")
+    if tag == "hyperedge":
+        raise ValueError("hyperedges are not supported")
 
 
 def _attribute(given: Mapping[str, str], name: str, tag: str) -> str:

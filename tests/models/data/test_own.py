@@ -228,6 +228,11 @@ END = ["</graph>", "</graphml>"]
         ("a.jsonl", [GOOD_JSON, with_properties('"x": 1e38')], "line 2: the property x is 1e+38, and values from"),
         ("a.graphml", [*XML, '<data key="x">1e38</data>', *END], "line 4: the property x is 1e+38, and values from"),
         ("a.csv", ["smiles,x", *(f"C,{i}e-32" for i in range(12))], "the property x differs by less than 1e-30 among"),
+        (
+            "a.graphml",
+            [*XML, '<node id="b"/>', EDGE.replace("/>", ' directed="true"/>'), *END],
+            "line 5: the edge is directed",
+        ),
         ("a.smi", ["C", "[NH3]->[Cu]"], "line 2: '[NH3]->[Cu]' has a bond of the type dative; known are single"),
         ("a.smi", ["C", "[2H]C"], "line 2: '[2H]C' has H as an atom of its own"),
         ("a.smi", ["*CC"], "line 1: '*CC' has * as an atom of its own"),
