@@ -91,7 +91,7 @@ class _GraphMLReader:
             purpose, name, kind = self._keys[self._key]
             if self._attributes is not None:
                 self._attributes[name] = self._text.strip()
-            elif purpose == "graph" and kind in _NUMERIC:
+            elif purpose in {"graph", "all"} and kind in _NUMERIC:
                 self._numbers.append((self._line, name, self._text.strip()))
         elif tag in {"node", "edge"}:
             self._attributes = None

@@ -142,6 +142,19 @@ def test_defaults_of_graphml_are_taken(tmp_path: Path) -> None:
     assert data.graphs.node_types == ["A", "B"]
 
 
+@pytest.mark.parametrize("purpose", ['for="all"', ""])
+def test_numbers_for_all_are_properties_of_graphs_that_have_them(tmp_path: Path, purpose: str) -> None:
+    keys = [
+        f'<key id="{name}" {purpose} attr.name="{name}" attr.type="double"><default>7</default></key>' for name in "xy"
+    ]
+    graphs = [f'<graph><data key="x">{i}</data><node id="a"><data key="y">1</data></node></graph>' for i in range(12)]
+
+    data = load_file(write(tmp_path / "a.graphml", "<graphml>", *keys, *graphs, "</graphml>"))
+
+    assert data.properties == ["x"]
+    assert sorted(torch.cat(list(data.values.values()))[:, 0].tolist()) == list(range(12))
+
+
 def test_the_same_file_is_split_the_same_way(tmp_path: Path) -> None:
     path = write(tmp_path / "mine.smi", *SMILES)
 
