@@ -54,6 +54,16 @@ def load_labelled(source: str) -> LabelledData:
     """
     if source == "qm9":
         return LabelledData(qm9.load_qm9(), list(qm9.PROPERTIES), qm9.load_properties())
-    own = load_file(Path(source))
+    return labelled_file(Path(source))
+
+
+def labelled_file(path: Path) -> LabelledData:
+    """A file's data set with its properties, whatever the file is called.
+
+    Raises:
+        DataFileError: if the file holds no graphs to learn from.
+        OSError: if there is no such file.
+    """
+    own = load_file(path)
     described = [PropertySource(name, "", f"{name} in {own.graphs.name}") for name in own.properties]
     return LabelledData(own.graphs, described, own.values)

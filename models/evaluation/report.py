@@ -13,7 +13,7 @@ from models.checkpoint import LoadedModel
 from models.data import qm9
 from models.data.catalogue import DATASETS, load_dataset
 from models.data.dataset import GraphData
-from models.data.own import fingerprint
+from models.data.own import fingerprint, load_file
 from models.diffusion.likelihood import likelihood_bound
 from models.diffusion.randomness import graph_seeds
 from models.evaluation.graphs import evaluate_graphs
@@ -41,7 +41,7 @@ def reference_data(card: ModelCard, file: Path | None = None) -> GraphData:
             return load_dataset(record.dataset)
         source = record.dataset if record else "other data"
         raise EvaluationError(f"{card.name!r} was trained on {source}; give its file by --data")
-    data = load_dataset(str(file))
+    data = load_file(file).graphs
     if record and record.dataset_sha256 not in {None, fingerprint(file)}:
         raise EvaluationError(f"{file.name} is not what {card.name!r} was trained on, or has changed since")
     if (data.node_types, data.edge_types) != (card.node_types, card.edge_types):

@@ -7,7 +7,7 @@ the regressor that steers it, whose weights go into the model's checkpoint folde
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.data.catalogue import load_labelled
+from models.data.catalogue import labelled_file
 from models.training.folder import TrainingFolder
 from models.training.own import name_of, own_model, own_regressor, share_of_model
 from models.training.preset import DenoiserPreset, Preset, PresetError, available_presets, load_preset, saved_preset
@@ -46,7 +46,7 @@ def plan_runs(
         return [_run(saved_preset(root, changes) if resume else chosen, root, resume=resume)]
 
     assert file is not None
-    data = load_labelled(str(file))
+    data = labelled_file(file)
     name = name or name_of(file)
     root = out or Path("runs") / name
     if resume:

@@ -4,6 +4,7 @@ import pytest
 
 from models.card import ModelCard, shipped_checkpoints
 from models.checkpoint import load_model
+from models.data.own import fingerprint
 from models.evaluation import report
 from models.evaluation.molecules import EvaluationError
 from models.evaluation.report import negative_log_likelihood, reference_data
@@ -28,6 +29,21 @@ def test_a_users_data_called_as_a_data_set_is_not_taken_for_it() -> None:
         reference_data(card_of("planar", "0" * 64))
 
     assert reference_data(card_of("planar", None)).name == "planar"
+
+
+def test_a_folder_called_as_a_data_set_is_measured_against_what_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("planar")
+    folder.mkdir()
+    graphs = "<graph><node id='a'/></graph>" * 12
+    (folder / "all.graphml").write_text(f"<graphml>{graphs}</graphml>", encoding="utf-8")
+    card = card_of("planar", fingerprint(folder))
+
+    data = reference_data(card.model_copy(update={"node_types": ["node"], "edge_types": ["none", "edge"]}), folder)
+
+    assert (data.name, data.max_nodes) == ("planar/", 1)
 
 
 def test_graphs_without_chemistry_have_a_likelihood_too(monkeypatch: pytest.MonkeyPatch) -> None:
