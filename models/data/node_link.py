@@ -22,6 +22,8 @@ def _graph_of(line: int, text: str) -> OwnGraph:
         found = json.loads(text)
     except ValueError as error:
         raise ValueError(f"not JSON: {error}; a line is one graph") from error
+    except RecursionError as error:
+        raise ValueError("lists inside lists, more than can be read; a line is one graph") from error
     if not isinstance(found, dict) or not isinstance(found.get("nodes"), list):
         raise ValueError('no node-link graph, like {"nodes": [{"id": 0, "type": "C"}], "edges": []}')
     if found.get("directed") or found.get("multigraph"):

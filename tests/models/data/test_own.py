@@ -246,6 +246,7 @@ END = ["</graph>", "</graphml>"]
             [*XML, '<node id="b"/>', EDGE.replace("/>", ' directed="true"/>'), *END],
             "line 5: the edge is directed",
         ),
+        ("a.jsonl", [GOOD_JSON, "[" * 100_000], "line 2: lists inside lists, more than can be read"),
         ("a.smi", ["C", "[NH3]->[Cu]"], "line 2: '[NH3]->[Cu]' has a bond of the type dative; known are single"),
         ("a.smi", ["C", "[2H]C"], "line 2: '[2H]C' has H as an atom of its own"),
         ("a.smi", ["*CC"], "line 1: '*CC' has * as an atom of its own"),
