@@ -137,7 +137,7 @@ class GraphData:
         return _frequencies(graph.nodes[graph.node_mask], len(self.node_types))
 
     def edge_marginals(self) -> list[float]:
-        """Frequency of each edge type over all pairs of nodes in the training split."""
+        """Frequency of each edge type over all pairs of nodes in the training split; of graphs without a pair, that of no edge is 1."""
         graph = self.train
         return _frequencies(graph.edges[graph.edge_mask], len(self.edge_types))
 
@@ -179,6 +179,8 @@ def load_graphs(path: Path) -> dict[str, GraphBatch]:
 
 def _frequencies(categories: torch.Tensor, num_categories: int) -> list[float]:
     counts = torch.bincount(categories.flatten().long(), minlength=num_categories).double()
+    if categories.numel() == 0:
+        counts[0] = 1
     frequencies: list[float] = (counts / counts.sum()).tolist()
     return frequencies
 

@@ -34,6 +34,7 @@ from models.molecules import BONDS, atom_valence
 MAX_TYPES = 100
 MIN_GRAPHS = 10
 _SPLIT_SEED = 0
+_SMILES = {".smi", ".smiles", ".txt", ".csv", ".tsv"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def load_file(path: Path) -> OwnData:
     if len(graphs) < MIN_GRAPHS:
         raise DataFileError(f"{path.name} holds {len(graphs)} graphs; at least {MIN_GRAPHS} are needed")
     node_types = _by_frequency(label for graph in graphs for label in graph.types)
-    edge_types = _by_frequency(label for graph in graphs for _, _, label in graph.edges) or ["edge"]
+    edge_types = _by_frequency(label for graph in graphs for _, _, label in graph.edges) or [_only_edge(path)]
     for what, types in (("node", node_types), ("edge", edge_types)):
         if len(types) > MAX_TYPES:
             raise DataFileError(
@@ -130,6 +131,11 @@ def _graphml_files(folder: Path) -> list[Path]:
 
 def _by_frequency(labels: Iterable[str]) -> list[str]:
     return [label for label, _ in sorted(Counter(labels).items(), key=lambda item: (-item[1], item[0]))]
+
+
+def _only_edge(path: Path) -> str:
+    """The type of edge, where there is no edge in the whole file: of atoms alone it would be a bond."""
+    return "edge" if path.is_dir() or path.suffix.lower() not in _SMILES else "single"
 
 
 def _domain(node_types: list[str], edge_types: list[str]) -> Domain:

@@ -73,6 +73,14 @@ def test_a_file_of_smiles_is_a_data_set_of_molecules(tmp_path: Path) -> None:
     assert sorted(map(str, found)) == sorted(SMILES)
 
 
+@pytest.mark.parametrize("lines", [["a.smi", *"CNO" * 4], ["a.csv", "smiles", *"CNO" * 4]])
+def test_atoms_alone_are_molecules(tmp_path: Path, lines: list[str]) -> None:
+    data = load_file(write(tmp_path / lines[0], *lines[1:]))
+
+    assert (data.graphs.domain, data.graphs.edge_types) == ("molecule", ["none", "single"])
+    assert data.graphs.edge_marginals() == [1.0, 0.0], "there is no pair to count"
+
+
 def test_numeric_columns_are_properties_and_other_columns_are_not(tmp_path: Path) -> None:
     rows = [f"mol{i},{text},{i / 2},{i}" for i, text in enumerate(SMILES)]
     path = write(tmp_path / "mine.csv", "Name,SMILES,Log P,2nd", *rows)
