@@ -142,7 +142,7 @@ def _domain(node_types: list[str], edge_types: list[str]) -> Domain:
     try:
         for label in node_types:
             atom_valence(label)
-    except (ValueError, RuntimeError):
+    except (ValueError, RuntimeError, OverflowError):
         return "graph"
     return "molecule" if set(edge_types) <= set(BONDS) else "graph"
 

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from rdkit import Chem
+
 from models.data.file_graphs import (
     DataFileError,
     OwnGraph,
@@ -17,7 +19,7 @@ from models.data.file_graphs import (
     property_name,
     sound,
 )
-from models.molecules import from_smiles
+from models.molecules import from_smiles, to_molecule
 
 _NOT_HEAVY = {"H", "H+", "H-", "*"}
 
@@ -39,7 +41,18 @@ def _molecule(line: int, smiles: str) -> OwnGraph:
         raise ValueError(
             f"{smiles!r} has {odd[0]} as an atom of its own; leave out hydrogens that the others imply, isotopes of hydrogen and wildcards"
         )
+    # Outside of brackets the hydrogens of a SMILES are the implied ones.
+    if "[" in smiles and _hydrogens(to_molecule(*parsed)) != _hydrogens(Chem.MolFromSmiles(smiles)):
+        raise ValueError(
+            f"{smiles!r} has an atom with more or fewer hydrogens than its bonds and charge imply, as radicals have, and a graph does not tell; leave it out"
+        )
     return sound(OwnGraph(line, *parsed))
+
+
+def _hydrogens(molecule: Chem.Mol) -> list[int]:
+    """How many each atom has."""
+    molecule.UpdatePropertyCache(strict=False)
+    return [atom.GetTotalNumHs() for atom in molecule.GetAtoms()]
 
 
 def read_table(path: Path, delimiter: str) -> Iterator[OwnGraph]:

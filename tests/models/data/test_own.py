@@ -73,6 +73,29 @@ def test_a_file_of_smiles_is_a_data_set_of_molecules(tmp_path: Path) -> None:
     assert sorted(map(str, found)) == sorted(SMILES)
 
 
+def test_hydrogens_in_brackets_may_be_those_that_are_implied(tmp_path: Path) -> None:
+    smiles = [
+        "[CH4]",
+        "c1cc[nH]c1",
+        "[NH4+]",
+        "C[N+](=O)[O-]",
+        "[13CH3][C@H](N)O",
+        "[Na+].[Cl-]",
+        "[Cu+2]",
+        "C[PH](=O)O",
+    ]
+
+    data = load_file(write(tmp_path / "a.smi", *smiles, "C[SiH3]", "[BH4-]"))
+
+    assert data.graphs.domain == "molecule"
+
+
+def test_a_charge_that_no_atom_has_makes_no_molecule(tmp_path: Path) -> None:
+    data = load_file(write(tmp_path / "a.jsonl", *['{"nodes": [{"id": 0, "type": "H+4"}]}'] * 12))
+
+    assert data.graphs.domain == "graph"
+
+
 @pytest.mark.parametrize("lines", [["a.smi", *"CNO" * 4], ["a.csv", "smiles", *"CNO" * 4]])
 def test_atoms_alone_are_molecules(tmp_path: Path, lines: list[str]) -> None:
     data = load_file(write(tmp_path / lines[0], *lines[1:]))
@@ -257,6 +280,9 @@ END = ["</graph>", "</graphml>"]
         ("a.jsonl", [GOOD_JSON, "[" * 100_000], "line 2: lists inside lists, more than can be read"),
         ("a.smi", ["C", "[NH3]->[Cu]"], "line 2: '[NH3]->[Cu]' has a bond of the type dative; known are single"),
         ("a.smi", ["C", "[2H]C"], "line 2: '[2H]C' has H as an atom of its own"),
+        ("a.smi", ["C", "[CH2]"], "line 2: '[CH2]' has an atom with more or fewer hydrogens than"),
+        ("a.csv", ["smiles", "CC[O]"], "line 2: 'CC[O]' has an atom with more or fewer hydrogens than"),
+        ("a.smi", ["C[PH4]"], "line 1: 'C[PH4]' has an atom with more or fewer hydrogens than"),
         ("a.smi", ["*CC"], "line 1: '*CC' has * as an atom of its own"),
         ("a.csv", ["smiles,x", 'C,"1', "2", '"', "C1CC,3"], "line 5: RDKit cannot read"),
         ("a.jsonl", ['{"nodes": [{"id": 1}], "graph": {"properties": {"x": NaN}}}'], "property x is nan, not a finite"),
