@@ -62,6 +62,8 @@ class _GraphMLReader:
                 given.get("attr.name", self._key),
                 given.get("attr.type", "string"),
             )
+        elif tag == "default" and self._key not in self._keys:
+            raise ValueError("a <default> outside of a <key>")
         elif tag == "graph":
             if self._graph is not None:
                 raise ValueError("a graph inside a graph is not supported")

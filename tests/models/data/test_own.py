@@ -233,6 +233,7 @@ END = ["</graph>", "</graphml>"]
         ("a.graphml", ["<graphml>", GOOD_XML, "<graph>", "</graphml>"], "a.graphml, line 4: mismatched tag"),
         ("a.graphml", ["<graphml>", '<graph edgedefault="directed">'], "line 2: the graph is directed"),
         ("a.graphml", ["<graphml>", "<graph>", '<data key="k"/>'], "line 3: no <key> has the id 'k'"),
+        ("a.graphml", ["<graphml>", "<default>1</default>"], "line 2: a <default> outside of a <key>"),
         ("a.graphml", ["<graphml>", "<graph>", '<edge source="a"/>'], "line 3: a <edge> has no target"),
         (
             "a.graphml",
