@@ -1,9 +1,11 @@
 """Cards as pages."""
 
 import pytest
+from PIL import Image
 
 from models.card import PLOT_FILE, FeatureConfig, Measurement, ModelCard, read_cards, shipped_checkpoints
 from models.evaluation.page import PAGE_FILE, write_page
+from models.evaluation.plot import DRAWN_FROM, drawn_from
 from tests.conftest import make_card, make_record, make_regressor_card
 
 CARDS = read_cards(shipped_checkpoints())
@@ -14,7 +16,8 @@ def test_every_shipped_checkpoint_has_its_page_and_its_picture(name: str) -> Non
     folder = shipped_checkpoints() / name
 
     assert (folder / PAGE_FILE).read_text(encoding="utf-8") == write_page(CARDS[name]), "digress plot NAME --save"
-    assert (folder / PLOT_FILE).read_bytes().startswith(b"\x89PNG")
+    with Image.open(folder / PLOT_FILE, formats=["PNG"]) as picture:
+        assert picture.info.get(DRAWN_FROM) == drawn_from(CARDS[name]), "digress plot NAME --save"
 
 
 def measured(**changes: object) -> Measurement:
