@@ -12,8 +12,8 @@ First every part is counted wherever its edges are, whatever other edges there a
 are sums over degrees, triangles and common neighbours. Then what belongs to denser graphlets is taken away, from
 the densest on: a diamond, say, holds four paws, of which a node of degree 2 is the tail of two and a base of two.
 
-In numpy, since the packages that count orbits wrap compiled code (ORCA) which one of them has under the GPL; the tests
-hold these counts to networkx' isomorphisms.
+In numpy: these lines are less to keep than one more compiled package, of which one is under the GPL. The tests hold them
+to an enumeration of all subgraphs by networkx.
 
 Reference: Pržulj 2007, Biological network comparison using graphlet degree distribution (the numbering);
 Hočevar & Demšar 2014, A combinatorial approach to graphlet counting (counting by equations).

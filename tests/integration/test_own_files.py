@@ -57,4 +57,5 @@ def test_files_of_a_few_hundred_graphs_are_trained_on_for_five_minutes_and_serve
     print(f"networks in one piece: {sum(in_one_piece)} of 50")  # noqa: T201
     assert molecules["summary"]["valid"] > 30
     assert max(misses) < 1
+    # 35 when this was written; of the graphs of the files all but one are.
     assert sum(in_one_piece) > 25
