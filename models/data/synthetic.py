@@ -5,7 +5,8 @@
     sbm      2 to 5 blocks of 20 to 40 nodes; a pair is an edge with probability .3 within a block and .005 between
              two; drawn again until the graph is connected
     comm20   two communities of equal size, 12 to 20 nodes together; a pair is an edge with probability .7 within a
-             community, and between them .05 edges per node are to be expected; one at least
+             community, and between them .05 edges per node are to be expected; one at least, also between the
+             pieces of a community that falls apart
 
 A data set is 128 graphs to train on, 32 to validate and 40 to test with. Every graph has random numbers of its own.
 
@@ -17,6 +18,7 @@ References:
 
 import heapq
 from collections.abc import Callable, Mapping
+from itertools import combinations
 from typing import Literal, get_args
 
 import numpy as np
@@ -106,8 +108,13 @@ def comm20(random: np.random.Generator) -> Adjacency:
     """Two dense communities and a bridge or two."""
     size = int(random.integers(12, 20, endpoint=True)) // 2
     adjacency = blocks(random, [size, size], within=0.7, between=0.05 * 2 / size)
-    if not adjacency[:size, size:].any():
-        adjacency[0, size] = adjacency[size, 0] = True
+    within = adjacency.copy()
+    within[:size, size:] = within[size:, :size] = False
+    num_pieces, piece = connected_components(within)
+    # Two pieces, unless a community falls apart by itself.
+    for one, other in combinations([np.flatnonzero(piece == i) for i in range(num_pieces)], 2):
+        if not adjacency[np.ix_(one, other)].any():
+            adjacency[one[0], other[0]] = adjacency[other[0], one[0]] = True
     return adjacency
 
 

@@ -97,3 +97,8 @@ def test_small_communities_are_two_and_tied() -> None:
         sizes.add(2 * size)
         assert 1 <= adjacency[:size, size:].sum() <= 10
     assert sizes == {12, 14, 16, 18, 20}
+
+
+def test_a_community_that_falls_apart_is_tied_together() -> None:
+    # Of 600 graphs, three would have been in several pieces.
+    assert all(nx.is_connected(graph) for graph in drawn(comm20, 600))
