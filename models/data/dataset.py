@@ -20,6 +20,7 @@ from models.graphs import GraphBatch
 
 SPLITS = ("train", "validation", "test")
 _POOL = 20
+_PAIRS_AT_ONCE = 2**24
 
 
 class GraphDataset(Dataset[GraphBatch]):
@@ -133,17 +134,20 @@ class GraphData:
 
     def node_marginals(self) -> list[float]:
         """Frequency of each node type in the training split."""
-        graph = self.train
-        return _frequencies(graph.nodes[graph.node_mask], len(self.node_types))
+        graphs = self.train
+        return _frequencies(_counts(graphs.nodes[graphs.node_mask], len(self.node_types)))
 
     def edge_marginals(self) -> list[float]:
         """Frequency of each edge type over all pairs of nodes in the training split; of graphs without a pair, that of no edge is 1."""
-        graph = self.train
-        return _frequencies(graph.edges[graph.edge_mask], len(self.edge_types))
+        graphs, counts = self.train, torch.zeros(len(self.edge_types), dtype=torch.long)
+        size = max(_PAIRS_AT_ONCE // max(graphs.max_nodes, 1) ** 2, 1)
+        for part in (graphs[first : first + size] for first in range(0, len(graphs), size)):
+            counts += _counts(part.edges[part.edge_mask], len(counts))
+        return _frequencies(counts)
 
     def size_distribution(self) -> dict[int, float]:
         """num_nodes -> its frequency in the training split."""
-        frequencies = _frequencies(self.train.num_nodes, self.max_nodes + 1)
+        frequencies = _frequencies(_counts(self.train.num_nodes, self.max_nodes + 1))
         return {size: frequency for size, frequency in enumerate(frequencies) if frequency > 0}
 
 
@@ -177,11 +181,14 @@ def load_graphs(path: Path) -> dict[str, GraphBatch]:
     }
 
 
-def _frequencies(categories: torch.Tensor, num_categories: int) -> list[float]:
-    counts = torch.bincount(categories.flatten().long(), minlength=num_categories).double()
-    if categories.numel() == 0:
-        counts[0] = 1
-    frequencies: list[float] = (counts / counts.sum()).tolist()
+def _counts(categories: Int[Tensor, " k"], num_categories: int) -> Int[Tensor, " c"]:
+    return torch.bincount(categories.long(), minlength=num_categories)
+
+
+def _frequencies(counts: Int[Tensor, " c"]) -> list[float]:
+    """Of nothing, all is of the first category."""
+    total = int(counts.sum())
+    frequencies: list[float] = (counts.double() / total).tolist() if total else [1.0] + [0.0] * (len(counts) - 1)
     return frequencies
 
 

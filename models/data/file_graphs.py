@@ -78,10 +78,12 @@ def assemble(line: int, nodes: Sequence[Node], links: Sequence[Link], properties
         begin, end = sorted((places[link.source], places[link.target]))
         if begin == end:
             raise LineError(link.line, f"an edge leads from {link.source!r} to itself; loops are not supported")
-        if edges.setdefault((begin, end), link.type) != link.type:
+        if (begin, end) in edges:
             raise LineError(
-                link.line, f"{link.source!r} and {link.target!r} are joined by two edges of different types"
+                link.line,
+                f"{link.source!r} and {link.target!r} are joined by two edges; multigraphs are not supported, and an edge is told once, in one direction",
             )
+        edges[begin, end] = link.type
     parts: list[Node | Link] = [*nodes, *links]
     for part in parts:
         if part.type == MASK_TYPE or (isinstance(part, Link) and part.type == NO_EDGE):
@@ -89,6 +91,8 @@ def assemble(line: int, nodes: Sequence[Node], links: Sequence[Link], properties
                 part.line,
                 f"the types {MASK_TYPE!r} and, of edges, {NO_EDGE!r} have a meaning of their own; choose others",
             )
+        if not part.type.isprintable():
+            raise LineError(part.line, f"the type {part.type!r} has characters that cannot be shown")
     return sound(
         OwnGraph(line, [node.type for node in nodes], [(i, j, label) for (i, j), label in edges.items()], properties)
     )
@@ -133,8 +137,8 @@ def opened(path: Path) -> IO[str]:
 
 def type_of(attributes: Mapping[str, Any], otherwise: str) -> str:
     """The type of a node or edge: its attribute `type`, or else `label`."""
-    found = attributes.get("type", attributes.get("label"))
-    return otherwise if found is None else str(found)
+    told = (attributes.get(name) for name in ("type", "label"))
+    return next((str(found) for found in told if found is not None), otherwise)
 
 
 def number(text: str | float | int) -> float | None:

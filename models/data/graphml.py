@@ -1,6 +1,7 @@
 """GraphML: a file of one graph or many.
 
-Data declared for nodes and edges by `<key>` are their attributes, with its `<default>`; numeric data of a graph are properties.
+Data declared by `<key>` are attributes, with its `<default>`. Numeric data of a graph are properties; of a graph that this
+service wrote, only what is called `properties.…` is.
 Directed graphs and edges, graphs inside graphs and hyperedges are errors.
 """
 
@@ -11,6 +12,9 @@ from xml.parsers import expat
 from models.data.file_graphs import DataFileError, LineError, Link, Node, OwnGraph, assemble, properties_of, type_of
 
 _NUMERIC = {"int", "long", "float", "double"}
+# What the service tells of every graph, and how it calls properties.
+_SERVED = {"model", "seed"}
+_PROPERTIES = "properties."
 
 
 def read_graphml(path: Path) -> Iterator[OwnGraph]:
@@ -25,6 +29,8 @@ def read_graphml(path: Path) -> Iterator[OwnGraph]:
         parser.Parse(path.read_bytes(), True)
     except expat.ExpatError as error:
         raise DataFileError(f"{path.name}, line {error.lineno}: {expat.ErrorString(error.code)}") from error
+    except LookupError as error:
+        raise DataFileError(f"{path.name}, line 1: {error}") from error
     except LineError as error:
         raise DataFileError(f"{path.name}, line {error.line}: {error}") from error
     except ValueError as error:
@@ -39,12 +45,12 @@ class _GraphMLReader:
         self.graphs: list[OwnGraph] = []
         self._parser = parser
         self._keys: dict[str, tuple[str, str, str]] = {}  # id -> what it is for, its name, its type
-        self._defaults: dict[tuple[str, str], str] = {}
+        self._defaults: dict[str, str] = {}
         # All that follows is of the graph that is open, and has its line with it.
         self._graph: int | None = None
         self._nodes: list[tuple[int, str, dict[str, str]]] = []
         self._edges: list[tuple[int, str, str, dict[str, str]]] = []
-        self._numbers: list[tuple[int, str, str]] = []
+        self._told: list[tuple[int, str, str, str]] = []  # the graph's data: line, name, type, text
         self._attributes: dict[str, str] | None = None  # of the node or edge that is open
         self._line, self._key, self._text = 0, "", ""
         parser.StartElementHandler = self._start
@@ -68,7 +74,7 @@ class _GraphMLReader:
             if self._graph is not None:
                 raise ValueError("a graph inside a graph is not supported")
             self._graph = self._line
-            self._nodes, self._edges, self._numbers, self._attributes = [], [], [], None
+            self._nodes, self._edges, self._told, self._attributes = [], [], [], None
         elif tag == "node":
             self._attributes = {}
             self._nodes.append((self._line, _attribute(given, "id", tag), self._attributes))
@@ -87,14 +93,13 @@ class _GraphMLReader:
     def _end(self, tag: str) -> None:
         tag = tag.rpartition(":")[2]
         if tag == "default":
-            purpose, name, _ = self._keys[self._key]
-            self._defaults[purpose, name] = self._text.strip()
+            self._defaults[self._key] = self._text.strip()
         elif tag == "data" and self._graph is not None:
             purpose, name, kind = self._keys[self._key]
             if self._attributes is not None:
                 self._attributes[name] = self._text.strip()
-            elif purpose in {"graph", "all"} and kind in _NUMERIC:
-                self._numbers.append((self._line, name, self._text.strip()))
+            elif purpose in {"graph", "all"}:
+                self._told.append((self._line, name, kind, self._text.strip()))
         elif tag in {"node", "edge"}:
             self._attributes = None
         elif tag == "graph" and self._graph is not None:
@@ -103,15 +108,31 @@ class _GraphMLReader:
 
     def _finished(self, begin: int) -> OwnGraph:
         def typed(purpose: str, data: dict[str, str]) -> str:
-            known = {name: text for (wanted, name), text in self._defaults.items() if wanted in {purpose, "all"}}
-            return type_of(known | data, purpose)
+            return type_of({name: text for name, _, text in self._defaults_for({purpose, "all"})} | data, purpose)
 
         return assemble(
             begin,
             [Node(line, name, typed("node", data)) for line, name, data in self._nodes],
             [Link(line, source, target, typed("edge", data)) for line, source, target, data in self._edges],
-            properties_of(self._numbers),
+            properties_of(self._numbers(begin)),
         )
+
+    def _numbers(self, begin: int) -> Iterator[tuple[int, str, str]]:
+        """The numeric data of the graph that is open: line, name, text."""
+        names = {name for _, name, _, _ in self._told}
+        # Not those of keys for all, which are told of nodes or edges.
+        defaults = [(begin, *default) for default in self._defaults_for({"graph"}) if default[0] not in names]
+        prefix = _PROPERTIES if names >= _SERVED else ""
+        for line, name, kind, text in (*defaults, *self._told):
+            if kind in _NUMERIC and name.startswith(prefix):
+                yield line, name.removeprefix(prefix), text
+
+    def _defaults_for(self, purposes: set[str]) -> Iterator[tuple[str, str, str]]:
+        """Name, type and text of the defaults that are for one of these."""
+        for key, text in self._defaults.items():
+            purpose, name, kind = self._keys[key]
+            if purpose in purposes:
+                yield name, kind, text
 
 
 def _require_supported(tag: str, given: Mapping[str, str]) -> None:

@@ -7,7 +7,8 @@
     .graphml .xml        GraphML, one graph or many; numeric data of a graph are properties. A folder of such files, too
 
 The type of a node or edge is its attribute `type`, or else `label`; one that has neither is a "node" or an "edge".
-Graphs whose nodes are atoms and whose edges are bonds are molecules, and SMILES always are.
+Graphs whose nodes are atoms and whose edges are bonds are molecules, and SMILES always are. Of SMILES, isotopes and the
+arrangement in space are left out.
 
 A mistake in the file is an error that names its line.
 """
@@ -33,7 +34,10 @@ from models.molecules import BONDS, atom_valence
 
 MAX_TYPES = 100
 MIN_GRAPHS = 10
+MOST_BYTES = 4 * 2**30
 _SPLIT_SEED = 0
+# Of values' size, what their differences must exceed for a hundred steps between the least and the most.
+_SINGLE_PRECISION = 100 * torch.finfo(torch.float32).eps
 _SMILES = {".smi", ".smiles", ".txt", ".csv", ".tsv"}
 
 
@@ -64,6 +68,7 @@ def load_file(path: Path) -> OwnData:
                 f"{path.name} has {len(types)} types of {what}s, like {types[0]!r} and {types[-1]!r}, and {MAX_TYPES} "
                 "are the most; a type is a kind, not a name of its own"
             )
+    _require_memory(path, graphs)
     properties = sorted(set.intersection(*(set(graph.properties) for graph in graphs)))
     _require_everywhere(path, graphs, properties)
     order = torch.randperm(len(graphs), generator=torch.Generator().manual_seed(_SPLIT_SEED)).tolist()
@@ -78,7 +83,7 @@ def load_file(path: Path) -> OwnData:
         for split, chosen in parts.items()
     }
     values = {
-        split: torch.tensor([[graphs[i].properties[name] for name in properties] for i in chosen])
+        split: torch.tensor([[graphs[i].properties[name] for name in properties] for i in chosen], dtype=torch.double)
         for split, chosen in parts.items()
     }
     _require_spread(path, properties, values["train"])
@@ -94,7 +99,7 @@ def load_file(path: Path) -> OwnData:
             **encoded,
         ),
         properties,
-        values,
+        {split: told.float() for split, told in values.items()},
     )
 
 
@@ -106,7 +111,9 @@ def fingerprint(path: Path) -> str:
 
 def _read(path: Path) -> Iterator[OwnGraph]:
     if path.is_dir():
-        for file in _graphml_files(path):
+        if not (files := _graphml_files(path)):
+            raise DataFileError(f"the folder {path.name} holds no .graphml or .xml, which alone are read from folders")
+        for file in files:
             yield from (replace(graph, file=f"{path.name}/{file.name}") for graph in read_graphml(file))
         return
     match path.suffix.lower():
@@ -156,13 +163,30 @@ def _require_everywhere(path: Path, graphs: list[OwnGraph], properties: list[str
         )
 
 
+def _require_memory(path: Path, graphs: list[OwnGraph]) -> None:
+    """All graphs are held as large as the largest, a byte for every pair of nodes."""
+    largest = max(graphs, key=lambda graph: len(graph.types))
+    needed = len(graphs) * len(largest.types) ** 2
+    if needed > MOST_BYTES:
+        raise DataFileError(
+            f"{path.name}: {len(graphs)} graphs, each held as large as the largest, take {needed / 2**30:.1f} GiB, and {MOST_BYTES / 2**30:.0f} are the "
+            f"most; leave out the largest, like the one of {len(largest.types)} nodes at {largest.file or path.name}, line {largest.line}"
+        )
+
+
 def _require_spread(path: Path, properties: list[str], values: Float[Tensor, "b p"]) -> None:
     for name, column in zip(properties, values.T, strict=True):
-        if column.min() == column.max():
+        least, most = float(column.min()), float(column.max())
+        if least == most:
             raise DataFileError(
-                f"{path.name}: the property {name} is {column[0]:g} for every graph to train on; leave it out"
+                f"{path.name}: the property {name} is {least:g} for every graph to train on; leave it out"
             )
-        if column.max() - column.min() < SMALLEST_SPREAD:
+        if most - least < SMALLEST_SPREAD:
             raise DataFileError(
                 f"{path.name}: the property {name} differs by less than {SMALLEST_SPREAD:g} among the graphs to train on; choose another unit"
+            )
+        if most - least < _SINGLE_PRECISION * max(abs(least), abs(most)):
+            raise DataFileError(
+                f"{path.name}: the property {name} is from {least:.12g} to {most:.12g}, which single precision hardly tells apart; subtract "
+                "what the graphs have in common, or leave it out"
             )

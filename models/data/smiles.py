@@ -21,6 +21,7 @@ from models.data.file_graphs import (
 )
 from models.molecules import from_smiles, to_molecule
 
+_SHOWN = 5
 _NOT_HEAVY = {"H", "H+", "H-", "*"}
 
 
@@ -62,15 +63,21 @@ def read_table(path: Path, delimiter: str) -> Iterator[OwnGraph]:
         DataFileError: if a row cannot be understood.
     """
     with opened(path) as file:
-        reader = csv.reader(file, delimiter=delimiter)
+        # Strict, for otherwise a quote that is not closed would take the rest of the file for one field.
+        reader, rows, begin = csv.reader(file, delimiter=delimiter, strict=True), [], 1
         try:
-            rows = [(reader.line_num, row) for row in reader]
+            for row in reader:
+                rows.append((begin, row))
+                begin = reader.line_num + 1
         except csv.Error as error:
-            raise DataFileError(f"{path.name}, line {reader.line_num}: {error}; is a quote not closed?") from error
+            raise DataFileError(f"{path.name}, line {begin}: {error}; is a quote not closed?") from error
     titles = rows[0][1] if rows else []
     header = [property_name(title) for title in titles]
     if "smiles" not in header:
-        raise DataFileError(f"{path.name}, line 1: no column is called smiles; a header names the columns")
+        raise DataFileError(
+            f"{path.name}, line 1: no column is called smiles, but {', '.join(map(repr, titles[:_SHOWN])) or 'none'}; a header names the "
+            f"columns, with {'tabs' if delimiter == chr(9) else 'commas'} between them"
+        )
     if repeated := [name for name, count in Counter(header).items() if name and count > 1]:
         same = [repr(title) for title, name in zip(titles, header, strict=True) if name == repeated[0]]
         raise DataFileError(f"{path.name}, line 1: more than one column is called {repeated[0]}: {' and '.join(same)}")

@@ -1,4 +1,3 @@
-import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -216,13 +215,38 @@ END = ["</graph>", "</graphml>"]
         ("a.smi", ["C", "", "C1CC", "CC"], "a.smi, line 3: RDKit cannot read the SMILES 'C1CC'"),
         ("a.smi", ["x("] * 9, "line 5: RDKit cannot read the SMILES 'x('; and 4 lines more"),
         ("a.smi", ["C"] * 9, "holds 9 graphs; at least 10"),
-        ("a.csv", ["name,mass", "a,1"], "line 1: no column is called smiles"),
+        ("a.csv", ["name,mass", "a,1"], "line 1: no column is called smiles, but 'name', 'mass'; a header names"),
+        (
+            "a.csv",
+            ["smiles;mass", "C;1"],
+            "no column is called smiles, but 'smiles;mass'; a header names the columns, with commas",
+        ),
+        ("a.tsv", [], "line 1: no column is called smiles, but none; a header names the columns, with tabs"),
+        (
+            "a.csv",
+            ["smiles,x,name", "C,1,methane", 'CC,2,"ethane', *["C,1,methane"] * 20],
+            "line 3: unexpected end of data",
+        ),
+        (
+            "a.csv",
+            ["smiles,x", "C,1", 'CC,"2" or so', "C,1"],
+            "line 3: ',' expected after '\"'; is a quote not closed?",
+        ),
         ("a.csv", ["smiles,x,X", "C,1,2"], "line 1: more than one column is called x"),
         ("a.csv", ["smiles,x", "C,1", "CC,n/a"], "line 3: column x is 'n/a', and elsewhere a number"),
         ("a.csv", ["smiles,x", "C,1", "CC"], "line 3: 1 columns where the header has 2"),
         ("a.csv", ["smiles,x", *["C,1"] * 12], "the property x is 1 for every graph"),
+        ("a.csv", ["smiles,x", *(f"C,{1.7e9 + i}" for i in range(12))], "single precision hardly tells apart"),
         ("a.jsonl", [GOOD_JSON, "{"], "a.jsonl, line 2: not JSON"),
-        ("a.jsonl", [GOOD_JSON, "[1]"], "line 2: no node-link graph"),
+        ("a.jsonl", [GOOD_JSON, "1"], "line 2: no node-link graph"),
+        ("a.json", [f"[{GOOD_JSON}]"], "line 1: a list; a line is one graph"),
+        ("a.jsonl", [with_properties('"x": "1.5"')], "line 1: the property x is a number in quotes"),
+        ("a.jsonl", [r'{"nodes": [{"id": 1, "type": "\ud800"}]}'], r"line 1: the type '\ud800' has characters"),
+        (
+            "a.jsonl",
+            ['{"nodes": [{"id": 1}, {"id": 2}], "edges": [{"source": 1, "target": 2}, {"source": 2, "target": 1}]}'],
+            "line 1: '2' and '1' are joined by two edges; multigraphs are not supported",
+        ),
         ("a.jsonl", ['{"nodes": []}'], "line 1: the graph has no nodes"),
         ("a.jsonl", ['{"nodes": [{"id": 1}, {"id": 1}]}'], "line 1: two nodes have the id '1'"),
         ("a.jsonl", ['{"nodes": [{"id": 1}], "edges": [{"source": 1}]}'], "line 1: an edge has no target"),
@@ -286,9 +310,11 @@ END = ["</graph>", "</graphml>"]
         ("a.smi", ["C[PH4]"], "line 1: 'C[PH4]' has an atom with more or fewer hydrogens than"),
         ("a.smi", ["*CC"], "line 1: '*CC' has * as an atom of its own"),
         ("a.csv", ["smiles,x", 'C,"1', "2", '"', "C1CC,3"], "line 5: RDKit cannot read"),
+        ("a.csv", ["smiles,name", 'C1CC,"one', 'two"', "C,three"], "line 2: RDKit cannot read"),
         ("a.jsonl", ['{"nodes": [{"id": 1}], "graph": {"properties": {"x": NaN}}}'], "property x is nan, not a finite"),
         ("a.jsonl", [f'{{"nodes": [{{"id": 1}}], "graph": {{"properties": {{"x": 1{"0" * 400}}}}}}}'], "not a finite"),
         ("a.graphml", ["<graphml>", '<key for="node"/>'], "line 2: a <key> has no id"),
+        ("a.graphml", ['<?xml version="1.0" encoding="foo"?>', GOOD_XML], "line 1: unknown encoding: foo"),
         ("a.pdf", ["C"], "a.pdf ends in .pdf; known are .smi"),
     ],
 )
@@ -345,13 +371,48 @@ def test_the_largest_values_there_may_be_can_be_described(tmp_path: Path) -> Non
         assert torch.histc(column, 48).sum() == len(column)
 
 
-def test_a_quote_that_is_not_closed_is_told(tmp_path: Path) -> None:
-    limit = csv.field_size_limit(1_000)
-    try:
-        with pytest.raises(DataFileError, match=r"line 2: .*; is a quote not closed\?"):
-            load_file(write(tmp_path / "a.csv", "smiles,x", f'C,"{"1" * 2_000}'))
-    finally:
-        csv.field_size_limit(limit)
+def test_one_large_graph_among_many_is_told_before_memory_is_short(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.smi", *["C"] * 2_000, "C" * 1_000, *["C"] * 2_300)
+
+    with pytest.raises(
+        DataFileError, match=r"take 4\.0 GiB, .* leave out the largest, like the one of 1000 nodes at a\.smi, line 2001"
+    ):
+        load_file(path)
+
+
+def test_a_folder_without_graphml_is_told(tmp_path: Path) -> None:
+    write(tmp_path / "a.smi", *SMILES)
+
+    with pytest.raises(DataFileError, match=r"holds no \.graphml or \.xml"):
+        load_file(tmp_path)
+
+
+def test_of_graphs_that_this_service_wrote_only_properties_are_learned(tmp_path: Path) -> None:
+    graph = nx.path_graph(3)
+    graph.graph |= {"model": "mine", "seed": 7, "valid": True, "properties.mu": 1.5}
+    paths = [tmp_path / f"{i}.graphml" for i in range(12)]
+    for i, path in enumerate(paths):
+        graph.graph |= {"seed": i, "properties.mu": i / 2}
+        nx.write_graphml(graph, path)
+
+    assert load_file(tmp_path).properties == ["mu"]
+
+
+def test_a_graph_without_data_of_its_own_has_the_default(tmp_path: Path) -> None:
+    key = '<key id="x" for="graph" attr.name="x" attr.type="double"><default>5</default></key>'
+    graphs = [GOOD_XML.replace("</graph>", f'<data key="x">{i}</data></graph>') for i in range(11)]
+
+    data = load_file(write(tmp_path / "a.graphml", "<graphml>", key, *graphs, GOOD_XML, "</graphml>"))
+
+    assert sorted(float(value) for part in data.values.values() for value in part) == sorted([*range(11), 5])
+
+
+def test_a_label_is_the_type_where_that_is_null_and_links_are_edges(tmp_path: Path) -> None:
+    line = '{"nodes": [{"id": 1, "type": null, "label": "L"}, {"id": 2, "label": "L"}], "edges": [], "links": [{"source": 1, "target": 2}]}'
+
+    data = load_file(write(tmp_path / "a.jsonl", *[line] * 12))
+
+    assert all_graphs(data) == [(["L", "L"], [(0, 1, "edge")])] * 12
 
 
 @pytest.mark.parametrize(("size", "is_large"), [(12, False), (40, True)])
