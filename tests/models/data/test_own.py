@@ -415,13 +415,20 @@ def test_a_label_is_the_type_where_that_is_null_and_links_are_edges(tmp_path: Pa
     assert all_graphs(data) == [(["L", "L"], [(0, 1, "edge")])] * 12
 
 
-@pytest.mark.parametrize(("size", "is_large"), [(12, False), (40, True)])
-def test_large_graphs_are_told_what_hangs_together(tmp_path: Path, size: int, is_large: bool) -> None:
-    path = as_graphml([nx.path_graph(size) for _ in range(12)], tmp_path / "a.graphml")
+@pytest.mark.parametrize(
+    ("what", "resistance", "eigenvalues"), [("small", True, False), ("large", True, True), ("molecules", False, False)]
+)
+def test_graphs_are_told_what_hangs_together_and_large_ones_in_which_communities(
+    tmp_path: Path, what: str, resistance: bool, eigenvalues: bool
+) -> None:
+    if what == "molecules":
+        path = write(tmp_path / "a.smi", *SMILES)
+    else:
+        path = as_graphml([nx.path_graph(40 if what == "large" else 12) for _ in range(12)], tmp_path / "a.graphml")
 
     features = own_model(path, load_labelled(str(path)), name="a", max_minutes=1.0).features
 
-    assert (features.resistance, features.eigenvalues > 0) == (is_large, is_large)
+    assert (features.resistance, features.eigenvalues > 0) == (resistance, eigenvalues)
 
 
 def test_a_column_without_a_name_is_no_property(tmp_path: Path) -> None:
