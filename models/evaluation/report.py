@@ -1,6 +1,7 @@
 """Measuring a checkpoint: draw fresh samples, compute their metrics, say how it was done."""
 
 import math
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -78,7 +79,7 @@ def evaluate(
         grid=plan.grid,
         num_steps=plan.num_steps,
         seed=plan.seed,
-        command=f"digress evaluate {card.name} -n {plan.num_graphs} --sampler {plan.sampler}"
+        command=f"digress evaluate {card.name} -n {plan.num_graphs}{_source(card, data)} --sampler {plan.sampler}"
         + (f" --eta {plan.eta:g}" if plan.sampler == "mixed" else "")
         + f" --grid {plan.grid} --num-steps {plan.num_steps} --seed {plan.seed}"
         + ("" if likelihood else " --no-likelihood")
@@ -89,6 +90,12 @@ def evaluate(
             "graphs_per_second": round(plan.num_graphs / seconds, 1),
         },
     )
+
+
+def _source(card: ModelCard, data: GraphData) -> str:
+    """What `digress evaluate` must be told of the data."""
+    is_own = card.training is not None and card.training.dataset_sha256 is not None
+    return f" --data {shlex.quote(data.name)}" if is_own else ""
 
 
 def negative_log_likelihood(model: LoadedModel, data: GraphData, *, seed: int) -> dict[str, float]:

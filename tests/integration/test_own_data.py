@@ -1,6 +1,7 @@
 """A user's own file, from training to graphs."""
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,7 +53,21 @@ def test_graphs_are_drawn_and_steered_at_once(out: Path) -> None:
     assert all("logp" in graph["graph"]["properties"] for graph in graphs)
 
 
-def test_the_model_is_measured_against_its_file(out: Path, file: Path) -> None:
+def test_the_model_is_measured_against_its_file_by_a_command_that_can_be_repeated(out: Path, file: Path) -> None:
+    arguments = ["evaluate", "my-molecules", "-n", "40", "--num-steps", "10", "--no-likelihood", "--json"]
+
+    once = json.loads(digress(*arguments, "--data", str(file), DIGRESS_CHECKPOINTS=str(out)).stdout)
+    repeated = shlex.split(once["command"])[1:]
+    again = json.loads(digress(*repeated, cwd=file.parent, DIGRESS_CHECKPOINTS=str(out)).stdout)
+
+    assert 0 < once["values"]["valid"] <= 1
+    assert {"fcd", "novel"} <= once["values"].keys()
+    for measured in (once, again):
+        del measured["values"]["graphs_per_second"]
+    assert again == once
+
+
+def test_the_model_is_measured_against_no_other_file(out: Path, file: Path) -> None:
     arguments = ["evaluate", "my-molecules", "-n", "40", "--num-steps", "5", "--json"]
 
     lost = digress(*arguments, DIGRESS_CHECKPOINTS=str(out))

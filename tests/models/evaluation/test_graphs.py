@@ -1,3 +1,5 @@
+from statistics import fmean
+
 import numpy as np
 import pytest
 import torch
@@ -56,12 +58,12 @@ def test_no_ratio_is_told_where_training_and_test_graphs_are_alike() -> None:
     data = load_synthetic("tree")
     train, test = list(adjacencies(data.train)), list(adjacencies(data.test))
 
-    found = mmd_ratios(train, train=train, test=test)
+    found = mmd_ratios(list(adjacencies(draw("tree", 64, seed=1))), train=train, test=test)
 
     # No tree has a triangle, and all have about as many paths and stars of four nodes.
-    assert found["mmd_clustering"] == 0 < found["mmd_orbit"] < 1e-5
+    assert found["mmd_clustering"] == 0 < found["mmd_orbit"] < 1e-4
     assert {"ratio_clustering", "ratio_orbit"}.isdisjoint(found)
-    assert found["ratio"] == pytest.approx(1)
+    assert found["ratio"] == pytest.approx(fmean(found[f"ratio_{name}"] for name in ("degree", "spectral", "wavelet")))
 
 
 def test_copies_of_training_graphs_are_valid_but_not_novel(planar: GraphData) -> None:
