@@ -3,7 +3,7 @@
     valency_i  Σ_j order(bond ij)
     charge_i   valence(type i) - valency_i: the hydrogens atom i would still take up; negative if it has
                too many bonds (DiGress's name for this feature)
-    weight     Σ_i mass(type i) of the heavy atoms
+    weight     Σ_i mass(type i) of the nodes; hydrogens count where they are drawn
 
 Reference: Vignac et al. 2023, DiGress, arXiv:2209.14734, appendix B
 """
