@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from statistics import fmean
 
 import networkx as nx
 import pytest
@@ -51,11 +52,15 @@ def test_files_of_a_few_hundred_graphs_are_trained_on_for_five_minutes_and_serve
         steered = client.post("/generate/conditional", json=body, headers=WAIT).json()
 
     assert {job["status"] for job in (molecules, networks, steered)} == {"succeeded"}
-    misses = [abs(describe(graph["graph"]["smiles"])["logp"] - 1.0) for graph in steered["graphs"]]
+    misses, others = (
+        [abs(describe(graph["graph"]["smiles"])["logp"] - 1.0) for graph in job["graphs"] if graph["graph"]["valid"]]
+        for job in (steered, molecules)
+    )
     in_one_piece = [nx.is_connected(nx.node_link_graph(graph, edges="edges")) for graph in networks["graphs"]]
-    print(f"\nvalid molecules: {molecules['summary']['valid']} of 100; steered to a logP of 1.0, off by: {misses}")  # noqa: T201
+    print(f"\nvalid molecules: {molecules['summary']['valid']} of 100, off a logP of 1.0 by {fmean(others)}")  # noqa: T201
+    print(f"steered to it, off by: {misses}")  # noqa: T201
     print(f"networks in one piece: {sum(in_one_piece)} of 50")  # noqa: T201
     assert molecules["summary"]["valid"] > 30
-    assert max(misses) < 1
-    # 35 when this was written; of the graphs of the files all but one are.
-    assert sum(in_one_piece) > 25
+    assert fmean(misses) < fmean(others) / 2
+    # 41 when this was written; of the graphs of the files all are.
+    assert sum(in_one_piece) > 30
