@@ -51,7 +51,7 @@ def train(
     from models.data.file_graphs import DataFileError
     from models.training.folder import TrainingFolderError
     from models.training.plan import plan_runs
-    from models.training.preset import PresetError
+    from models.training.preset import PresetError, RegressorPreset
 
     try:
         runs = plan_runs(
@@ -59,6 +59,10 @@ def train(
         )
     except (PresetError, TrainingFolderError, DataFileError) as error:
         raise CommandError(str(error)) from error
+
+    if data is not None:
+        learned = [name for chosen, _ in runs if isinstance(chosen, RegressorPreset) for name in chosen.properties]
+        print(f"properties that graphs can be steered to: {', '.join(learned) or 'none'}")
 
     from models.training.run import train as run  # slow to import, so after what can go wrong
 

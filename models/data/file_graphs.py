@@ -78,12 +78,10 @@ def assemble(line: int, nodes: Sequence[Node], links: Sequence[Link], properties
         begin, end = sorted((places[link.source], places[link.target]))
         if begin == end:
             raise LineError(link.line, f"an edge leads from {link.source!r} to itself; loops are not supported")
-        if (begin, end) in edges:
+        if edges.setdefault((begin, end), link.type) != link.type:
             raise LineError(
-                link.line,
-                f"{link.source!r} and {link.target!r} are joined by two edges; multigraphs are not supported, and an edge is told once, in one direction",
+                link.line, f"{link.source!r} and {link.target!r} are joined by two edges of different types"
             )
-        edges[begin, end] = link.type
     parts: list[Node | Link] = [*nodes, *links]
     for part in parts:
         if part.type == MASK_TYPE or (isinstance(part, Link) and part.type == NO_EDGE):
@@ -91,8 +89,8 @@ def assemble(line: int, nodes: Sequence[Node], links: Sequence[Link], properties
                 part.line,
                 f"the types {MASK_TYPE!r} and, of edges, {NO_EDGE!r} have a meaning of their own; choose others",
             )
-        if not part.type.isprintable():
-            raise LineError(part.line, f"the type {part.type!r} has characters that cannot be shown")
+        if any("\ud800" <= character <= "\udfff" for character in part.type):
+            raise LineError(part.line, f"the type {part.type!r} has half of a character")
     return sound(
         OwnGraph(line, [node.type for node in nodes], [(i, j, label) for (i, j), label in edges.items()], properties)
     )

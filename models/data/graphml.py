@@ -1,7 +1,7 @@
 """GraphML: a file of one graph or many.
 
-Data declared by `<key>` are attributes, with its `<default>`. Numeric data of a graph are properties; of a graph that this
-service wrote, only what is called `properties.…` is.
+Data declared for nodes and edges by `<key>` are their attributes, with its `<default>`. Numeric data of a graph are properties,
+without a default; of a graph that this service wrote, only what is called `properties.…` is.
 Directed graphs and edges, graphs inside graphs and hyperedges are errors.
 """
 
@@ -12,9 +12,10 @@ from xml.parsers import expat
 from models.data.file_graphs import DataFileError, LineError, Link, Node, OwnGraph, assemble, properties_of, type_of
 
 _NUMERIC = {"int", "long", "float", "double"}
-# What the service tells of every graph, and how it calls properties.
+# What the service tells of every graph, what of molecules, and how it calls properties.
 _SERVED = {"model", "seed"}
-_PROPERTIES = "properties."
+_SERVED_TOO = {"smiles", "valid"}
+_PREFIXES = ("properties.", "property_errors.")
 
 
 def read_graphml(path: Path) -> Iterator[OwnGraph]:
@@ -45,7 +46,7 @@ class _GraphMLReader:
         self.graphs: list[OwnGraph] = []
         self._parser = parser
         self._keys: dict[str, tuple[str, str, str]] = {}  # id -> what it is for, its name, its type
-        self._defaults: dict[str, str] = {}
+        self._defaults: dict[tuple[str, str], str] = {}
         # All that follows is of the graph that is open, and has its line with it.
         self._graph: int | None = None
         self._nodes: list[tuple[int, str, dict[str, str]]] = []
@@ -93,7 +94,8 @@ class _GraphMLReader:
     def _end(self, tag: str) -> None:
         tag = tag.rpartition(":")[2]
         if tag == "default":
-            self._defaults[self._key] = self._text.strip()
+            purpose, name, _ = self._keys[self._key]
+            self._defaults[purpose, name] = self._text.strip()
         elif tag == "data" and self._graph is not None:
             purpose, name, kind = self._keys[self._key]
             if self._attributes is not None:
@@ -108,31 +110,26 @@ class _GraphMLReader:
 
     def _finished(self, begin: int) -> OwnGraph:
         def typed(purpose: str, data: dict[str, str]) -> str:
-            return type_of({name: text for name, _, text in self._defaults_for({purpose, "all"})} | data, purpose)
+            known = {name: text for (wanted, name), text in self._defaults.items() if wanted in {purpose, "all"}}
+            return type_of(known | data, purpose)
 
         return assemble(
             begin,
             [Node(line, name, typed("node", data)) for line, name, data in self._nodes],
             [Link(line, source, target, typed("edge", data)) for line, source, target, data in self._edges],
-            properties_of(self._numbers(begin)),
+            properties_of(self._numbers()),
         )
 
-    def _numbers(self, begin: int) -> Iterator[tuple[int, str, str]]:
+    def _numbers(self) -> Iterator[tuple[int, str, str]]:
         """The numeric data of the graph that is open: line, name, text."""
         names = {name for _, name, _, _ in self._told}
-        # Not those of keys for all, which are told of nodes or edges.
-        defaults = [(begin, *default) for default in self._defaults_for({"graph"}) if default[0] not in names]
-        prefix = _PROPERTIES if names >= _SERVED else ""
-        for line, name, kind, text in (*defaults, *self._told):
+        is_served = names >= _SERVED and all(
+            name in _SERVED_TOO or name.startswith(_PREFIXES) for name in names - _SERVED
+        )
+        prefix = _PREFIXES[0] if is_served else ""
+        for line, name, kind, text in self._told:
             if kind in _NUMERIC and name.startswith(prefix):
                 yield line, name.removeprefix(prefix), text
-
-    def _defaults_for(self, purposes: set[str]) -> Iterator[tuple[str, str, str]]:
-        """Name, type and text of the defaults that are for one of these."""
-        for key, text in self._defaults.items():
-            purpose, name, kind = self._keys[key]
-            if purpose in purposes:
-                yield name, kind, text
 
 
 def _require_supported(tag: str, given: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from models.data.file_graphs import Link, Node, OwnGraph, assemble, collected, number, numbered, properties_of, type_of
+from models.data.file_graphs import Link, Node, OwnGraph, assemble, collected, numbered, properties_of, type_of
 
 
 def read_node_link(path: Path) -> Iterator[OwnGraph]:
@@ -30,7 +30,7 @@ def _graph_of(line: int, text: str) -> OwnGraph:
         raise ValueError('no node-link graph, like {"nodes": [{"id": 0, "type": "C"}], "edges": []}')
     if found.get("directed") or found.get("multigraph"):
         raise ValueError("directed graphs and multigraphs are not supported")
-    links = found.get("edges") or found.get("links") or []
+    links: Any = next((told for name in ("edges", "links") if (told := found.get(name)) not in (None, [])), [])
     if not isinstance(links, list) or not all(isinstance(entry, dict) for entry in (*found["nodes"], *links)):
         raise ValueError("nodes and edges must be lists of objects")
     if missing := [key for key in ("source", "target") if any(key not in link for link in links)]:
@@ -50,8 +50,6 @@ def _properties(line: int, about: Any) -> dict[str, float]:
     properties = about.get("properties") if isinstance(about, dict) else None
     if not isinstance(properties, dict):
         return {}
-    if quoted := [name for name, told in properties.items() if isinstance(told, str) and number(told) is not None]:
-        raise ValueError(f"the property {quoted[0]} is a number in quotes; write it without, or leave it out")
     return properties_of(
         (line, name, told)
         for name, told in properties.items()

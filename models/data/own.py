@@ -68,7 +68,6 @@ def load_file(path: Path) -> OwnData:
                 f"{path.name} has {len(types)} types of {what}s, like {types[0]!r} and {types[-1]!r}, and {MAX_TYPES} "
                 "are the most; a type is a kind, not a name of its own"
             )
-    _require_memory(path, graphs)
     properties = sorted(set.intersection(*(set(graph.properties) for graph in graphs)))
     _require_everywhere(path, graphs, properties)
     order = torch.randperm(len(graphs), generator=torch.Generator().manual_seed(_SPLIT_SEED)).tolist()
@@ -78,6 +77,8 @@ def load_file(path: Path) -> OwnData:
         "validation": order[:held_out],
         "test": order[held_out : 2 * held_out],
     }
+    for chosen in parts.values():
+        _require_memory(path, [graphs[i] for i in chosen])
     encoded = {
         split: encode_graphs([(graphs[i].types, graphs[i].edges) for i in chosen], node_types, [NO_EDGE, *edge_types])
         for split, chosen in parts.items()
@@ -164,13 +165,13 @@ def _require_everywhere(path: Path, graphs: list[OwnGraph], properties: list[str
 
 
 def _require_memory(path: Path, graphs: list[OwnGraph]) -> None:
-    """All graphs are held as large as the largest, a byte for every pair of nodes."""
+    """Those of a split are held as large as the largest of them, a byte for every pair of nodes."""
     largest = max(graphs, key=lambda graph: len(graph.types))
     needed = len(graphs) * len(largest.types) ** 2
     if needed > MOST_BYTES:
         raise DataFileError(
-            f"{path.name}: {len(graphs)} graphs, each held as large as the largest, take {needed / 2**30:.1f} GiB, and {MOST_BYTES / 2**30:.0f} are the "
-            f"most; leave out the largest, like the one of {len(largest.types)} nodes at {largest.file or path.name}, line {largest.line}"
+            f"{path.name}: {len(graphs)} graphs, each held as large as the largest, take {needed / 2**30:.1f} GiB, more than {MOST_BYTES / 2**30:.0f}; "
+            f"leave out the largest, like the one of {len(largest.types)} nodes at {largest.file or path.name}, line {largest.line}"
         )
 
 

@@ -21,7 +21,6 @@ from models.data.file_graphs import (
 )
 from models.molecules import from_smiles, to_molecule
 
-_SHOWN = 5
 _NOT_HEAVY = {"H", "H+", "H-", "*"}
 
 
@@ -70,12 +69,14 @@ def read_table(path: Path, delimiter: str) -> Iterator[OwnGraph]:
                 rows.append((begin, row))
                 begin = reader.line_num + 1
         except csv.Error as error:
-            raise DataFileError(f"{path.name}, line {begin}: {error}; is a quote not closed?") from error
+            raise DataFileError(
+                f"{path.name}, line {begin}: {error}; is a quote not closed, or not doubled inside of quotes?"
+            ) from error
     titles = rows[0][1] if rows else []
     header = [property_name(title) for title in titles]
     if "smiles" not in header:
         raise DataFileError(
-            f"{path.name}, line 1: no column is called smiles, but {', '.join(map(repr, titles[:_SHOWN])) or 'none'}; a header names the "
+            f"{path.name}, line 1: no column is called smiles, but {', '.join(map(repr, titles)) or 'none':.100}; a header names the "
             f"columns, with {'tabs' if delimiter == chr(9) else 'commas'} between them"
         )
     if repeated := [name for name, count in Counter(header).items() if name and count > 1]:

@@ -79,7 +79,7 @@ def evaluate(
         grid=plan.grid,
         num_steps=plan.num_steps,
         seed=plan.seed,
-        command=f"digress evaluate {card.name} -n {plan.num_graphs}{_source(card, data)} --sampler {plan.sampler}"
+        command=f"digress evaluate {card.name} -n {plan.num_graphs}{_source(data)} --sampler {plan.sampler}"
         + (f" --eta {plan.eta:g}" if plan.sampler == "mixed" else "")
         + f" --grid {plan.grid} --num-steps {plan.num_steps} --seed {plan.seed}"
         + ("" if likelihood else " --no-likelihood")
@@ -92,10 +92,9 @@ def evaluate(
     )
 
 
-def _source(card: ModelCard, data: GraphData) -> str:
-    """What `digress evaluate` must be told of the data."""
-    is_own = card.training is not None and card.training.dataset_sha256 is not None
-    return f" --data {shlex.quote(data.name)}" if is_own else ""
+def _source(data: GraphData) -> str:
+    """What `digress evaluate` must be told of a file's data."""
+    return "" if data.name in DATASETS else f" --data {shlex.quote(data.name)}"
 
 
 def negative_log_likelihood(model: LoadedModel, data: GraphData, *, seed: int) -> dict[str, float]:

@@ -28,6 +28,7 @@ def out(file: Path) -> Path:
     changes = [part for change in TINY for part in ("--set", change)]
     done = digress("train", "--data", str(file), "--max-minutes", "0.05", *changes, cwd=file.parent)
     assert done.returncode == 0, done.stderr
+    assert "properties that graphs can be steered to: logp\n" in done.stdout
     assert "runs/my-molecules/my-molecules" in done.stdout
     return file.parent / "runs" / "my-molecules"
 
