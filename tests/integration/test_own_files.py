@@ -62,5 +62,5 @@ def test_files_of_a_few_hundred_graphs_are_trained_on_for_five_minutes_and_serve
     print(f"networks in one piece: {sum(in_one_piece)} of 50")  # noqa: T201
     assert molecules["summary"]["valid"] > 30
     assert fmean(misses) < fmean(others) / 2
-    # 41 when this was written; of the graphs of the files all are.
-    assert sum(in_one_piece) > 30
+    # 41 when this was written, beside a training; of the graphs of the files all are.
+    assert sum(in_one_piece) > 40

@@ -198,7 +198,8 @@ def test_what_a_training_began_with_is_in_its_card_and_not_needed_to_go_on(tmp_p
     record = read_card(second.checkpoint).training
     assert record is not None
     assert record.gradient_steps == 3
-    assert f"Began with the weights of comm20 1.1.0 (sha256 {sha256}), trained for" in record.notes[-1]
+    version = load_denoiser_preset("comm20").version
+    assert f"Began with the weights of comm20 {version} (sha256 {sha256}), trained for" in record.notes[-1]
     assert record.recipe["start_from"] == "comm20"
 
 
