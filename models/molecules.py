@@ -119,3 +119,9 @@ def from_smiles(smiles: str, *, draw_hydrogens: bool = False) -> tuple[list[str]
         (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), _LABELS[bond.GetBondType()]) for bond in molecule.GetBonds()
     ]
     return atoms, bonds
+
+
+def num_hydrogens(molecule: Chem.Mol) -> list[int]:
+    """How many hydrogens each atom has, those that its normal valence implies included."""
+    molecule.UpdatePropertyCache(strict=False)
+    return [atom.GetTotalNumHs() for atom in molecule.GetAtoms()]

@@ -7,14 +7,14 @@ from typing import Final, Literal
 from jaxtyping import Float
 from torch import Tensor
 
-from models.data import qm9
+from models.data import qm9, zinc250k
 from models.data.dataset import GraphData
 from models.data.own import load_file
 from models.data.qm9 import PropertySource
 from models.data.synthetic import FAMILIES, Family, load_synthetic
 
-DatasetName = Literal["qm9", "qm9-h"] | Family
-DATASETS: Final[tuple[DatasetName, ...]] = ("qm9", "qm9-h", *FAMILIES)
+DatasetName = Literal["qm9", "qm9-h", "zinc250k"] | Family
+DATASETS: Final[tuple[DatasetName, ...]] = ("qm9", "qm9-h", "zinc250k", *FAMILIES)
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ def load_dataset(source: str) -> GraphData:
             return qm9.load_qm9()
         case "qm9-h":
             return qm9.load_qm9(draw_hydrogens=True)
+        case "zinc250k":
+            return zinc250k.load_zinc250k()
         case "planar" | "tree" | "sbm" | "comm20":
             return load_synthetic(source)
         case _:

@@ -19,7 +19,7 @@ from models.data.file_graphs import (
     property_name,
     sound,
 )
-from models.molecules import from_smiles, to_molecule
+from models.molecules import from_smiles, num_hydrogens, to_molecule
 
 _NOT_HEAVY = {"H", "H+", "H-", "*"}
 
@@ -42,17 +42,11 @@ def _molecule(line: int, smiles: str) -> OwnGraph:
             f"{smiles!r} has {odd[0]} as an atom of its own; leave out hydrogens that the others imply, isotopes of hydrogen and wildcards"
         )
     # Outside of brackets the hydrogens of a SMILES are the implied ones.
-    if "[" in smiles and _hydrogens(to_molecule(*parsed)) != _hydrogens(Chem.MolFromSmiles(smiles)):
+    if "[" in smiles and num_hydrogens(to_molecule(*parsed)) != num_hydrogens(Chem.MolFromSmiles(smiles)):
         raise ValueError(
             f"{smiles!r} has an atom with more or fewer hydrogens than its bonds and charge imply, as radicals have, and a graph does not tell; leave it out"
         )
     return sound(OwnGraph(line, *parsed))
-
-
-def _hydrogens(molecule: Chem.Mol) -> list[int]:
-    """How many each atom has."""
-    molecule.UpdatePropertyCache(strict=False)
-    return [atom.GetTotalNumHs() for atom in molecule.GetAtoms()]
 
 
 def read_table(path: Path, delimiter: str) -> Iterator[OwnGraph]:
