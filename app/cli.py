@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from app.commands.complaints import CommandError, ExitStatus, complain
+from app.commands.console import CommandError, ExitStatus, complain
 from app.commands.evaluate import evaluate
 from app.commands.generate import generate
 from app.commands.guidance import evaluate_guidance
@@ -74,10 +74,10 @@ def _in_one_line(error: Exception) -> str | None:
     from pydantic import ValidationError
     from redis.exceptions import RedisError
 
-    from app.errors import ServiceError, field_problem
-    from app.keys import NamingError
+    from app.access.keys import NamingError
+    from app.http.errors import ServiceError, field_problem
     from app.settings import SettingsError
-    from models.card import CardError
+    from models.card.folder import CardError
 
     match error:
         case CommandError() | SettingsError() | CardError() | ServiceError() | NamingError():

@@ -11,20 +11,22 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
-from app.body_limit import BodyLimit
-from app.errors import install_handlers
-from app.keys import Gate, KeyBook
-from app.middleware import LetGo, ObserveRequests, SecurityHeaders, is_quiet
-from app.openapi import complete_document
-from app.queue import JobQueue
+from app.access.keys import Gate, KeyBook
+from app.catalogue.served_models import Shelf
+from app.http.body_limit import BodyLimit
+from app.http.errors import install_handlers
+from app.http.middleware import LetGo, ObserveRequests, SecurityHeaders, is_quiet
+from app.http.openapi import complete_document
+from app.http.telemetry import ApiMetrics
+from app.http.tracing import request_spans
+from app.jobs.observability import start_tracing
+from app.jobs.queue import JobQueue
+from app.jobs.telemetry import QueueCollector
+from app.jobs.webhooks import WebhookSender, stop
 from app.routes import events, generate, graphs, health, jobs, metrics, models
 from app.routes.page import add_page
-from app.settings import Settings, SettingsError, read_settings, start_tracing
-from app.shelf import Shelf
-from app.telemetry import ApiMetrics
-from app.tracing import request_spans
-from app.webhooks import WebhookSender, stop
-from models.card import read_cards
+from app.settings import Settings, SettingsError, read_settings
+from models.card.folder import read_cards
 
 _DESCRIPTION = (
     "New graphs from discrete denoising diffusion (DiGress, ICLR 2023). "
@@ -69,7 +71,7 @@ def create_app(
     )
     app.state.queue, app.state.shelf, app.state.gate = queue, shelf, gate
     app.state.has_webhooks = webhooks is not None
-    app.state.metrics = ApiMetrics(queue.state)
+    app.state.metrics = ApiMetrics(QueueCollector(queue.state))
     app.state.is_stopping = lambda: False  # whoever runs the server may know better
     app.add_middleware(LetGo)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)

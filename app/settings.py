@@ -1,30 +1,17 @@
 """Settings, from the environment: DIGRESS_REDIS_URL, DIGRESS_PORT and so on.
 
 Read once, in `build()` or by a command, and passed on from there; nothing else looks at the environment for them.
-Logs and traces are set up here too, since API and worker do it alike.
 """
 
-import logging
-import sys
-import threading
-import time
-from collections.abc import Callable
-from importlib.metadata import version
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
-import structlog
-from opentelemetry import trace
 from pydantic import Field, RedisDsn, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.card import shipped_checkpoints
-
-# How long the last spans may take when a process ends.
-_LAST_SPANS_SECONDS = 2.0
-_COMPLAINTS_SECONDS = 60.0
+from models.card.folder import shipped_checkpoints
 
 
 class SettingsError(ValueError):
@@ -138,98 +125,6 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError("; ".join(map(_describe, error.errors()))) from None
-
-
-def configure_logging(settings: Settings) -> None:
-    """Write logs, those of libraries too, to standard error in the form that is set; no log shows what variables held."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        *([_add_trace] if settings.tracing else []),
-    ]
-    if settings.log_format == "json":
-        transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-        render: list[structlog.typing.Processor] = [
-            structlog.processors.ExceptionRenderer(transformer),
-            structlog.processors.JSONRenderer(),
-        ]
-    else:
-        render = [
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
-        ]
-    structlog.configure(
-        processors=[*shared, *render],
-        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
-        # A line is one write: API and worker share a stream, and would write into each other's lines.
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render]
-        )
-    )
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-
-
-def _add_trace(logger: object, method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Say in a line of the log which span it is of."""
-    context = trace.get_current_span().get_span_context()
-    if context.is_valid:
-        line["trace_id"] = trace.format_trace_id(context.trace_id)
-        line["span_id"] = trace.format_span_id(context.span_id)
-    return line
-
-
-def start_tracing(settings: Settings, service: str) -> Callable[[], None]:
-    """Let this process send its spans, if that is set; what is returned sends the last of them, when the process ends.
-
-    Where to, how many, and by which name other than `service`: OpenTelemetry reads its own variables for that (OTEL_…).
-    Its SDK is imported here alone.
-
-    Raises:
-        SettingsError: if it is not installed.
-    """
-    if not settings.tracing:
-        return lambda: None
-    try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    except ImportError:
-        raise SettingsError(
-            "DIGRESS_TRACING needs the extra 'tracing'; in the clone: .venv/bin/pip install -c constraints.txt -e '.[tracing]'"
-        ) from None
-
-    defaults = {"service.name": service, "service.version": version("digress-serve")}
-    resource = Resource.create({**defaults, **OTELResourceDetector().detect().attributes})
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    trace.set_tracer_provider(provider)
-    logging.getLogger(OTLPSpanExporter.__module__).addFilter(_NowAndThen())
-
-    def end() -> None:
-        # A collector that is out of reach is tried for longer than anybody wants to wait for the end.
-        last = threading.Thread(target=provider.shutdown, name="last spans", daemon=True)
-        last.start()
-        last.join(_LAST_SPANS_SECONDS)
-
-    return end
-
-
-class _NowAndThen(logging.Filter):
-    """Lets one line a minute pass: the exporter has several for every few seconds that the collector is out of reach."""
-
-    _next = 0.0
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        now = time.monotonic()
-        if now < self._next:
-            return False
-        self._next = now + _COMPLAINTS_SECONDS
-        return True
 
 
 def _describe(mistake: ErrorDetails) -> str:

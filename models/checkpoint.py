@@ -13,11 +13,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
-from models.card import CardError, ModelCard, RegressorCard, RegressorRole, WeightsFile, read_card, write_card
-from models.files import written_whole
+from models.card.card import ModelCard, RegressorCard, WeightsFile
+from models.card.config import RegressorRole
+from models.card.files import written_whole
+from models.card.folder import CardError, read_card, write_card
+from models.compute.precision import round_weights
 from models.networks.denoiser import Denoiser
 from models.networks.regressor import Regressor
-from models.precision import round_weights
 
 WEIGHTS_FILE = "weights.safetensors"
 
@@ -64,7 +66,7 @@ def load_regressors(
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A checkpoint, ready to sample under `models.precision.autocast`: its guides are in the card's order."""
+    """A checkpoint, ready to sample under `models.compute.precision.autocast`: its guides are in the card's order."""
 
     card: ModelCard
     denoiser: Denoiser

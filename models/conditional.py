@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.card import Estimator, GuidanceConfig, ModelCard
+from models.card.card import ModelCard
+from models.card.config import Estimator, GuidanceConfig
 from models.checkpoint import LoadedModel
 from models.diffusion.guidance import Guidance, Targets
 from models.diffusion.sampler import draw_prior

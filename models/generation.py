@@ -19,8 +19,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.card import Estimator, Grid, Sampler
+from models.card.config import Estimator, Grid, Sampler
 from models.checkpoint import LoadedModel
+from models.compute.lanes import Lanes
+from models.compute.precision import autocast
 from models.conditional import Goal, PredictedProperties, Steering
 from models.diffusion.corruption import draw_graphs
 from models.diffusion.guidance import Guidance
@@ -35,8 +37,6 @@ from models.diffusion.randomness import (
 )
 from models.diffusion.sampler import draw_prior, reverse_step, time_grid
 from models.graphs import GraphBatch
-from models.lanes import Lanes
-from models.precision import autocast
 
 # Σ n² of the graphs in one batch on one core, which gains little from more: 404 of QM9's largest. QM9's network makes
 # 100 graph-steps a second in batches of one graph, 2,700 in batches of 128, 3,400 in batches of 404.

@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from models.arithmetic import softmax
+from models.compute.arithmetic import softmax
 
 
 @dataclass(frozen=True)

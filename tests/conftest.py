@@ -10,16 +10,9 @@ import structlog
 import torch
 import torch.nn.functional as F
 
-from models.card import (
-    DiffusionConfig,
-    FeatureConfig,
-    ModelCard,
-    NetworkConfig,
-    RegressorCard,
-    SamplingConfig,
-    TrainingRecord,
-    shipped_checkpoints,
-)
+from models.card.card import ModelCard, RegressorCard, TrainingRecord
+from models.card.config import DiffusionConfig, FeatureConfig, NetworkConfig, SamplingConfig
+from models.card.folder import shipped_checkpoints
 from models.checkpoint import LoadedModel, load_checkpoint, load_model
 from models.graphs import GraphBatch
 from models.networks.denoiser import Denoiser

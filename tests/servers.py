@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx2
 import redis
 
-from app.supervisor import find_redis_server, free_port, redis_command
-from models.card import shipped_checkpoints
+from app.commands.supervisor import find_redis_server, free_port, redis_command
+from models.card.folder import shipped_checkpoints
 
 DIGRESS = str(Path(sys.executable).parent / "digress")
 

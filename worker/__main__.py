@@ -10,8 +10,9 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from app.settings import SettingsError, configure_logging, read_settings, start_tracing
-from models.card import CardError
+from app.jobs.observability import configure_logging, start_tracing
+from app.settings import SettingsError, read_settings
+from models.card.folder import CardError
 from worker.engine import Engine
 from worker.jobs import GenerationJob
 from worker.rq_worker import GenerationWorker

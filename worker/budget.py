@@ -19,8 +19,8 @@ from pathlib import Path
 import torch
 
 from models.checkpoint import LoadedModel
+from models.compute.lanes import Lanes
 from models.generation import Cohort, Generation, GenerationPlan, advance
-from models.lanes import Lanes
 
 _OVERHEADS_PER_STEP = 20
 _PORTIONS_PER_STEP = 64

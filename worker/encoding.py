@@ -6,7 +6,8 @@ from typing import Any
 from torch import Tensor
 
 from app.schemas import Frame, Graph, Trajectory
-from models.card import MASK_TYPE, ModelCard
+from models.card.card import ModelCard
+from models.card.config import MASK_TYPE
 from models.diffusion.sampler import time_grid
 from models.generation import GeneratedBatch, GenerationPlan
 from models.molecules import canonical_smiles, parse_atom_type, to_molecule

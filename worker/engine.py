@@ -18,11 +18,12 @@ from queue import Empty, SimpleQueue
 import structlog
 import torch
 
-from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, Trajectory, WorkerReport
-from models.card import ModelCard
+from app.jobs.reports import WorkerReport
+from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, Trajectory
+from models.card.card import ModelCard
 from models.checkpoint import LoadedModel
+from models.compute.lanes import Lanes
 from models.generation import Cohort, GeneratedBatch, Generation, advance
-from models.lanes import Lanes
 from worker.budget import Budget, measure
 from worker.encoding import encode_frames
 from worker.plans import plan

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from redis import Redis
 from redis.exceptions import RedisError
 
+from app.jobs.keys import created_at
 from app.schemas import (
     AnyCompletedRequest,
     CompletedConditionalRequest,
@@ -22,9 +23,9 @@ from app.schemas import (
     JobSummary,
     Problem,
     Trajectory,
-    created_at,
 )
-from models.card import CardError, ModelCard
+from models.card.card import ModelCard
+from models.card.folder import CardError
 from worker.engine import Drawing, Engine, EngineStopped, TooLarge, TooLong
 from worker.records import Canceled, JobOver, JobRecord
 from worker.selection import Selection, collect

@@ -1,7 +1,7 @@
 """What a request asks of the sampler."""
 
 from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, SizeRange
-from models.card import ModelCard
+from models.card.card import ModelCard
 from models.conditional import Goal
 from models.generation import GenerationPlan
 

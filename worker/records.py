@@ -16,18 +16,8 @@ from typing import Any
 from pydantic import BaseModel
 from redis import Redis
 
-from app.schemas import (
-    WEBHOOKS_KEY,
-    Graph,
-    JobStatus,
-    JobSummary,
-    Problem,
-    Trajectory,
-    events_key,
-    frames_key,
-    graphs_key,
-    record_key,
-)
+from app.jobs.keys import WEBHOOKS_KEY, events_key, frames_key, graphs_key, record_key
+from app.schemas import Graph, JobStatus, JobSummary, Problem, Trajectory
 from models.generation import Progress
 
 PROGRESS_PER_SECOND = 4

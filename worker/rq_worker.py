@@ -37,7 +37,7 @@ from rq.timeouts import BaseDeathPenalty
 from rq.utils import now
 from rq.worker_registration import clean_worker_registry
 
-from app.schemas import (
+from app.jobs.keys import (
     BACKLOG_KEY,
     CLOCK_KEY,
     JOB_FUNCTION,
@@ -60,7 +60,7 @@ _LONGEST_WAIT_SECONDS = 1
 _WAIT_FOR_ROOM_SECONDS = 0.05
 
 
-# Puts the job whose turn it is into RQ's list, if that is empty (`app.scripts`).
+# Puts the job whose turn it is into RQ's list, if that is empty (`app.jobs.scripts`).
 # Keys: RQ's list, pending, clock, backlog.
 _RELEASE = """
 if redis.call('LLEN', KEYS[1]) > 0 then return end

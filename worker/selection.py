@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from app.schemas import Graph, GraphFilter, Trajectory
-from models.card import ModelCard
+from models.card.card import ModelCard
 from models.generation import Progress
 from worker.encoding import encode
 from worker.engine import Drawing

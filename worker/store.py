@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from app.settings import SettingsError
-from models.card import CardError, checkpoint_names, read_card
+from models.card.folder import CardError, checkpoint_names, read_card
 from models.checkpoint import LoadedModel, load_model
 
 

@@ -14,7 +14,8 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from app.schemas import JobStatus, JobSummary, WorkerReport
+from app.jobs.reports import WorkerReport
+from app.schemas import JobStatus, JobSummary
 from worker.budget import used_and_free_bytes
 
 # From jobs of a few steps to those of hours.

@@ -7,7 +7,7 @@ A job that was handed back, or whose worker died, is tried again, and there is a
     digress.job.status          how the job ended; missing if this try did not end it, and an event says why
     error.type                  if it failed
 
-and events for the begin and the end of the drawing. `app.tracing` says what no span holds.
+and events for the begin and the end of the drawing. `app.http.tracing` says what no span holds.
 """
 
 import traceback
@@ -18,7 +18,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from app.schemas import QUEUE
+from app.jobs.keys import QUEUE
 
 _tracer = trace.get_tracer(__name__)
 

@@ -16,9 +16,9 @@ import httpx2
 from pydantic import BaseModel
 
 from app.commands.connection import Connection, Patience
-from app.formats import Format
+from app.pictures.formats import Format
 from app.schemas import JobProgress, JobStatus, JobSummary, Problem
-from models.card import Domain
+from models.card.config import Domain
 
 # Without a word of a job for so long, its place in the queue is asked for.
 _QUIET_SECONDS = 2.0

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from app.commands.complaints import CommandError, warn
-from app.errors import MEDIA_TYPE
+from app.commands.console import CommandError, warn
+from app.http.errors import MEDIA_TYPE
 from app.schemas import Problem
 
 _TIMEOUT = httpx2.Timeout(30, connect=10)

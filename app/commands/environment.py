@@ -3,7 +3,8 @@
 import os
 from typing import TYPE_CHECKING
 
-from models.card import ModelCard, read_cards
+from models.card.card import ModelCard
+from models.card.folder import read_cards
 
 if TYPE_CHECKING:
     from app.settings import Settings

@@ -8,12 +8,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.commands.complaints import CommandError, require
+from app.commands.console import CommandError, require
 from app.commands.environment import settings_on
 from app.commands.options import DeviceOption, ModelArgument, SamplerOption, SeedOption, StepsOption
 from app.commands.progress import progress_bar
 from app.commands.requests import complete_request
-from models.card import Grid, change_card
+from models.card.config import Grid
+from models.card.folder import change_card
 
 
 def evaluate(

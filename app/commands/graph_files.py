@@ -10,11 +10,11 @@ from typing import BinaryIO
 
 import typer
 
-from app.commands.complaints import CommandError, ExitStatus, warn
+from app.commands.console import CommandError, ExitStatus, warn
 from app.commands.output import require_writable
-from app.formats import Format
-from models.card import Domain
-from models.files import written_whole
+from app.pictures.formats import Format
+from models.card.config import Domain
+from models.card.files import written_whole
 
 # JSON is a graph a line by every ending, as `digress train --data` reads it.
 _FORMS = {

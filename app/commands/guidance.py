@@ -6,13 +6,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.commands.complaints import CommandError, require
+from app.commands.console import CommandError, require
 from app.commands.environment import cards, settings_on
 from app.commands.measures import measure_by, require_measurable
 from app.commands.options import DeviceOption, ModelArgument, SamplerOption, SeedOption, StepsOption
 from app.commands.progress import progress_bar
 from app.commands.requests import complete_request
-from models.card import Estimator, Measure, change_card
+from models.card.config import Estimator, Measure
+from models.card.folder import change_card
 
 
 def evaluate_guidance(
@@ -53,7 +54,7 @@ def evaluate_guidance(
     require("qm9pack", "chemistry")
     import torch
 
-    from app.completion import find_card
+    from app.catalogue.validation import find_card
     from models.evaluation.guidance import DEFAULT_SEED, Protocol
     from models.evaluation.guidance import evaluate_guidance as run
     from models.evaluation.molecules import EvaluationError

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from app.commands.complaints import CommandError, console, require
-from models.card import Measure, ModelCard
+from app.commands.console import CommandError, console, require
+from models.card.card import ModelCard
+from models.card.config import Measure
 
 if TYPE_CHECKING:
     from models.evaluation.guidance import MeasureFunction

@@ -8,7 +8,7 @@ import typer
 from app.commands.requests import Wish
 from app.commands.suggestions import model_names, sampler_names, targets
 from app.schemas import MAX_GRAPHS
-from models.card import Estimator
+from models.card.config import Estimator
 
 ModelArgument = Annotated[
     str, typer.Argument(help="Name of a checkpoint; `digress models` lists them.", autocompletion=model_names)

@@ -5,14 +5,15 @@ from typing import Annotated
 
 import typer
 
-from app.commands.complaints import CommandError, require
+from app.commands.console import CommandError, require
 from app.commands.environment import cards, settings_on
 from app.commands.measures import measure_by, require_measurable
 from app.commands.options import DeviceOption, ModelArgument, SeedOption
 from app.commands.output import require_writable
 from app.commands.progress import progress_bar
 from app.commands.requests import complete_request
-from models.card import PLOT_FILE, Measure
+from models.card.config import Measure
+from models.card.folder import PLOT_FILE
 
 
 def plot_guidance(
@@ -40,7 +41,7 @@ def plot_guidance(
     require("matplotlib", "chemistry")
     import torch
 
-    from app.completion import find_card
+    from app.catalogue.validation import find_card
     from models.evaluation.guidance import DEFAULT_SEED, steered_values
     from models.evaluation.molecules import EvaluationError
     from models.evaluation.plot import KINDS, plot_targets

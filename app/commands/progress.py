@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from app.commands.complaints import console
+from app.commands.console import console
 from app.schemas import JobProgress, JobStatus
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import Any
 import typer
 
 from app.commands.client import Client, RemoteJob
-from app.commands.complaints import CommandError, ExitStatus, complain, tell, warn
 from app.commands.connection import ServerLost
+from app.commands.console import CommandError, ExitStatus, complain, tell, warn
 from app.commands.graph_files import conclude, graphs_file, require_form
 from app.commands.progress import job_bar
-from app.formats import Format
+from app.pictures.formats import Format
 from app.schemas import JobStatus, JobSummary
 
 

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from app.commands.complaints import CommandError
+from app.commands.console import CommandError
 from app.commands.environment import cards
 from app.schemas import AnyCompletedRequest, ConditionalRequest, GenerateRequest
 
@@ -39,7 +39,7 @@ def given_fields(
 
 def complete_request(model: str, **fields: Any) -> AnyCompletedRequest:
     """A request for `model` with every default filled in; conditional if there are targets."""
-    from app.completion import complete, find_card
+    from app.catalogue.validation import complete, find_card
 
     kind = ConditionalRequest if fields.get("targets") else GenerateRequest
     given = {name: value for name, value in fields.items() if value is not None}

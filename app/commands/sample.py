@@ -1,6 +1,6 @@
 """`digress sample`: graphs, drawn here."""
 
-from app.commands.complaints import CommandError, require
+from app.commands.console import CommandError, require
 from app.commands.environment import settings_on
 from app.commands.options import (
     CandidatesOption,
@@ -51,8 +51,8 @@ def sample(
     import torch
 
     from app.commands.graph_files import conclude, form_of, graphs_file, require_form
-    from app.formats import Format, write
-    from models.card import read_card
+    from app.pictures.formats import Format, write
+    from models.card.folder import read_card
     from worker.engine import Engine, EngineStopped, TooLarge
     from worker.selection import Selection, collect
     from worker.store import ModelStore, choose_device

@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from app.commands.complaints import CommandError
+from app.commands.console import CommandError
 from app.commands.environment import settings_on
 from app.commands.options import DeviceOption
 
@@ -21,8 +21,8 @@ def serve(device: DeviceOption = None) -> None:
         digress serve
         DIGRESS_PORT=9000 DIGRESS_CHECKPOINTS=runs/molecules digress serve
     """
-    from app.supervisor import StartError
-    from app.supervisor import serve as run
+    from app.commands.supervisor import StartError
+    from app.commands.supervisor import serve as run
 
     try:
         status = run(settings_on(device), lambda words: print(f"digress: {words}", flush=True))
@@ -42,9 +42,10 @@ def api() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import uvicorn
 
-    from app.connections import PatientProtocol
+    from app.http.connections import PatientProtocol
+    from app.jobs.observability import configure_logging
     from app.main import build
-    from app.settings import configure_logging, read_settings
+    from app.settings import read_settings
 
     settings = read_settings()
     configure_logging(settings)

@@ -6,7 +6,8 @@ Where it cannot be read there are none: the shell has nobody to tell, and the co
 from pathlib import Path
 from typing import get_args
 
-from models.card import Sampler, checkpoint_names, read_cards
+from models.card.config import Sampler
+from models.card.folder import checkpoint_names, read_cards
 
 
 def model_names() -> list[str]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.complaints import CommandError, require
+from app.commands.console import CommandError, require
 
 
 def train(

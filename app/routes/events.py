@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from redis.exceptions import RedisError
 
-from app.deps import PointlessDep, QueueDep, VisibleJob
-from app.errors import BadHeader, problems, shorten
-from app.openapi import example, header
+from app.http.errors import BadHeader, problems, shorten
+from app.http.openapi import example, header
+from app.routes.deps import PointlessDep, QueueDep, VisibleJob
 
 router = APIRouter(tags=["jobs"])
 _log = structlog.get_logger(__name__)

@@ -10,18 +10,18 @@ from fastapi import APIRouter, Response, status
 from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
-from app.completion import check_memory, complete, find_card
-from app.deps import CardsDep, QueueDep
-from app.errors import InvalidRequest, QueueFull, problems
-from app.estimates import capacity, cost
-from app.examples import JOB_ID
-from app.openapi import example, header
-from app.preferences import Terms, TermsDep
-from app.queue import Again, JobQueue, Submission
-from app.records import FoundJob
+from app.catalogue.validation import check_memory, complete, find_card
+from app.http.errors import InvalidRequest, QueueFull, problems
+from app.http.examples import JOB_ID
+from app.http.openapi import example, header
+from app.jobs.estimates import capacity, cost
+from app.jobs.queue import Again, JobQueue, Submission
+from app.jobs.records import FoundJob
+from app.jobs.tracing import submitting
+from app.routes.deps import CardsDep, QueueDep
+from app.routes.preferences import Terms, TermsDep
 from app.schemas import AnyCompletedRequest, ConditionalRequest, GenerateRequest, Job
-from app.tracing import submitting
-from models.card import ModelCard
+from models.card.card import ModelCard
 
 router = APIRouter(tags=["generation"])
 _log = structlog.get_logger(__name__)

@@ -9,17 +9,17 @@ from fastapi.responses import StreamingResponse
 from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
-from app.deps import CardsDep, QueueDep, VisibleJob
-from app.drawing.scene import Theme
-from app.errors import CutOff, NotFound, NotReady, problems
-from app.formats import Format, choose, require_form, write
-from app.openapi import example
-from app.queue import LONGEST_ANSWER_BYTES, JobQueue
+from app.http.errors import CutOff, NotFound, NotReady, problems
+from app.http.openapi import example
+from app.jobs.queue import LONGEST_ANSWER_BYTES, JobQueue
+from app.pictures.formats import Format, choose, require_form, write
+from app.pictures.scene import Theme
+from app.routes.deps import CardsDep, QueueDep, VisibleJob
 from app.schemas import MAX_GRAPHS, Graph, GraphPage, Job, Trajectory
-from models.card import ModelCard
+from models.card.card import ModelCard
 
 if TYPE_CHECKING:
-    from app.drawing.composition import Vocabulary
+    from app.pictures.composition import Vocabulary
 
 router = APIRouter(tags=["graphs"])
 
@@ -171,21 +171,21 @@ async def _graph(queue: JobQueue, job_id: str, number: int) -> bytes:
 
 
 def _draw(graph: bytes, form: Format, size: int, theme: Theme, card: ModelCard | None) -> bytes:
-    from app.rendering import picture  # brings RDKit along, which takes half a second
+    from app.pictures.rendering import picture  # brings RDKit along, which takes half a second
 
     kind: Literal["svg", "png"] = "svg" if form is Format.SVG else "png"
     return picture(Graph.model_validate_json(graph), kind, size=size, theme=theme, vocabulary=_vocabulary(card))
 
 
 def _draw_film(graph: bytes, trajectory: bytes, size: int, theme: Theme, card: ModelCard | None) -> bytes:
-    from app.rendering import film
+    from app.pictures.rendering import film
 
     way = Trajectory.model_validate_json(trajectory)
     return film(Graph.model_validate_json(graph), way, size=size, theme=theme, vocabulary=_vocabulary(card))
 
 
 def _vocabulary(card: ModelCard | None) -> "Vocabulary":
-    from app.drawing.composition import NO_TYPES, Vocabulary
+    from app.pictures.composition import NO_TYPES, Vocabulary
 
     return Vocabulary(card.node_types, card.edge_types[1:]) if card else NO_TYPES
 

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Response, status
 from redis.exceptions import RedisError
 
-from app.deps import QueueDep
-from app.openapi import example
+from app.http.openapi import example
+from app.routes.deps import QueueDep
 from app.schemas import Health
 
 router = APIRouter(prefix="/health", tags=["health"])

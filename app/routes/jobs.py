@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response, status
 from starlette.concurrency import run_in_threadpool
 
-from app.deps import CallerDep, QueueDep, VisibleJob
-from app.errors import problems
-from app.examples import JOB_ID
-from app.openapi import example
+from app.http.errors import problems
+from app.http.examples import JOB_ID
+from app.http.openapi import example
+from app.routes.deps import CallerDep, QueueDep, VisibleJob
 from app.schemas import Job, JobPage
 
 router = APIRouter(tags=["jobs"])

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from app.deps import MetricsDep
-from app.openapi import example
+from app.http.openapi import example
+from app.routes.deps import MetricsDep
 
 router = APIRouter(tags=["operation"])
 

@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response, status
 
-from app.completion import no_model
-from app.deps import AdminDep, CallerDep, CardsDep, ShelfDep
-from app.errors import NotFound, problems
-from app.openapi import example
-from models.card import MODEL_NAME, ModelCard
+from app.catalogue.validation import no_model
+from app.http.errors import NotFound, problems
+from app.http.openapi import example
+from app.routes.deps import AdminDep, CallerDep, CardsDep, ShelfDep
+from models.card.card import ModelCard
+from models.card.config import MODEL_NAME
 
 router = APIRouter(tags=["models"])
 

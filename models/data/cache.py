@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from models.files import written_whole
+from models.card.files import written_whole
 
 
 def cache_folder() -> Path:

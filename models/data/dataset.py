@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from models.card import Domain
+from models.card.config import Domain
 from models.graphs import GraphBatch
 
 SPLITS = ("train", "validation", "test")

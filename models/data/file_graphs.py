@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from models.card import MASK_TYPE
+from models.card.config import MASK_TYPE
 
 MAX_NODES = 1_000
 NO_EDGE = "none"

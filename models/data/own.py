@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.card import Domain
+from models.card.config import Domain
 from models.data.dataset import GraphData
 from models.data.encoding import encode_graphs
 from models.data.file_graphs import NO_EDGE, SMALLEST_SPREAD, DataFileError, OwnGraph

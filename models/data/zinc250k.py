@@ -111,7 +111,9 @@ def _build_smiles(path: Path) -> None:
     """A line for each molecule, its split and its canonical SMILES."""
     found = _in_parallel(_canonical, read_smiles(), "ZINC250k, 1 of 2: canonical SMILES")
     kept = [smiles for smiles in found if smiles is not None]
-    path.write_text("".join(f"{name} {kept[i]}\n" for name, rows in _split(kept).items() for i in rows), encoding="utf-8")
+    path.write_text(
+        "".join(f"{name} {kept[i]}\n" for name, rows in _split(kept).items() for i in rows), encoding="utf-8"
+    )
 
 
 def _split(smiles: list[str]) -> dict[str, list[int]]:

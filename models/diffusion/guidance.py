@@ -28,8 +28,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from models.arithmetic import softmax
-from models.card import GuidanceConfig
+from models.card.config import GuidanceConfig
+from models.compute.arithmetic import softmax
 from models.diffusion.corruption import draw_graphs
 from models.diffusion.randomness import CHOICE_STREAM, PROPOSAL_STREAM, draw, offspring_seeds, uniforms
 from models.diffusion.sampler import DenoisingModel, Draw, ReverseStep

@@ -33,7 +33,7 @@ import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
 
-from models.card import Grid, Sampler
+from models.card.config import Grid, Sampler
 from models.diffusion.corruption import draw_graphs
 from models.diffusion.noise import CategoricalNoise
 from models.graphs import GraphBatch, GraphDistribution, GraphLogits

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.card import DiffusionConfig
+from models.card.config import DiffusionConfig
 
 FLOOR = 1e-9
 COSINE_OFFSET = 0.008

@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool
 
-from models.card import ModelCard
+from models.card.card import ModelCard
 from models.data.dataset import GraphData
 from models.evaluation.isomorphism import GraphSet
 from models.evaluation.statistics import FIRST_STATISTICS, STATISTICS

@@ -19,7 +19,8 @@ from statistics import fmean, stdev
 
 import torch
 
-from models.card import GuidanceMeasurement, Measure
+from models.card.config import Measure
+from models.card.measurements import GuidanceMeasurement
 from models.checkpoint import LoadedModel
 from models.conditional import Goal
 from models.data import qm9

@@ -30,7 +30,7 @@ from statistics import fmean
 from safetensors.numpy import load_file, save_file
 from scipy.stats import wasserstein_distance
 
-from models.card import ModelCard
+from models.card.card import ModelCard
 from models.data.cache import cached
 from models.descriptors import DESCRIPTORS, describe
 from models.graphs import GraphBatch

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from models.card import PLOT_FILE, FeatureConfig, GuidanceMeasurement, Measurement, ModelCard, TrainingRecord
+from models.card.card import ModelCard, TrainingRecord
+from models.card.config import FeatureConfig
+from models.card.folder import PLOT_FILE
+from models.card.measurements import GuidanceMeasurement, Measurement
 
 PAGE_FILE = "README.md"
 # What a table of measurements shows, and how it calls it; shares are written as per cent.

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator, ScalarFormatter
 from rdkit.Chem import rdDepictor
 
-from models.card import ModelCard, Property
+from models.card.card import ModelCard, Property
 from models.data import qm9
 from models.graphs import GraphBatch
 from models.molecules import parse_atom_type, to_molecule

@@ -9,8 +9,10 @@ from statistics import fmean
 
 import torch
 
-from models.card import Measurement, ModelCard
+from models.card.card import ModelCard
+from models.card.measurements import Measurement
 from models.checkpoint import LoadedModel
+from models.compute.precision import autocast
 from models.data import qm9
 from models.data.catalogue import DATASETS, load_dataset
 from models.data.dataset import GraphData
@@ -21,7 +23,6 @@ from models.evaluation.graphs import evaluate_graphs
 from models.evaluation.molecules import EvaluationError, evaluate_molecules, smiles_of, stability
 from models.generation import BATCH_COST, GenerationPlan, Progress, generate
 from models.graphs import GraphBatch
-from models.precision import autocast
 
 DEFAULT_SEED = 20_000
 # The likelihood: test graphs, and noisy ones made of all of them together.

@@ -21,7 +21,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from models.card import FeatureConfig, ModelCard
+from models.card.card import ModelCard
+from models.card.config import FeatureConfig
 from models.diffusion.noise import CategoricalNoise
 from models.diffusion.sampler import DenoisingModel
 from models.diffusion.schedule import alpha_bar

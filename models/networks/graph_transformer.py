@@ -29,8 +29,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from models.arithmetic import softmax
-from models.card import NetworkConfig
+from models.card.config import NetworkConfig
+from models.compute.arithmetic import softmax
 from models.networks.layout import EdgeLayout
 from models.networks.pooling import STATISTICS, masked_statistics
 

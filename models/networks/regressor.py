@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from models.card import ModelCard, RegressorCard
+from models.card.card import ModelCard, RegressorCard
 from models.diffusion.guidance import PropertyModel
 from models.diffusion.noise import CategoricalNoise
 from models.diffusion.schedule import alpha_bar

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from models.card import ModelCard
+from models.card.card import ModelCard
 from models.diffusion.corruption import corrupt
 from models.diffusion.loss import CrossEntropy, cross_entropy
 from models.graphs import GraphBatch

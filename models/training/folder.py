@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
-from models.files import written_whole
+from models.card.files import written_whole
 from models.training.preset import PRESET_FILE, Preset
 
 

@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from models.precision import has_native_bfloat16
+from models.compute.precision import has_native_bfloat16
 from models.training.preset import TrainingConfig
 
 _MOMENTUM = 0.95

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from models.card import DiffusionConfig, FeatureConfig, ModelName, NetworkConfig, RegressorRole, SamplingConfig
+from models.card.config import DiffusionConfig, FeatureConfig, ModelName, NetworkConfig, RegressorRole, SamplingConfig
 
 PRESET_FILE = "preset.json"
 TimeDistortion = Literal["uniform", "polydec", "cubic", "early", "middle"]

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from models.card import ModelCard, RegressorCard
+from models.card.card import ModelCard, RegressorCard
 from models.data.dataset import LabelledGraphs
 from models.diffusion.corruption import corrupt
 from models.graphs import GraphBatch

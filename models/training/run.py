@@ -8,9 +8,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from models.card import shipped_checkpoints
+from models.card.folder import shipped_checkpoints
+from models.compute.precision import has_native_bfloat16
 from models.data.dataset import batches
-from models.precision import has_native_bfloat16
 from models.training.ema import ExponentialMovingAverage
 from models.training.folder import StateFile, TrainingFolder
 from models.training.preset import DenoiserPreset, Preset, RegressorPreset

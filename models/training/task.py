@@ -16,13 +16,14 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from models.card import ModelCard, Property, RegressorCard, TrainingRecord, read_card
+from models.card.card import ModelCard, Property, RegressorCard, TrainingRecord
+from models.card.files import written_whole
+from models.card.folder import read_card
 from models.checkpoint import load_checkpoint, save_checkpoint, save_regressor
 from models.data.catalogue import LabelledData, load_dataset, load_labelled
 from models.data.dataset import GraphData, GraphDataset, LabelledDataset, LabelledGraphs
 from models.data.own import fingerprint
 from models.data.qm9 import PropertySource
-from models.files import written_whole
 from models.graphs import GraphBatch
 from models.networks.denoiser import Denoiser
 from models.training.denoising import DiffusionModule, denoiser_of

@@ -9,13 +9,13 @@ from fastapi.testclient import TestClient
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from app.keys import Gate
+from app.access.keys import Gate
+from app.catalogue.served_models import Shelf
+from app.commands.supervisor import free_port
+from app.jobs.queue import JobQueue
+from app.jobs.webhooks import WebhookSender
 from app.main import create_app
-from app.queue import JobQueue
 from app.settings import Settings
-from app.shelf import Shelf
-from app.supervisor import free_port
-from app.webhooks import WebhookSender
 from tests.conftest import make_card, make_regressor_card
 from tests.servers import valkey
 

@@ -16,15 +16,16 @@ from fastapi.testclient import TestClient
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from app.completion import complete
-from app.errors import InvalidRequest
+from app.catalogue.served_models import Shelf
+from app.catalogue.validation import complete
+from app.commands.supervisor import free_port
+from app.http.errors import InvalidRequest
+from app.jobs.keys import WORKERS_KEY, worker_key
+from app.jobs.queue import JobQueue, Submission
 from app.main import build, create_app
-from app.queue import JobQueue, Submission
-from app.schemas import WORKERS_KEY, CompletedRequest, ConditionalRequest, worker_key
+from app.schemas import CompletedRequest, ConditionalRequest
 from app.settings import Settings
-from app.shelf import Shelf
-from app.supervisor import free_port
-from models.card import read_card
+from models.card.folder import read_card
 from tests.app.conftest import PROBLEM, make_client
 from tests.conftest import make_card
 from tests.servers import valkey, wait_until

@@ -12,9 +12,10 @@ from fastapi.testclient import TestClient
 from rdkit import Chem
 from redis import Redis
 
-from app.drawing.scene import Theme
-from app.schemas import Frame, Graph, JobSummary, Problem, Trajectory, graphs_key
-from app.supervisor import free_port
+from app.commands.supervisor import free_port
+from app.jobs.keys import graphs_key
+from app.pictures.scene import Theme
+from app.schemas import Frame, Graph, JobSummary, Problem, Trajectory
 from models.checkpoint import save_checkpoint
 from tests.app.conftest import PROBLEM
 from tests.conftest import make_card, make_denoiser

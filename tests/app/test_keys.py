@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from redis import Redis
 
-from app.keys import KEYS_KEY, KeyBook, NamingError, Role
+from app.access.keys import KEYS_KEY, KeyBook, NamingError, Role
 from app.main import build
 from app.settings import Settings, SettingsError
 from tests.app.conftest import PROBLEM, make_client

@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
-from app.schemas import WORKERS_KEY
+from app.jobs.keys import WORKERS_KEY
 from tests.app.conftest import make_client
 
 

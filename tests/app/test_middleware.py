@@ -18,11 +18,11 @@ from fastapi.testclient import TestClient
 from redis import Redis
 from starlette.types import Message, Receive, Scope, Send
 
-from app.body_limit import BodyLimit
-from app.connections import PatientProtocol
-from app.errors import SECURITY_HEADERS
-from app.keys import KeyBook
-from app.supervisor import free_port
+from app.access.keys import KeyBook
+from app.commands.supervisor import free_port
+from app.http.body_limit import BodyLimit
+from app.http.connections import PatientProtocol
+from app.http.errors import SECURITY_HEADERS
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser
 from tests.forked import WORKER, forked

@@ -10,11 +10,11 @@ from rdkit import Chem
 from redis import Redis
 from structlog.testing import capture_logs
 
-from app.examples import JOB_ID, named_examples
-from app.formats import Format, write
-from app.keys import KeyBook
+from app.access.keys import KeyBook
+from app.commands.supervisor import free_port
+from app.http.examples import JOB_ID, named_examples
+from app.pictures.formats import Format, write
 from app.schemas import Graph, JobSummary
-from app.supervisor import free_port
 from tests.app.conftest import PROBLEM, make_client
 from worker.records import JobRecord
 

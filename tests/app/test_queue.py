@@ -9,7 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 from redis import Redis
 
-from app.schemas import BACKLOG_KEY, WORKERS_KEY, WorkerReport, worker_key
+from app.jobs.keys import BACKLOG_KEY, WORKERS_KEY, worker_key
+from app.jobs.reports import WorkerReport
 from tests.app.conftest import PROBLEM, make_client
 from worker.engine import Engine
 from worker.jobs import GenerationJob

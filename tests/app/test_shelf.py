@@ -11,10 +11,10 @@ from fastapi.testclient import TestClient
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from app.errors import NotFound
-from app.keys import KeyBook
-from app.shelf import Shelf
-from models.card import write_card
+from app.access.keys import KeyBook
+from app.catalogue.served_models import Shelf
+from app.http.errors import NotFound
+from models.card.folder import write_card
 from tests.app.conftest import PROBLEM, make_client
 from tests.conftest import make_card
 from worker.store import ModelStore, UnknownModel

@@ -15,8 +15,9 @@ import pytest
 from fastapi.testclient import TestClient
 from redis import Redis
 
-from app.schemas import WEBHOOKS_KEY, JobSummary
-from app.webhooks import PrivateAddress, WebhookSender, _resolve
+from app.jobs.keys import WEBHOOKS_KEY
+from app.jobs.webhooks import PrivateAddress, WebhookSender, _resolve
+from app.schemas import JobSummary
 from tests.app.conftest import make_client
 from tests.servers import wait_until
 from worker.records import JobRecord

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from models.precision import has_native_bfloat16
+from models.compute.precision import has_native_bfloat16
 from tests.benchmarks import service, steps
 from tests.benchmarks.comparison import Comparison, show
 

@@ -18,9 +18,9 @@ from typing import Any
 import httpx2
 import torch
 
-from app.completion import complete
+from app.catalogue.validation import complete
 from app.schemas import GenerateRequest
-from models.card import shipped_checkpoints
+from models.card.folder import shipped_checkpoints
 from tests.benchmarks.comparison import Comparison, alternate, percentile_99, seconds
 from tests.servers import stack, wait_until
 from worker.encoding import encode

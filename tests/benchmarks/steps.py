@@ -12,14 +12,16 @@ from itertools import pairwise, product
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from models.card import FeatureConfig, ModelCard, NetworkConfig, shipped_checkpoints
+from models.card.card import ModelCard
+from models.card.config import FeatureConfig, NetworkConfig
+from models.card.folder import shipped_checkpoints
 from models.checkpoint import LoadedModel, load_model
+from models.compute.precision import autocast, round_weights
 from models.diffusion.corruption import draw_graphs
 from models.diffusion.sampler import ancestral
 from models.generation import Generation, GenerationPlan, advance
 from models.graphs import GraphBatch
 from models.networks.denoiser import Denoiser
-from models.precision import autocast, round_weights
 from tests.benchmarks.comparison import Comparison, alternate, seconds
 from tests.conftest import make_card, make_denoiser
 from tests.models.diffusion.reference import table_posterior, table_step

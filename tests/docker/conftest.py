@@ -10,7 +10,7 @@ import httpx2
 import pytest
 import yaml
 
-from app.supervisor import free_port
+from app.commands.supervisor import free_port
 from models.checkpoint import WEIGHTS_FILE, save_checkpoint, save_regressor
 from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
 from tests.forked import WORKER, forked

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from app.settings import Settings
-from models.card import shipped_checkpoints
+from models.card.folder import shipped_checkpoints
 from tests.docker.compose import OWNERS, Project, interpolate, read_image, read_services, read_variables
 from tests.docker.containers import ROOT, Container, network, why_not
 from tests.servers import wait_until

@@ -59,7 +59,9 @@ def holds(prefix: Path, module: str) -> bool:
 def test_the_api_has_all_it_needs_and_neither_torch_nor_weights(tmp_path: Path) -> None:
     prefix = build("api", tmp_path)
 
-    assert all(holds(prefix, module) for module in ("app.main", "app.cli", "app.rendering", "opentelemetry.sdk.trace"))
+    assert all(
+        holds(prefix, module) for module in ("app.main", "app.cli", "app.pictures.rendering", "opentelemetry.sdk.trace")
+    )
     assert not any(holds(prefix, module) for module in ("torch", "worker"))
     assert list(prefix.rglob("models/checkpoints/qm9/card.json"))
     assert not list(prefix.rglob("*.safetensors"))

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
-from app.supervisor import free_port
+from app.commands.supervisor import free_port
 from tests import gate
 from tests.servers import only, running, stack, wait_until
 

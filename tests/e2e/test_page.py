@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from rdkit import Chem
 
-from app.supervisor import free_port
+from app.commands.supervisor import free_port
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser, make_record
 from tests.e2e.conftest import PHONE, Site, Tab, answers

@@ -15,8 +15,9 @@ from typing import Any
 import requests
 import schemathesis
 
-from app.examples import IDEMPOTENCY_KEY
-from models.card import ModelCard, read_cards
+from app.http.examples import IDEMPOTENCY_KEY
+from models.card.card import ModelCard
+from models.card.folder import read_cards
 
 # What may be wrong with a request though every part of it is right: no schema can say so.
 _BETWEEN_PARTS = re.compile(

@@ -9,8 +9,9 @@ from typing import Any
 import httpx2
 from redis import Redis
 
-from app.keys import KeyBook, Role
-from models.card import DiffusionConfig, ModelCard, SamplingConfig
+from app.access.keys import KeyBook, Role
+from models.card.card import ModelCard
+from models.card.config import DiffusionConfig, SamplingConfig
 from models.checkpoint import save_checkpoint, save_regressor
 from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
 from tests.servers import stack, valkey

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import redis
 
-from app.supervisor import free_port
+from app.commands.supervisor import free_port
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser
 from tests.forked import WORKER, forked, run

@@ -16,8 +16,8 @@ import pytest
 from typer.main import get_command
 
 from app.cli import app
-from app.supervisor import free_port
-from models.card import write_card
+from app.commands.supervisor import free_port
+from models.card.folder import write_card
 from tests.conftest import make_card, make_record
 from tests.forked import run
 from tests.servers import DIGRESS

@@ -6,7 +6,7 @@ import httpx2
 import networkx as nx
 import pytest
 
-from models.card import read_cards, shipped_checkpoints
+from models.card.folder import read_cards, shipped_checkpoints
 from tests.servers import stack
 
 CARDS = read_cards(shipped_checkpoints())

@@ -10,7 +10,7 @@ import httpx2
 import jsonschema_rs
 import pytest
 
-from app.examples import named_examples
+from app.http.examples import named_examples
 from tests.servers import children_of, only, stack
 
 WAIT = {"Prefer": "wait=60"}

@@ -15,8 +15,8 @@ import networkx as nx
 import pytest
 from rdkit import Chem
 
-from app.supervisor import free_port
-from models.card import read_cards, shipped_checkpoints
+from app.commands.supervisor import free_port
+from models.card.folder import read_cards, shipped_checkpoints
 from models.molecules import canonical_smiles
 from tests.servers import DIGRESS, children_of, is_running, only, stack, wait_until
 

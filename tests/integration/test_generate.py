@@ -17,11 +17,11 @@ from rdkit import Chem
 
 from app.cli import main
 from app.commands.client import connected
-from app.commands.complaints import CommandError
 from app.commands.connection import Patience
+from app.commands.console import CommandError
 from app.commands.remote import finish
-from app.formats import Format
-from app.supervisor import free_port
+from app.commands.supervisor import free_port
+from app.pictures.formats import Format
 from tests import gate
 from tests.forked import forked, run
 from tests.servers import DIGRESS, only, running, stack, wait_until

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models.card import read_card
+from models.card.folder import read_card
 from models.data import qm9
 from models.descriptors import describe
 from tests.integration.test_commands import digress

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from app.supervisor import free_port
+from app.commands.supervisor import free_port
 from models.checkpoint import save_checkpoint
 from tests import gate
 from tests.conftest import make_card, make_denoiser

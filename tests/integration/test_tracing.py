@@ -21,8 +21,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from redis import Redis
 
-from app.settings import Settings, SettingsError, start_tracing
-from app.supervisor import free_port
+from app.commands.supervisor import free_port
+from app.jobs.observability import start_tracing
+from app.settings import Settings, SettingsError
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser
 from tests.forked import WORKER, forked

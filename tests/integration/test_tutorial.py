@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.supervisor import free_port
+from app.commands.supervisor import free_port
 from tests.servers import running, wait_until
 
 FOLDER = Path(__file__).parents[2] / "models" / "tutorials"

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from models.card import CardError, Measurement, ModelCard, read_card, read_cards, write_card
+from models.card.card import ModelCard
+from models.card.folder import CardError, read_card, read_cards, write_card
+from models.card.measurements import Measurement
 from tests.conftest import make_card
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.card import CardError, ModelCard, write_card
+from models.card.card import ModelCard
+from models.card.folder import CardError, write_card
 from models.checkpoint import load_checkpoint, save_checkpoint
 from models.networks.denoiser import Denoiser
 from tests.conftest import make_card, make_denoiser, random_graphs, tiny_network

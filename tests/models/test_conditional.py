@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 import torch
 
-from models.card import Estimator, Sampler
+from models.card.config import Estimator, Sampler
 from models.checkpoint import LoadedModel
 from models.conditional import Goal, Steering
 from models.descriptors import describe

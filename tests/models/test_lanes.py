@@ -3,7 +3,7 @@ import threading
 import pytest
 import torch
 
-from models.lanes import Lanes
+from models.compute.lanes import Lanes
 
 CPU = torch.device("cpu")
 

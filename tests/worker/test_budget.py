@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from models.checkpoint import LoadedModel
+from models.compute.lanes import Lanes
 from models.generation import Cohort
-from models.lanes import Lanes
 from tests.conftest import make_card, make_denoiser
 from worker import budget as budget_module
 from worker.budget import Budget, measure, used_and_free_bytes

@@ -2,7 +2,7 @@ import networkx as nx
 import torch
 from networkx.algorithms.isomorphism import categorical_edge_match, categorical_node_match
 
-from models.card import ModelCard
+from models.card.card import ModelCard
 from models.generation import GeneratedBatch
 from models.graphs import GraphBatch
 from tests.conftest import make_card, random_graphs

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, CompletedRequest
-from models.card import CardError, write_card
+from models.card.folder import CardError, write_card
 from models.checkpoint import save_checkpoint, save_regressor
+from models.compute.precision import has_native_bfloat16
 from models.generation import Cohort, GeneratedBatch, Generation, advance, draw_round, generate
-from models.precision import has_native_bfloat16
 from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
 from tests.servers import wait_until
 from worker import engine as engine_module

@@ -17,8 +17,9 @@ import pytest
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from app.queue import JobQueue
-from app.schemas import MODEL_CHANGES_KEY, UNLOADED_KEY, CompletedRequest, JobStatus
+from app.jobs.keys import MODEL_CHANGES_KEY, UNLOADED_KEY
+from app.jobs.queue import JobQueue
+from app.schemas import CompletedRequest, JobStatus
 from models.checkpoint import LoadedModel, save_checkpoint
 from models.generation import generate
 from tests.conftest import make_card, make_denoiser

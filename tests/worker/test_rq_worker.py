@@ -19,20 +19,9 @@ from rq.job import Job as RqJob
 from rq.job import JobStatus as RqJobStatus
 from rq.serializers import JSONSerializer
 
-from app.queue import JobQueue
-from app.schemas import (
-    JOB_FUNCTION,
-    MODEL_CHANGES_KEY,
-    QUEUE,
-    UNLOADED_KEY,
-    CompletedRequest,
-    GraphFilter,
-    Job,
-    JobStatus,
-    JobSummary,
-    Problem,
-    Trajectory,
-)
+from app.jobs.keys import JOB_FUNCTION, MODEL_CHANGES_KEY, QUEUE, UNLOADED_KEY
+from app.jobs.queue import JobQueue
+from app.schemas import CompletedRequest, GraphFilter, Job, JobStatus, JobSummary, Problem, Trajectory
 from models.checkpoint import save_checkpoint
 from models.generation import Progress
 from tests.conftest import make_card, make_denoiser

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, CompletedRequest
-from models.card import shipped_checkpoints
+from models.card.folder import shipped_checkpoints
 from models.generation import Generation, GenerationPlan, advance
 from tests.worker.test_engine import Graphs, collected
 from worker.budget import Budget

@@ -9,8 +9,8 @@ import torch
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.commands.supervisor import free_port
 from app.schemas import CompletedRequest, JobStatus, JobSummary
-from app.supervisor import free_port
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser
 from worker.budget import Budget

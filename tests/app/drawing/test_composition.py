@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.spatial import Delaunay
 
-from app.drawing.composition import ELEMENTS, NO_TYPES, PALETTE, Vocabulary, _ink_on, compose, compose_film, look_at
-from app.drawing.scene import Circle, Lines, Scene, Text, Theme
-from app.drawing.svg import write_film, write_svg
+from app.pictures.composition import ELEMENTS, NO_TYPES, PALETTE, Vocabulary, _ink_on, compose, compose_film, look_at
+from app.pictures.scene import Circle, Lines, Scene, Text, Theme
+from app.pictures.svg import write_film, write_svg
 from app.schemas import Frame, Graph, Trajectory
 
 SVG = "{http://www.w3.org/2000/svg}"

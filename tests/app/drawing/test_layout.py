@@ -4,7 +4,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from app.drawing.layout import lay_out, rings
+from app.pictures.layout import lay_out, rings
 
 # Each with a symmetry, disconnected, very small, or large.
 GRAPHS = {

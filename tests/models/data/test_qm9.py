@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from models.card import ModelCard
+from models.card.card import ModelCard
 from models.data import qm9
 from models.data.dataset import SPLITS, GraphData, GraphDataset, ShuffledSampler, batches
 from models.evaluation.molecules import smiles_of, stability

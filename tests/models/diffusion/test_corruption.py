@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.card import DiffusionConfig
+from models.card.config import DiffusionConfig
 from models.diffusion.corruption import corrupt
 from models.diffusion.loss import cross_entropy
 from models.diffusion.randomness import graph_seeds

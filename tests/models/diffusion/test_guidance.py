@@ -4,14 +4,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models.card import GuidanceConfig
+from models.card.config import GuidanceConfig
+from models.compute.precision import has_native_bfloat16
 from models.diffusion import guidance as guidance_module
 from models.diffusion.corruption import draw_graphs
 from models.diffusion.guidance import Guidance, Targets
 from models.diffusion.randomness import graph_seeds
 from models.diffusion.sampler import ancestral, sample, time_grid
 from models.graphs import GraphBatch, GraphDistribution
-from models.precision import has_native_bfloat16
 from tests.conftest import make_card, make_denoiser, make_regressor, random_graphs
 
 CARD = make_card()

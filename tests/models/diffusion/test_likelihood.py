@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from models.card import DiffusionConfig
+from models.card.config import DiffusionConfig
 from models.diffusion.likelihood import LikelihoodBound, likelihood_bound
 from models.graphs import GraphBatch
 from models.networks.denoiser import Denoiser

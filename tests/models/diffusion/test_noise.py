@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.card import DiffusionConfig
+from models.card.config import DiffusionConfig
 from models.diffusion.noise import CategoricalNoise
 from models.diffusion.schedule import alpha_bar
 from tests.models.diffusion.reference import table_posterior

@@ -4,12 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.card import DiffusionConfig, ModelCard
+from models.card.card import ModelCard
+from models.card.config import DiffusionConfig
+from models.compute.precision import autocast
 from models.diffusion.randomness import graph_seeds
 from models.diffusion.sampler import Mixed, ReverseStep, ancestral, renoise, sample, time_grid
 from models.graphs import GraphBatch, GraphLogits
 from models.networks.denoiser import Denoiser
-from models.precision import autocast
 from tests.conftest import make_card, make_denoiser, random_graphs
 
 

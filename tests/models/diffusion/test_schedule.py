@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from models.card import DiffusionConfig
+from models.card.config import DiffusionConfig
 from models.diffusion.schedule import alpha_bar
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.card import ModelCard
+from models.card.card import ModelCard
 from models.data.dataset import GraphData
 from models.data.synthetic import Family, as_batch, blocks, draw, load_synthetic
 from models.evaluation.graphs import adjacencies, evaluate_graphs, mmd_ratios

@@ -1,6 +1,6 @@
 import pytest
 
-from models.card import ModelCard
+from models.card.card import ModelCard
 from models.data import qm9
 from models.data.encoding import encode_graphs
 from models.evaluation.molecules import (

@@ -3,7 +3,10 @@
 import pytest
 from PIL import Image
 
-from models.card import PLOT_FILE, FeatureConfig, Measurement, ModelCard, read_cards, shipped_checkpoints
+from models.card.card import ModelCard
+from models.card.config import FeatureConfig
+from models.card.folder import PLOT_FILE, read_cards, shipped_checkpoints
+from models.card.measurements import Measurement
 from models.evaluation.page import PAGE_FILE, write_page
 from models.evaluation.plot import DRAWN_FROM, drawn_from
 from tests.conftest import make_card, make_record, make_regressor_card

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from models.card import WeightsFile
+from models.card.card import WeightsFile
 from models.checkpoint import LoadedModel
 from models.data.synthetic import draw, load_synthetic
 from models.evaluation.plot import DRAWN_FROM, drawn_from, plot_model, plot_quality, plot_targets

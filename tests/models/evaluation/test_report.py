@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from models.card import ModelCard, shipped_checkpoints
+from models.card.card import ModelCard
+from models.card.folder import shipped_checkpoints
 from models.checkpoint import load_model
 from models.data.own import fingerprint
 from models.evaluation import report

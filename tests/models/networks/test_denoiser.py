@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from models.card import FeatureConfig, NetworkConfig
+from models.card.config import FeatureConfig, NetworkConfig
+from models.compute.precision import autocast, has_native_bfloat16
 from models.graphs import GraphBatch, GraphLogits
 from models.networks.denoiser import Denoiser
-from models.precision import autocast, has_native_bfloat16
 from tests.conftest import concatenate, make_card, make_denoiser, pad_to, permute, random_graphs, tiny_network
 
 CONFIGS = [

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.card import ModelCard, shipped_checkpoints
+from models.card.card import ModelCard
+from models.card.folder import shipped_checkpoints
 from models.checkpoint import load_checkpoint, load_regressors
 from models.data import qm9
 from models.data.dataset import LabelledDataset

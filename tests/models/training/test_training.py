@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from models.card import CardError, read_card
+from models.card.folder import CardError, read_card
 from models.checkpoint import load_checkpoint, load_model
 from models.generation import GenerationPlan, generate
 from models.training.denoising import DiffusionModule, denoiser_of

@@ -11,11 +11,11 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
-from app.deps import CallerDep, MetricsDep, PointlessDep
-from app.errors import BadHeader, shorten
-from app.examples import IDEMPOTENCY_KEY
-from app.keys import Caller
-from app.telemetry import ApiMetrics
+from app.access.keys import Caller
+from app.http.errors import BadHeader, shorten
+from app.http.examples import IDEMPOTENCY_KEY
+from app.http.telemetry import ApiMetrics
+from app.routes.deps import CallerDep, MetricsDep, PointlessDep
 
 LONGEST_WAIT = 60
 

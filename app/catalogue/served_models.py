@@ -15,9 +15,10 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
-from app.errors import NotFound, NotReady, shorten
-from app.schemas import MODEL_CHANGES_KEY, UNLOADED_KEY
-from models.card import PLOT_FILE, CardError, ModelCard, checkpoint_names, read_card
+from app.http.errors import NotFound, NotReady, shorten
+from app.jobs.keys import MODEL_CHANGES_KEY, UNLOADED_KEY
+from models.card.card import ModelCard
+from models.card.folder import PLOT_FILE, CardError, checkpoint_names, read_card
 
 
 class Shelf:

@@ -1,6 +1,6 @@
 """What a picture of a graph shows: lines, dots and words at places, in the order in which they are drawn.
 
-A scene knows nothing of graphs and of files; `app.drawing.composition` makes it, `app.drawing.svg` and `app.rendering` write it.
+A scene knows nothing of graphs and of files; `app.pictures.composition` makes it, `app.pictures.svg` and `app.pictures.rendering` write it.
 """
 
 from dataclasses import dataclass

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from difflib import get_close_matches
 
-from app.errors import InvalidRequest, shorten
-from app.estimates import size_range
+from app.http.errors import InvalidRequest, shorten
+from app.jobs.estimates import size_range
 from app.schemas import (
     MAX_FRAMES,
     MAX_SEED,
@@ -17,7 +17,7 @@ from app.schemas import (
     GenerateRequest,
     SizeRange,
 )
-from models.card import ModelCard
+from models.card.card import ModelCard
 
 
 def find_card(name: str, cards: Mapping[str, ModelCard]) -> ModelCard:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from app.errors import NotAcceptable
+from app.http.errors import NotAcceptable
 from app.schemas import Graph
 
 
@@ -78,7 +78,7 @@ def _liking(media_type: str, accept: str) -> float:
 
 
 def write(graph: Graph, form: Format) -> str:
-    """One graph in a format that is text; pictures are made by `app.rendering`.
+    """One graph in a format that is text; pictures are made by `app.pictures.rendering`.
 
     Raises:
         NotAcceptable: if it cannot be written so: only molecules are SMILES and SD files, and only valid ones SMILES.
@@ -95,7 +95,7 @@ def write(graph: Graph, form: Format) -> str:
             return f"{_smiles(graph)}\n"
         case Format.SDF:
             require_form(graph, form)
-            from app.rendering import sd_record  # brings RDKit along, which takes half a second
+            from app.pictures.rendering import sd_record  # brings RDKit along, which takes half a second
 
             return sd_record(graph, dict(_flat(graph.graph)))
         case Format.SVG | Format.PNG:

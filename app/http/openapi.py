@@ -1,7 +1,7 @@
 """What /openapi.json says of every route alike: how requests go wrong, and the headers of all answers.
 
 A problem is described once for each status, under `components.responses`, with an example; what routes name by
-`app.errors.problems` refers to it. A method that a path does not take (405) belongs to no route, and stands there alone.
+`app.http.errors.problems` refers to it. A method that a path does not take (405) belongs to no route, and stands there alone.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,9 +10,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app.body_limit import MAX_SECONDS
-from app.errors import MEDIA_TYPE
-from app.examples import JOB_ID, named_examples
+from app.http.body_limit import MAX_SECONDS
+from app.http.errors import MEDIA_TYPE
+from app.http.examples import JOB_ID, named_examples
 from app.schemas import FieldProblem, Problem
 
 _TOO_MANY = "Input should be less than or equal to 10000, not 20000"
@@ -57,7 +57,7 @@ def header(description: str, example: str, *, required: bool = True) -> dict[str
 
 
 def example(name: str, media_type: str = "application/json") -> dict[str, Any]:
-    """What an answer may hold: one of `app.examples`, by reference, since the framework drops nulls from those it is given."""
+    """What an answer may hold: one of `app.http.examples`, by reference, since the framework drops nulls from those it is given."""
     # Of JSON and of events the framework gives the schema.
     is_text = media_type not in {"application/json", "text/event-stream"}
     schema = {"schema": {"type": "string"}} if is_text else {}

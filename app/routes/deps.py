@@ -6,13 +6,13 @@ from typing import Annotated
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app.errors import Forbidden
-from app.examples import JOB_ID
-from app.keys import Caller, Gate
-from app.queue import JobQueue
-from app.shelf import Shelf
-from app.telemetry import ApiMetrics
-from models.card import ModelCard
+from app.access.keys import Caller, Gate
+from app.catalogue.served_models import Shelf
+from app.http.errors import Forbidden
+from app.http.examples import JOB_ID
+from app.http.telemetry import ApiMetrics
+from app.jobs.queue import JobQueue
+from models.card.card import ModelCard
 
 
 def _queue(request: Request) -> JobQueue:

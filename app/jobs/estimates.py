@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, SizeRange, WorkerReport
-from models.card import ModelCard
+from app.jobs.reports import WorkerReport
+from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, SizeRange
+from models.card.card import ModelCard
 
 # Of a model that no worker has spoken of: seconds for a graph's step, per n².
 _USUAL_PACE = 2e-6

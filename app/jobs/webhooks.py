@@ -26,9 +26,9 @@ import structlog
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 
-from app.errors import NotFound
-from app.queue import JobQueue
-from app.schemas import WEBHOOKS_KEY, record_key
+from app.http.errors import NotFound
+from app.jobs.keys import WEBHOOKS_KEY, record_key
+from app.jobs.queue import JobQueue
 
 # Seconds from one try to the next; after the last the message is given up.
 _WAITS = (5, 30, 120, 600, 3_600)

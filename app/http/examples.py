@@ -1,6 +1,6 @@
 """The examples of /openapi.json: one job, from the request to its graph in every form.
 
-`qm9` has answered so; `tests/integration/test_examples.py` asks it again. Routes call them by name (`app.openapi.example`).
+`qm9` has answered so; `tests/integration/test_examples.py` asks it again. Routes call them by name (`app.http.openapi.example`).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,8 @@ from app.schemas import (
     JobSummary,
     Trajectory,
 )
-from models.card import DiffusionConfig, FeatureConfig, ModelCard, NetworkConfig, SamplingConfig
+from models.card.card import ModelCard
+from models.card.config import DiffusionConfig, FeatureConfig, NetworkConfig, SamplingConfig
 
 JOB_ID = "01a215659011d9850bc07ede0bcc0623"
 IDEMPOTENCY_KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"

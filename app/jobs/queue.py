@@ -32,24 +32,18 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
-from app.errors import KeyReused, NotFound, QueueFull, shorten
-from app.estimates import until_done, until_end
-from app.records import FoundJob, decoded, new_job_id, to_job
-from app.schemas import (
+from app.http.errors import KeyReused, NotFound, QueueFull, shorten
+from app.jobs.estimates import until_done, until_end
+from app.jobs.keys import (
     BACKLOG_KEY,
     CLOCK_KEY,
     JOB_FUNCTION,
-    MAX_GRAPHS,
     MAX_RETRIES,
     PENDING_KEY,
     QUEUE,
     WEBHOOKS_KEY,
     WORKER_SILENCE_SECONDS,
     WORKERS_KEY,
-    AnyCompletedRequest,
-    Job,
-    JobStatus,
-    WorkerReport,
     created_at,
     events_key,
     frames_key,
@@ -57,8 +51,11 @@ from app.schemas import (
     record_key,
     worker_key,
 )
-from app.scripts import CANCEL, OLDEST, SUBMIT
-from app.tracing import trace_headers
+from app.jobs.records import FoundJob, decoded, new_job_id, to_job
+from app.jobs.reports import WorkerReport
+from app.jobs.scripts import CANCEL, OLDEST, SUBMIT
+from app.jobs.tracing import trace_headers
+from app.schemas import MAX_GRAPHS, AnyCompletedRequest, Job, JobStatus
 
 _RQ_TTL = 60
 # How long one look at the stream may take: after each, `wait` asks whether anybody still waits.

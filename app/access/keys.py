@@ -24,7 +24,7 @@ from pydantic import BaseModel, Field
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from app.errors import InvalidRequest, TooManyRequests, Unauthorized
+from app.http.errors import InvalidRequest, TooManyRequests, Unauthorized
 
 KEYS_KEY, _IDS_KEY = "digress:keys", "digress:keys:ids"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")

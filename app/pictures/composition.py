@@ -12,10 +12,10 @@ from typing import Any
 
 import networkx as nx
 
-from app.drawing.layout import Positions, lay_out, rings
-from app.drawing.scene import Circle, Lines, Point, Scene, Shape, Text, Theme
+from app.pictures.layout import Positions, lay_out, rings
+from app.pictures.scene import Circle, Lines, Point, Scene, Shape, Text, Theme
 from app.schemas import Graph, Trajectory
-from models.card import MASK_TYPE
+from models.card.config import MASK_TYPE
 
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
 _EDGE_COLOURS = PALETTE[5::-1]  # less yellow, which is hard to see as a line

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from app.drawing.scene import Circle, Lines, Scene, Shape, Text
+from app.pictures.scene import Circle, Lines, Scene, Shape, Text
 
 _FONT = "system-ui, sans-serif"
 _FRAME_SECONDS = 0.12

@@ -1,4 +1,4 @@
-"""How long a connection may be open without a whole head of a request; of bodies, `app.body_limit` says it."""
+"""How long a connection may be open without a whole head of a request; of bodies, `app.http.body_limit` says it."""
 
 import asyncio
 

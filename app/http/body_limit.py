@@ -5,7 +5,7 @@ import asyncio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BodyTooLarge, BodyTooSlow, respond
+from app.http.errors import BodyTooLarge, BodyTooSlow, respond
 
 MAX_SECONDS = 30.0
 

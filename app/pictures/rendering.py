@@ -13,9 +13,9 @@ from rdkit.Chem import rdDepictor
 from rdkit.Chem.Draw import rdMolDraw2D
 from rdkit.Geometry import Point2D
 
-from app.drawing.composition import ELEMENTS, NO_TYPES, Look, Vocabulary, compose, compose_film, look_at
-from app.drawing.scene import Circle, Lines, Scene, Text, Theme
-from app.drawing.svg import write_film, write_svg
+from app.pictures.composition import ELEMENTS, NO_TYPES, Look, Vocabulary, compose, compose_film, look_at
+from app.pictures.scene import Circle, Lines, Scene, Text, Theme
+from app.pictures.svg import write_film, write_svg
 from app.schemas import Graph, Trajectory
 
 _BONDS = {
@@ -82,7 +82,7 @@ def film(
     theme: Theme = Theme.LIGHT,
     vocabulary: Vocabulary = NO_TYPES,
 ) -> bytes:
-    """A graph's way from noise as SVG that plays by itself (`app.drawing.svg`)."""
+    """A graph's way from noise as SVG that plays by itself (`app.pictures.svg`)."""
     look = Look(_places(to_molecule(graph))) if graph.graph.get("valid") else look_at(graph, vocabulary)
     scenes = compose_film(graph, trajectory, look, vocabulary, size=size, theme=theme)
     return write_film(scenes, [(frame.step, frame.t) for frame in trajectory.frames]).encode()

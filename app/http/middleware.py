@@ -9,9 +9,9 @@ from anyio import BrokenResourceError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import SECURITY_HEADERS, CutOff
-from app.telemetry import ApiMetrics
-from app.tracing import describe_request
+from app.http.errors import SECURITY_HEADERS, CutOff
+from app.http.telemetry import ApiMetrics
+from app.http.tracing import describe_request
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Asked for every few seconds by machines that only want to know whether all is well.

@@ -1,0 +1,53 @@
+"""Prometheus metrics of the API: requests, counted as they pass.
+
+Those of the queue are in `app.jobs.telemetry`; workers have an endpoint of their own (`worker.telemetry`). Names begin with `digress_`, units are base units, and no label is ever an id.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+# Most answers take milliseconds; those that wait for a job, up to a minute.
+_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class ApiMetrics:
+    """What one API process has seen."""
+
+    def __init__(self, *others: Collector) -> None:
+        """`others` are asked at every scrape too."""
+        self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self.requests = Counter(
+            "digress_http_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
+        )
+        self.durations = Histogram(
+            "digress_http_request_duration_seconds",
+            "From the request until its answer begins, waiting for a job included.",
+            ["method", "route"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.in_progress = Gauge(
+            "digress_http_requests_in_progress", "Requests that are being answered.", registry=self.registry
+        )
+        self.submitted = Counter(
+            "digress_jobs_submitted", "Jobs queued.", ["model", "kind", "priority"], registry=self.registry
+        )
+        self.rejected = Counter(
+            "digress_jobs_rejected",
+            "Requests for jobs that were turned down: the queue was full, or the key allows no more.",
+            ["reason"],
+            registry=self.registry,
+        )
+        for reason in ("queue_full", "rate", "quota"):
+            self.rejected.labels(reason)
+        for other in others:
+            self.registry.register(other)
+
+    def text(self) -> bytes:
+        """All of it, in the text format of Prometheus."""
+        return generate_latest(self.registry)

@@ -1,0 +1,64 @@
+"""What was measured on a checkpoint, each with everything needed to measure it again."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from models.card.config import Estimator, Grid, GuidanceConfig, Measure, Sampler, Section
+
+# Which metrics say most: valid, unique and novel at once; of molecules, how near their like; of other graphs, the mean MMD ratio.
+HEADLINE = ("vun", "valid", "unique", "molecule_stable", "fcd", "ratio")
+
+
+class Measurement(Section):
+    """Metrics of one set of samples, with everything needed to measure them again."""
+
+    version: Annotated[
+        str | None,
+        Field(description="Version of the checkpoint that was measured; null in cards that have not changed since."),
+    ] = None
+    num_graphs: int
+    sampler: Sampler
+    eta: Annotated[float | None, Field(description="Share of 'renoise' in 'mixed'; null for other samplers.")] = None
+    grid: Grid
+    num_steps: int
+    seed: int
+    command: str
+    values: dict[str, float]
+
+    @property
+    def headline(self) -> dict[str, float]:
+        """What to look at first, of the values."""
+        return {name: self.values[name] for name in HEADLINE if name in self.values}
+
+
+class GuidanceMeasurement(Section):
+    """How near guided graphs come to their targets, beside unguided ones, with all needed to measure it again."""
+
+    version: Annotated[
+        str | None,
+        Field(description="Version of the checkpoint that was measured; null in cards that have not changed since."),
+    ] = None
+    properties: list[str]
+    measure: Measure
+    estimator: Estimator
+    scale: float
+    candidates: int
+    num_graphs: Annotated[int, Field(description="Targets, each from a test molecule, with one graph each.")]
+    guidance: Annotated[
+        GuidanceConfig, Field(description="What the card said then: the window, the number of proposals.")
+    ]
+    sampler: Sampler
+    grid: Grid
+    num_steps: int
+    seed: int
+    command: str
+    valid: float
+    unique: Annotated[float, Field(description="Distinct ones among the valid.")]
+    measured: Annotated[float, Field(description="Share of all graphs that the measure found a value for.")]
+    mae: Annotated[dict[str, float], Field(description="Property -> mean absolute distance from its target.")]
+    standard_error: dict[str, float]
+    unguided_mae: dict[str, float]
+    unguided_standard_error: dict[str, float]
+    unguided_measured: float
+    ratio: Annotated[float, Field(description="Mean of `mae` over mean of `unguided_mae`.")]
