@@ -11,8 +11,8 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
-from app.access.keys import Gate, KeyBook
-from app.catalogue.served_models import Shelf
+from app.access.keys import Authenticator, KeyBook
+from app.catalogue.served_models import ServedModels
 from app.http.body_limit import BodyLimit
 from app.http.errors import install_handlers
 from app.http.middleware import LetGo, ObserveRequests, SecurityHeaders, is_quiet
@@ -40,10 +40,10 @@ _MAX_CONNECTIONS = 5_000
 
 def create_app(
     queue: JobQueue,
-    shelf: Shelf,
+    served_models: ServedModels,
     settings: Settings,
     *,
-    gate: Gate | None = None,
+    authenticator: Authenticator | None = None,
     webhooks: WebhookSender | None = None,
     at_end: Callable[[], None] = lambda: None,
 ) -> FastAPI:
@@ -69,7 +69,7 @@ def create_app(
         lifespan=lifespan,
         telemetry=request_spans(settings.tracing, exclude=is_quiet),
     )
-    app.state.queue, app.state.shelf, app.state.gate = queue, shelf, gate
+    app.state.queue, app.state.served_models, app.state.authenticator = queue, served_models, authenticator
     app.state.has_webhooks = webhooks is not None
     app.state.metrics = ApiMetrics(QueueCollector(queue.state))
     app.state.is_stopping = lambda: False  # whoever runs the server may know better
@@ -105,15 +105,15 @@ def build(settings: Settings | None = None) -> FastAPI:
         max_queued_jobs=settings.max_queued_jobs,
     )
     admin_key = settings.admin_key.get_secret_value() if settings.admin_key else None
-    gate = Gate(async_redis, admin_key=admin_key) if settings.auth == "keys" else None
-    shelf = Shelf(read_cards(settings.checkpoints), settings.checkpoints, async_redis)
+    authenticator = Authenticator(async_redis, admin_key=admin_key) if settings.auth == "keys" else None
+    served_models = ServedModels(read_cards(settings.checkpoints), settings.checkpoints, async_redis)
     webhooks = None
     if settings.webhook_secret:
         secret = settings.webhook_secret.get_secret_value()
         webhooks = WebhookSender(queue, async_redis, secret=secret, allow_private=settings.webhook_private)
     # The application itself sends the last spans, since the server then ends the process by the signal that it was sent.
     at_end = start_tracing(settings, "digress-api")
-    app = create_app(queue, shelf, settings, gate=gate, webhooks=webhooks, at_end=at_end)
+    app = create_app(queue, served_models, settings, authenticator=authenticator, webhooks=webhooks, at_end=at_end)
     app.openapi()  # takes so long that no request should have to wait for it
     return app
 

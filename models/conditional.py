@@ -93,8 +93,8 @@ class Steering:
         last = torch.full_like(num_nodes, denoiser.num_timesteps)
         log_density = torch.zeros(1, len(sizes), device=device)
         for targets in self._targets:
-            told = targets.told(noise, last)
-            by_draw = told.log_density(targets.values[:, None]).sum(-1)
+            predicted = targets.predicted(noise, last)
+            by_draw = predicted.log_density(targets.values[:, None]).sum(-1)
             log_density = log_density + by_draw.view(-1, len(sizes), _PRIOR_DRAWS).logsumexp(2)
         return log_density
 
@@ -104,9 +104,9 @@ class Steering:
         values: dict[str, Tensor] = {}
         errors: dict[str, Tensor] = {}
         for regressor, names in zip(self.regressors, self._names, strict=True):
-            told: PropertyDistribution = regressor(graphs, now)
-            values |= dict(zip(names, told.location.unbind(1), strict=True))
-            errors |= dict(zip(names, told.mean_absolute_deviation.unbind(1), strict=True))
+            predicted: PropertyDistribution = regressor(graphs, now)
+            values |= dict(zip(names, predicted.location.unbind(1), strict=True))
+            errors |= dict(zip(names, predicted.mean_absolute_deviation.unbind(1), strict=True))
         return PredictedProperties(values, errors)
 
     def distance(self, graphs: GraphBatch, indices: Int[Tensor, " b"]) -> Float[Tensor, " b"]:

@@ -19,7 +19,7 @@ def encode(batch: GeneratedBatch, card: ModelCard) -> Iterator[tuple[int, Graph]
     """(index in the request, graph) for every graph of the batch."""
     labelled = batch.graphs.labelled(card.node_types, card.edge_types)
     # Each tensor leaves its device once.
-    told = (
+    predicted = (
         {"properties": _rounded(batch.properties.values), "property_errors": _rounded(batch.properties.errors)}
         if batch.properties
         else {}
@@ -32,7 +32,7 @@ def encode(batch: GeneratedBatch, card: ModelCard) -> Iterator[tuple[int, Graph]
             smiles = canonical_smiles(to_molecule(types, pairs, hydrogens_are_drawn=card.hydrogens_are_drawn))
             about |= {"smiles": smiles, "valid": smiles is not None}
             described = [node | _atom(node["type"]) for node in described]
-        about |= {kind: {name: column[row] for name, column in by_name.items()} for kind, by_name in told.items()}
+        about |= {kind: {name: column[row] for name, column in by_name.items()} for kind, by_name in predicted.items()}
         links = [{"source": i, "target": j, "type": label} for i, j, label in pairs]
         yield index, Graph(graph=about, nodes=described, edges=links)
 
@@ -42,8 +42,8 @@ def encode_frames(batch: GeneratedBatch, card: ModelCard, plan: GenerationPlan) 
     grid = time_grid(plan.grid, plan.num_steps, card.diffusion.num_timesteps)
     # An absorbing prior has a state more than there are types.
     node_types, edge_types = [*card.node_types, MASK_TYPE], [*card.edge_types, MASK_TYPE]
-    ways = zip(*(frame.labelled(node_types, edge_types) for frame in batch.frames), strict=True)
-    for index, way in zip(batch.indices.tolist(), ways, strict=True):
+    trajectories = zip(*(frame.labelled(node_types, edge_types) for frame in batch.frames), strict=True)
+    for index, trajectory in zip(batch.indices.tolist(), trajectories, strict=True):
         yield (
             index,
             Trajectory(
@@ -54,7 +54,7 @@ def encode_frames(batch: GeneratedBatch, card: ModelCard, plan: GenerationPlan) 
                         nodes=[{"id": i, "type": label} for i, label in enumerate(types)],
                         edges=[{"source": i, "target": j, "type": label} for i, j, label in pairs],
                     )
-                    for step, (types, pairs) in zip(plan.kept_steps, way, strict=True)
+                    for step, (types, pairs) in zip(plan.kept_steps, trajectory, strict=True)
                 ]
             ),
         )

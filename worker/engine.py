@@ -60,7 +60,7 @@ class EngineStopped(RuntimeError):
     """The engine has ended with this job unfinished; another one can do it."""
 
 
-class Drawing:
+class EngineJob:
     """One job in the engine, as its own thread sees it."""
 
     def __init__(
@@ -122,7 +122,7 @@ class Drawing:
                 left -= len(batch.indices)
                 yield batch
 
-    def ways(self, batch: GeneratedBatch) -> dict[int, Trajectory]:
+    def trajectories(self, batch: GeneratedBatch) -> dict[int, Trajectory]:
         """The way of every graph of a batch, by number; empty if no frames are kept."""
         if not batch.frames or self.generation is None:
             return {}
@@ -156,7 +156,7 @@ class Drawing:
 class _Order:
     """Graphs of a drawing to draw: those chosen, or all."""
 
-    drawing: Drawing
+    job: EngineJob
     chosen: Sequence[int] | None
     round_number: int
 
@@ -176,7 +176,7 @@ class Engine:
         self._shrunk: dict[str, float] = {}
         # Seconds of work, by pace, and the seconds that it took; both fade with time.
         self._done = self._busy = 1e-3
-        self._drawings: dict[Work, Drawing] = {}
+        self._jobs: dict[Work, EngineJob] = {}
         self._orders: list[_Order] = []
         self._changed = threading.Condition()
         self._is_stopping = False
@@ -201,7 +201,7 @@ class Engine:
     def has_room(self) -> bool:
         """Whether it can take another job; a small one does not wait for the large ones that are there, if these are few."""
         with self._changed:
-            ordered = sum(self._batches(order.drawing) for order in self._orders)
+            ordered = sum(self._batches(order.job) for order in self._orders)
             num_jobs = len(self._schedule) + len(self._orders)
         if num_jobs >= _FEW_JOBS and self._schedule.seconds_left > _MUCH_SECONDS:
             return False
@@ -240,7 +240,7 @@ class Engine:
 
     def submit(
         self, request: AnyCompletedRequest, *, tries_lost: int = 0, limit_seconds: float | None = None
-    ) -> Drawing:
+    ) -> EngineJob:
         """Begin to draw the graphs of a request; they arrive at the drawing.
 
         Every one of `tries_lost`, in which another worker died with it half done, gives it more of the time.
@@ -250,11 +250,11 @@ class Engine:
             CardError: if the checkpoint is broken.
             EngineStopped: if the engine has ended.
         """
-        drawing = Drawing(
+        job = EngineJob(
             self, request, self.store.model(request.model), tries_lost=tries_lost, limit_seconds=limit_seconds
         )
-        self.order(_Order(drawing, None, round_number=0))
-        return drawing
+        self.order(_Order(job, None, round_number=0))
+        return job
 
     def order(self, order: _Order) -> None:
         """Take an order from a drawing.
@@ -278,16 +278,16 @@ class Engine:
         (batch,) = self._lanes.map(cohort.generation.finish, [cohort])
         return batch
 
-    def _batches(self, drawing: Drawing) -> float:
+    def _batches(self, job: EngineJob) -> float:
         """How many steps it takes at the most to bring every graph of a drawing one step further."""
-        budget = self._budgets.get(drawing.request.model)
+        budget = self._budgets.get(job.request.model)
         if budget is None:
             return 0.0
         estimator, candidates = None, 1
-        if isinstance(drawing.request, CompletedConditionalRequest):
-            estimator, candidates = drawing.request.estimator, drawing.request.candidates
-        cost = drawing.card.cost(drawing.card.max_nodes, estimator)
-        return drawing.request.num_graphs * candidates * cost / budget.largest
+        if isinstance(job.request, CompletedConditionalRequest):
+            estimator, candidates = job.request.estimator, job.request.candidates
+        cost = job.card.cost(job.card.max_nodes, estimator)
+        return job.request.num_graphs * candidates * cost / budget.largest
 
     def _run(self) -> None:
         try:
@@ -298,47 +298,47 @@ class Engine:
         finally:
             with self._changed:
                 self._is_stopping = True
-                drawings = [*(order.drawing for order in self._orders), *self._drawings.values()]
-            for drawing in drawings:
-                drawing.deliver(EngineStopped("the engine has ended"))
+                jobs = [*(order.job for order in self._orders), *self._jobs.values()]
+            for job in jobs:
+                job.deliver(EngineStopped("the engine has ended"))
 
     def _turn(self) -> None:
         with self._changed:
-            while not (self._orders or self._drawings or self._is_stopping):
+            while not (self._orders or self._jobs or self._is_stopping):
                 self._changed.wait()
             orders, self._orders = self._orders, []
         for order in orders:
             self._admit(order)
-        for work, drawing in list(self._drawings.items()):
-            if drawing.reason is not None:
-                self._end(work, drawing.reason)
-        if self._drawings and not self._is_stopping:
+        for work, job in list(self._jobs.items()):
+            if job.reason is not None:
+                self._end(work, job.reason)
+        if self._jobs and not self._is_stopping:
             self._step()
 
     def _admit(self, order: _Order) -> None:
-        drawing = order.drawing
+        job = order.job
         try:
-            if drawing.reason is not None:
-                raise drawing.reason
-            if drawing.generation is None:
-                budget = self.prepare(drawing.request.model)
-                drawing.generation = Generation(drawing.model, plan(drawing.request, drawing.card))
+            if job.reason is not None:
+                raise job.reason
+            if job.generation is None:
+                budget = self.prepare(job.request.model)
+                job.generation = Generation(job.model, plan(job.request, job.card))
             else:  # what has begun goes on, even if its model has been unloaded meanwhile
-                budget = self._budgets[drawing.request.model]
-            if drawing.generation.largest_cost > budget.fits:
+                budget = self._budgets[job.request.model]
+            if job.generation.largest_cost > budget.fits:
                 raise TooLarge("a graph of this size does not fit into the worker's memory")
             work = Work(
-                drawing.generation,
+                job.generation,
                 budget,
                 chosen=order.chosen,
                 round_number=order.round_number,
-                weight=drawing.weight,
+                weight=job.weight,
             )
         except Exception as error:  # whatever it is, it is this job's and no other's
-            drawing.deliver(error)
+            job.deliver(error)
             return
-        work.account = drawing.account
-        self._drawings[work] = drawing
+        work.account = job.account
+        self._jobs[work] = job
         self._schedule.add(work)
 
     def _step(self) -> None:
@@ -381,7 +381,7 @@ class Engine:
         self._done = fade * self._done + sum(cost * work.budget.pace for work, cost in costs.items())
         for work, cohorts in ready:
             share = costs[work] / sum(costs.values())
-            self._drawings[work].spend(seconds * share, sum(len(cohort.graphs) for cohort in cohorts))
+            self._jobs[work].spend(seconds * share, sum(len(cohort.graphs) for cohort in cohorts))
         for work, cohorts in ready:
             self._settle(work, [next(advanced) for _ in cohorts])
 
@@ -417,7 +417,7 @@ class Engine:
         too_much = sum(cohort.cost for cohort in cohorts)
         self._budgets[name] = smaller = replace(budget, largest=min(budget.largest, too_much // 2))
         self._shrunk[name] = time.monotonic()
-        for work in self._drawings:
+        for work in self._jobs:
             if work.budget is budget:
                 work.budget = smaller
         _log.warning("memory is short; steps are made smaller", model=name, largest=smaller.largest)
@@ -427,13 +427,13 @@ class Engine:
         work.put_back(cohorts)
         for cohort in cohorts:
             if cohort.is_finished:
-                self._drawings[work].deliver(cohort)
+                self._jobs[work].deliver(cohort)
         if work.is_over:
             self._end(work)
 
     def _end(self, work: Work, error: BaseException | None = None) -> None:
         self._schedule.remove(work)
-        drawing = self._drawings.pop(work)
-        drawing.account = work.account
+        job = self._jobs.pop(work)
+        job.account = work.account
         if error is not None:
-            drawing.deliver(error)
+            job.deliver(error)

@@ -26,7 +26,7 @@ from app.schemas import (
 )
 from models.card.card import ModelCard
 from models.card.folder import CardError
-from worker.engine import Drawing, Engine, EngineStopped, TooLarge, TooLong
+from worker.engine import Engine, EngineJob, EngineStopped, TooLarge, TooLong
 from worker.records import Canceled, JobOver, JobRecord
 from worker.selection import Selection, collect
 from worker.store import UnknownModel
@@ -57,7 +57,7 @@ class GenerationJob:
     def __init__(self, engine: Engine, redis: Redis, *, ttl_seconds: int) -> None:
         self.engine = engine
         self._redis, self._ttl = redis, ttl_seconds
-        self._drawings: dict[str, Drawing] = {}
+        self._jobs: dict[str, EngineJob] = {}
 
     def __call__(
         self,
@@ -89,8 +89,8 @@ class GenerationJob:
 
     def call_off(self, run: str, reason: Exception) -> None:
         """End a run before its next step; one that is not being drawn is left alone."""
-        if drawing := self._drawings.get(run):
-            drawing.call_off(reason)
+        if job := self._jobs.get(run):
+            job.call_off(reason)
 
     def hand_back(self, job_id: str) -> bool:
         """Record that the job is queued again; False if it is over, since it was canceled."""
@@ -137,14 +137,12 @@ class GenerationJob:
             count.begun(job_id)
             request = _REQUEST.validate_python(payload)
             describe_job(num_graphs=request.num_graphs)
-            drawing = self._drawings[run] = self.engine.submit(
-                request, tries_lost=tries_lost, limit_seconds=limit_seconds
-            )
+            job = self._jobs[run] = self.engine.submit(request, tries_lost=tries_lost, limit_seconds=limit_seconds)
             try:
-                self._draw(drawing, record, log)
+                self._draw(job, record, log)
             finally:
-                del self._drawings[run]
-                drawing.call_off(NotThisWorkers("nobody waits for it"))  # does nothing to one that is done
+                del self._jobs[run]
+                job.call_off(NotThisWorkers("nobody waits for it"))  # does nothing to one that is done
         except (JobOver, NotThisWorkers):
             raise
         except Canceled:
@@ -155,17 +153,17 @@ class GenerationJob:
                 raise
             record.fail(_explain(error, log))
 
-    def _draw(self, drawing: Drawing, record: JobRecord, log: structlog.BoundLogger) -> None:
+    def _draw(self, job: EngineJob, record: JobRecord, log: structlog.BoundLogger) -> None:
         started = time.perf_counter()
-        request = drawing.request
-        card = drawing.card
+        request = job.request
+        card = job.card
         selection = Selection(request.filter)
         end: Callable[[Sequence[Graph], JobSummary, Sequence[Trajectory]], None] = record.succeed
         note("drawing begins")
         log.info("job begins", model=card.name)
         how, short = "succeeded", 0
         try:
-            short = len(collect(drawing, selection, card, record.progress))
+            short = len(collect(job, selection, card, record.progress))
         except Canceled:
             end, how = record.cancel, "canceled"
         except TooLong as error:
@@ -175,8 +173,10 @@ class GenerationJob:
         graphs = [selection.kept[index] for index in sorted(selection.kept)]
         seconds = time.perf_counter() - started
         summary = summarise(graphs, request, card, num_drawn=selection.num_drawn, seconds=seconds)
-        ways = [selection.ways[index] for index in sorted(selection.kept) if index in selection.ways]
-        end(graphs, summary.model_copy(update={"short": short}), ways)
+        trajectories = [
+            selection.trajectories[index] for index in sorted(selection.kept) if index in selection.trajectories
+        ]
+        end(graphs, summary.model_copy(update={"short": short}), trajectories)
         log.info("job ended", how=how, model=card.name, num_graphs=len(graphs), seconds=summary.seconds)
 
 

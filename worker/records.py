@@ -76,7 +76,7 @@ class Result:
 
     graphs: Sequence[Graph]
     summary: JobSummary
-    ways: Sequence[Trajectory]
+    trajectories: Sequence[Trajectory]
 
 
 class JobRecord:
@@ -119,23 +119,23 @@ class JobRecord:
         fields = {"fraction": round(progress.fraction, 4), "graphs_done": progress.graphs_done}
         self._go_on(fields, "progress", fields)
 
-    def succeed(self, graphs: Sequence[Graph], summary: JobSummary, ways: Sequence[Trajectory] = ()) -> None:
+    def succeed(self, graphs: Sequence[Graph], summary: JobSummary, trajectories: Sequence[Trajectory] = ()) -> None:
         """All graphs are there, and their ways if frames were kept."""
-        self._end(JobStatus.SUCCEEDED, Result(graphs, summary, ways), fraction=1.0)
+        self._end(JobStatus.SUCCEEDED, Result(graphs, summary, trajectories), fraction=1.0)
 
-    def cancel(self, graphs: Sequence[Graph], summary: JobSummary, ways: Sequence[Trajectory] = ()) -> None:
+    def cancel(self, graphs: Sequence[Graph], summary: JobSummary, trajectories: Sequence[Trajectory] = ()) -> None:
         """Nobody wants the rest; these were finished before that."""
-        self._end(JobStatus.CANCELED, Result(graphs, summary, ways))
+        self._end(JobStatus.CANCELED, Result(graphs, summary, trajectories))
 
     def fail(
         self,
         problem: Problem,
         graphs: Sequence[Graph] = (),
         summary: JobSummary | None = None,
-        ways: Sequence[Trajectory] = (),
+        trajectories: Sequence[Trajectory] = (),
     ) -> None:
         """There will be no more graphs than these, for the reason given; none at all without a summary."""
-        result = Result(graphs, summary, ways) if summary else None
+        result = Result(graphs, summary, trajectories) if summary else None
         self._end(JobStatus.FAILED, result, said=problem, error=problem.model_dump_json())
 
     def _end(
@@ -152,7 +152,9 @@ class JobRecord:
                 "graphs_bytes": num_bytes,
             }
             brought += self._bring(lines, graphs_key(self._id))
-            brought += self._bring([way.model_dump_json() for way in result.ways], frames_key(self._id))
+            brought += self._bring(
+                [trajectory.model_dump_json() for trajectory in result.trajectories], frames_key(self._id)
+            )
         data = said or summary
         event = data.model_dump(mode="json") if data else {}
         self._write({"status": status.value, **fields}, status.value, event, ttl=self._ttl, brought=brought)

@@ -13,7 +13,7 @@ from app.schemas import Graph, GraphFilter, Trajectory
 from models.card.card import ModelCard
 from models.generation import Progress
 from worker.encoding import encode
-from worker.engine import Drawing
+from worker.engine import EngineJob
 
 MAX_ROUNDS = 10
 _PATIENCE_SECONDS = 0.25
@@ -26,7 +26,7 @@ class Selection:
 
     def __init__(self, wanted: GraphFilter) -> None:
         self.kept: dict[int, Graph] = {}
-        self.ways: dict[int, Trajectory] = {}
+        self.trajectories: dict[int, Trajectory] = {}
         """Of the graphs that were drawn last under their numbers, those that are kept among them; if frames are kept."""
         self._wanted = wanted
         self.num_drawn = 0
@@ -63,28 +63,28 @@ class Selection:
 
 
 def collect(
-    drawing: Drawing, selection: Selection, card: ModelCard, on_progress: Callable[[Progress], None]
+    job: EngineJob, selection: Selection, card: ModelCard, on_progress: Callable[[Progress], None]
 ) -> list[int]:
     """Draw and sift, round after round; returns the numbers of graphs that never passed.
 
     `on_progress` is called at least four times a second and may raise to stop: then too, what has been finished is sifted.
     """
-    left = list(range(drawing.request.num_graphs))
+    left = list(range(job.request.num_graphs))
     for round_number in range(MAX_ROUNDS + 1):
         if round_number > 0:
-            drawing.draw_again(left, round_number=round_number)
+            job.draw_again(left, round_number=round_number)
         drawn: dict[int, Graph] = {}
         try:
             while len(drawn) < len(left):
-                if batch := drawing.next_batch(timeout=_PATIENCE_SECONDS):
+                if batch := job.next_batch(timeout=_PATIENCE_SECONDS):
                     drawn |= encode(batch, card)
-                    selection.ways |= drawing.ways(batch)
-                on_progress(selection.progress(drawing.fraction, round_number, num_drawn=len(drawn)))
+                    selection.trajectories |= job.trajectories(batch)
+                on_progress(selection.progress(job.fraction, round_number, num_drawn=len(drawn)))
         finally:
             with suppress(Exception):  # whatever called the drawing off is on its way already
-                while batch := drawing.next_batch(timeout=0):
+                while batch := job.next_batch(timeout=0):
                     drawn |= encode(batch, card)
-                    selection.ways |= drawing.ways(batch)
+                    selection.trajectories |= job.trajectories(batch)
             left = selection.sift(drawn)
         if not left:
             break

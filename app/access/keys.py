@@ -181,7 +181,7 @@ class KeyBook:
         self._redis.hdel(KEYS_KEY, name)
 
 
-class Gate:
+class Authenticator:
     """Who is let in, and how often; for the API."""
 
     def __init__(self, redis: AsyncRedis, *, admin_key: str | None) -> None:

@@ -21,7 +21,7 @@ from models.card.card import ModelCard
 from models.card.folder import PLOT_FILE, CardError, checkpoint_names, read_card
 
 
-class Shelf:
+class ServedModels:
     """The cards of the models that are served."""
 
     def __init__(self, cards: dict[str, ModelCard], folder: Path, redis: AsyncRedis) -> None:

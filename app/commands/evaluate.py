@@ -67,15 +67,15 @@ def evaluate(
         raise CommandError(f"--eta is for --sampler mixed, not {request.sampler}")
     torch.set_flush_denormal(True)
     loaded = ModelStore(settings.checkpoints, choose_device(settings.device)).model(request.model)
-    terms = plan(request, loaded.card)
-    terms = replace(terms, grid=grid or terms.grid, eta=terms.eta if eta is None else eta)
+    context = plan(request, loaded.card)
+    context = replace(context, grid=grid or context.grid, eta=context.eta if eta is None else eta)
     try:
         reference = reference_data(loaded.card, data)
     except (EvaluationError, DataFileError) as error:
         raise CommandError(str(error)) from error
     try:
         with progress_bar("sampling", request.num_graphs, then="measuring") as on_progress:
-            measurement = measure(loaded, terms, reference, on_progress, likelihood=likelihood)
+            measurement = measure(loaded, context, reference, on_progress, likelihood=likelihood)
     except EvaluationError as error:
         raise CommandError(str(error)) from error
     if save:

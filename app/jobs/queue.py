@@ -68,7 +68,7 @@ _LONGEST_LIFE_SECONDS = 30 * 86_400
 _JOBS_KEY = "digress:jobs"
 _FLOWS_KEY = "digress:flows"
 # How long an idempotency key is remembered.
-_AGAIN_SECONDS = 86_400
+_IDEMPOTENCY_SECONDS = 86_400
 # When to come back to a full queue of which nobody knows how fast it moves.
 _USUAL_PATIENCE_SECONDS = 30.0
 _FINAL_EVENTS = {status.value for status in JobStatus if status.is_final}
@@ -87,7 +87,7 @@ class JobEvent:
 
 
 @dataclass(frozen=True)
-class Again:
+class IdempotencyKey:
     """What a request is known by if it is sent again: its idempotency key, and a hash of what it asks."""
 
     key: str
@@ -146,7 +146,7 @@ class JobQueue:
         *,
         cost: float = 1.0,
         owner: str = "",
-        again: Again | None = None,
+        idempotency_key: IdempotencyKey | None = None,
         request_id: str = "",
     ) -> Submission:
         """Queue a job that is so many seconds of work; `request_id` is for the worker's log, and the current span for its traces.
@@ -182,11 +182,16 @@ class JobQueue:
             [
                 *(record_key(job_id), events_key(job_id), message.key, self._queue.key),
                 *(PENDING_KEY, _FLOWS_KEY, CLOCK_KEY, BACKLOG_KEY, _JOBS_KEY, _jobs_key(owner)),
-                _again_key(owner, again.key if again else ""),
+                _idempotency_redis_key(owner, idempotency_key.key if idempotency_key else ""),
             ],
             [
                 *(job_id, repr(max(cost, 1e-6)), f"{owner}:{request.priority}", request.priority.weight),
-                *(self._max_queued, _LONGEST_LIFE_SECONDS, again.body if again else "", _AGAIN_SECONDS),
+                *(
+                    self._max_queued,
+                    _LONGEST_LIFE_SECONDS,
+                    idempotency_key.body if idempotency_key else "",
+                    _IDEMPOTENCY_SECONDS,
+                ),
                 *(new_job_id(now.timestamp() - _LONGEST_LIFE_SECONDS), len(record)),
                 *chain.from_iterable(record.items()),
                 *chain.from_iterable(message.to_dict().items()),
@@ -230,11 +235,11 @@ class JobQueue:
             graphs = await self.graphs(job_id, 0, MAX_GRAPHS)
         return FoundJob(to_job(job_id, fields | await self._outlook(job_id, fields)), graphs)
 
-    async def recall(self, again: Again, *, owner: str) -> str | None:
+    async def recall(self, idempotency_key: IdempotencyKey, *, owner: str) -> str | None:
         """The job that an earlier request of the same idempotency key and body gave; None if there was none."""
-        known: Any = await self._async_redis.hmget(_again_key(owner, again.key), ["job", "body"])
+        known: Any = await self._async_redis.hmget(_idempotency_redis_key(owner, idempotency_key.key), ["job", "body"])
         job_id, body = (value.decode() if value else None for value in known)
-        if job_id is None or body != again.body or not await self._async_redis.exists(record_key(job_id)):
+        if job_id is None or body != idempotency_key.body or not await self._async_redis.exists(record_key(job_id)):
             return None
         return str(job_id)
 
@@ -354,7 +359,7 @@ class JobQueue:
         self,
         job_id: str,
         *,
-        pointless: Callable[[], Awaitable[bool]],
+        should_stop: Callable[[], Awaitable[bool]],
         after: str = "0",
         seconds: float = math.inf,
         with_outlook: bool = False,
@@ -365,7 +370,7 @@ class JobQueue:
         until it ends. Stops early when `seconds` have passed, or going on has become pointless. Holds no thread.
         """
         deadline, outlook_at = time.monotonic() + seconds, time.monotonic() + _LONGEST_BLOCK_SECONDS
-        while (left := deadline - time.monotonic()) > 0 and not await pointless():
+        while (left := deadline - time.monotonic()) > 0 and not await should_stop():
             block = max(1, int(1000 * min(left, _LONGEST_BLOCK_SECONDS)))
             # The type stubs allow for every protocol version; a version 2 connection gives (stream, [(id, fields)]).
             streams: Any = await self._async_redis.xread({events_key(job_id): after}, block=block)
@@ -386,9 +391,9 @@ class JobQueue:
                     found = await self.find(job_id, with_graphs=False)
                     yield JobEvent(None, "progress", found.job.progress.model_dump_json())
 
-    async def wait(self, job_id: str, seconds: float, *, pointless: Callable[[], Awaitable[bool]]) -> None:
+    async def wait(self, job_id: str, seconds: float, *, should_stop: Callable[[], Awaitable[bool]]) -> None:
         """Return when the job has ended, `seconds` have passed, or waiting has become pointless."""
-        async for _ in self.events(job_id, pointless=pointless, seconds=seconds):
+        async for _ in self.events(job_id, should_stop=should_stop, seconds=seconds):
             pass
 
     async def _is_over(self, job_id: str) -> bool:
@@ -426,5 +431,5 @@ def _jobs_key(owner: str) -> str:
     return f"{_JOBS_KEY}:{owner}"
 
 
-def _again_key(owner: str, key: str) -> str:
+def _idempotency_redis_key(owner: str, key: str) -> str:
     return f"digress:again:{owner}:{hashlib.sha256(key.encode()).hexdigest()}"

@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app.access.keys import Caller, Gate
-from app.catalogue.served_models import Shelf
+from app.access.keys import Authenticator, Caller
+from app.catalogue.served_models import ServedModels
 from app.http.errors import Forbidden
 from app.http.examples import JOB_ID
 from app.http.telemetry import ApiMetrics
@@ -20,16 +20,16 @@ def _queue(request: Request) -> JobQueue:
     return queue
 
 
-def _shelf(request: Request) -> Shelf:
-    shelf: Shelf = request.app.state.shelf
-    return shelf
+def _served_models(request: Request) -> ServedModels:
+    served_models: ServedModels = request.app.state.served_models
+    return served_models
 
 
-ShelfDep = Annotated[Shelf, Depends(_shelf)]
+ServedModelsDep = Annotated[ServedModels, Depends(_served_models)]
 
 
-async def _cards(shelf: ShelfDep) -> dict[str, ModelCard]:
-    return await shelf.cards()
+async def _cards(served_models: ServedModelsDep) -> dict[str, ModelCard]:
+    return await served_models.cards()
 
 
 _bearer = HTTPBearer(auto_error=False, description="An API key, where DIGRESS_AUTH is `keys`.")
@@ -38,17 +38,17 @@ _bearer = HTTPBearer(auto_error=False, description="An API key, where DIGRESS_AU
 async def _caller(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 ) -> Caller:
-    gate: Gate | None = request.app.state.gate
-    if gate is None:
+    authenticator: Authenticator | None = request.app.state.authenticator
+    if authenticator is None:
         return Caller(sees_all=True)
-    return await gate.admit(credentials.credentials if credentials else None)
+    return await authenticator.admit(credentials.credentials if credentials else None)
 
 
-def _pointless(request: Request) -> Callable[[], Awaitable[bool]]:
-    async def pointless() -> bool:
+def _should_stop(request: Request) -> Callable[[], Awaitable[bool]]:
+    async def should_stop() -> bool:
         return request.app.state.is_stopping() or await request.is_disconnected()
 
-    return pointless
+    return should_stop
 
 
 def _metrics(request: Request) -> ApiMetrics:
@@ -88,4 +88,4 @@ async def _visible_job(job_id: Annotated[str, _JOB_ID], caller: CallerDep, queue
 # The id of a job that the caller may see; of others there is nothing to be known.
 VisibleJob = Annotated[str, Depends(_visible_job)]
 # Whether to stop waiting for a job: the client is gone, or the server is about to be.
-PointlessDep = Annotated[Callable[[], Awaitable[bool]], Depends(_pointless)]
+ShouldStopDep = Annotated[Callable[[], Awaitable[bool]], Depends(_should_stop)]

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from app.http.errors import BadHeader, problems, shorten
 from app.http.openapi import example, header
-from app.routes.deps import PointlessDep, QueueDep, VisibleJob
+from app.routes.deps import QueueDep, ShouldStopDep, VisibleJob
 
 router = APIRouter(tags=["jobs"])
 _log = structlog.get_logger(__name__)
@@ -51,7 +51,7 @@ async def _last_event(
     },
 )
 async def stream_events(
-    job_id: VisibleJob, after: Annotated[str, Depends(_last_event)], queue: QueueDep, pointless: PointlessDep
+    job_id: VisibleJob, after: Annotated[str, Depends(_last_event)], queue: QueueDep, should_stop: ShouldStopDep
 ) -> AsyncIterator[ServerSentEvent]:
     """`status` and `progress` events as they come, then `succeeded`, `failed` or `canceled`, which is the last.
 
@@ -59,7 +59,7 @@ async def stream_events(
     two seconds a `progress` event without an id tells how the job stands: `position` in the queue, `eta_seconds`.
     """
     try:
-        async for event in queue.events(job_id, pointless=pointless, after=after, with_outlook=True):
+        async for event in queue.events(job_id, should_stop=should_stop, after=after, with_outlook=True):
             yield ServerSentEvent(id=event.id, event=event.name, raw_data=event.data)
     except RedisError as error:  # the answer has begun: all it can do is end, and the client comes again
         _log.warning("redis is unavailable; a stream of events is cut off", error=str(error))

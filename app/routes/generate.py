@@ -15,11 +15,11 @@ from app.http.errors import InvalidRequest, QueueFull, problems
 from app.http.examples import JOB_ID
 from app.http.openapi import example, header
 from app.jobs.estimates import capacity, cost
-from app.jobs.queue import Again, JobQueue, Submission
+from app.jobs.queue import IdempotencyKey, JobQueue, Submission
 from app.jobs.records import FoundJob
 from app.jobs.tracing import submitting
 from app.routes.deps import CardsDep, QueueDep
-from app.routes.preferences import Terms, TermsDep
+from app.routes.preferences import RequestContext, RequestContextDep
 from app.schemas import AnyCompletedRequest, ConditionalRequest, GenerateRequest, Job
 from models.card.card import ModelCard
 
@@ -50,36 +50,44 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/generate", status_code=status.HTTP_202_ACCEPTED, response_model=Job, responses=_ANSWERS)
-async def generate(body: GenerateRequest, cards: CardsDep, queue: QueueDep, terms: TermsDep) -> Response:
+async def generate(body: GenerateRequest, cards: CardsDep, queue: QueueDep, context: RequestContextDep) -> Response:
     """Queue the generation of new graphs; poll the returned location for the result."""
-    return await _submit(body, cards, queue, terms)
+    return await _submit(body, cards, queue, context)
 
 
 @router.post("/generate/conditional", status_code=status.HTTP_202_ACCEPTED, response_model=Job, responses=_ANSWERS)
-async def generate_conditional(body: ConditionalRequest, cards: CardsDep, queue: QueueDep, terms: TermsDep) -> Response:
+async def generate_conditional(
+    body: ConditionalRequest, cards: CardsDep, queue: QueueDep, context: RequestContextDep
+) -> Response:
     """Queue the generation of graphs whose properties are near `targets`; poll the returned location for the result."""
-    return await _submit(body, cards, queue, terms)
+    return await _submit(body, cards, queue, context)
 
 
-async def _submit(body: GenerateRequest, cards: Mapping[str, ModelCard], queue: JobQueue, terms: Terms) -> Response:
-    await terms.caller.count_submission()
-    if body.webhook and not terms.has_webhooks:
+async def _submit(
+    body: GenerateRequest, cards: Mapping[str, ModelCard], queue: JobQueue, context: RequestContext
+) -> Response:
+    await context.caller.count_submission()
+    if body.webhook and not context.has_webhooks:
         raise InvalidRequest(
             "webhook", "there are no webhooks here; whoever runs the service sets DIGRESS_WEBHOOK_SECRET"
         )
     card = find_card(body.model, cards)
-    again = _again(body, terms.key)
-    job_id = await queue.recall(again, owner=terms.caller.name) if again else None
-    submission = Submission(job_id, None) if job_id else await _queue(complete(body, card), card, queue, terms, again)
+    idempotency_key = _idempotency_key(body, context.key)
+    job_id = await queue.recall(idempotency_key, owner=context.caller.name) if idempotency_key else None
+    submission = (
+        Submission(job_id, None)
+        if job_id
+        else await _queue(complete(body, card), card, queue, context, idempotency_key)
+    )
     job_id, is_known = submission.job_id, submission.is_known
     _log.info("job queued before" if is_known else "job queued", job_id=job_id)
     if not is_known:
-        terms.metrics.submitted.labels(
+        context.metrics.submitted.labels(
             card.name, "conditional" if isinstance(body, ConditionalRequest) else "unconditional", body.priority
         ).inc()
     try:
-        if terms.wait:
-            await queue.wait(job_id, terms.wait, pointless=terms.pointless)
+        if context.wait:
+            await queue.wait(job_id, context.wait, should_stop=context.should_stop)
         found = await queue.find(job_id)
     except RedisError:
         if submission.job is None:
@@ -91,32 +99,36 @@ async def _submit(body: GenerateRequest, cards: Mapping[str, ModelCard], queue: 
     if is_known:
         headers["Idempotency-Replayed"] = "true"
     code = status.HTTP_202_ACCEPTED
-    if terms.wait and found.job.status.is_final:
+    if context.wait and found.job.status.is_final:
         code = status.HTTP_200_OK
-        headers["Preference-Applied"] = f"wait={terms.wait}"
+        headers["Preference-Applied"] = f"wait={context.wait}"
     return Response(found.to_json(), code, headers, media_type="application/json")
 
 
-def _again(body: GenerateRequest, key: str | None) -> Again | None:
+def _idempotency_key(body: GenerateRequest, key: str | None) -> IdempotencyKey | None:
     """What the request is known by if it is sent again: what was sent, not what is made of it, since a seed that was left out is another one every time."""
     if key is None:
         return None
-    return Again(key, hashlib.sha256(f"{type(body).__name__} {body.model_dump_json()}".encode()).hexdigest())
+    return IdempotencyKey(key, hashlib.sha256(f"{type(body).__name__} {body.model_dump_json()}".encode()).hexdigest())
 
 
 async def _queue(
-    request: AnyCompletedRequest, card: ModelCard, queue: JobQueue, terms: Terms, again: Again | None
+    request: AnyCompletedRequest,
+    card: ModelCard,
+    queue: JobQueue,
+    context: RequestContext,
+    idempotency_key: IdempotencyKey | None,
 ) -> Submission:
     workers = await queue.workers()
     check_memory(request, card, capacity(card.name, workers))
     submit = partial(
         queue.submit,
         cost=cost(request, card, workers),
-        owner=terms.caller.name,
-        again=again,
-        request_id=terms.request_id,
+        owner=context.caller.name,
+        idempotency_key=idempotency_key,
+        request_id=context.request_id,
     )
-    async with terms.caller.spending(request.num_graphs) as purchase:
+    async with context.caller.spending(request.num_graphs) as purchase:
         try:
             with submitting(request) as name_job:
                 submission = await run_in_threadpool(submit, request)

@@ -28,7 +28,7 @@ _AT_ONCE = 256
 _drawing = CapacityLimiter(2)
 _FORMATS_OF_ONE = (Format.JSON, Format.GRAPHML, Format.SMILES, Format.SDF, Format.SVG, Format.PNG)
 _FORMATS_OF_MANY = (Format.JSON, Format.NDJSON, Format.SMILES, Format.SDF)
-_FORMATS_OF_A_WAY = (Format.JSON, Format.SVG)
+_FORMATS_OF_TRAJECTORY = (Format.JSON, Format.SVG)
 # A picture that is opened by itself, and not within a page, has styles of its own.
 _PICTURE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
 
@@ -44,7 +44,7 @@ def _format_query(forms: tuple[Format, ...]) -> Any:
 
 FormatOfOne = Annotated[Format | None, _format_query(_FORMATS_OF_ONE)]
 FormatOfMany = Annotated[Format | None, _format_query(_FORMATS_OF_MANY)]
-FormatOfAWay = Annotated[Format | None, _format_query(_FORMATS_OF_A_WAY)]
+FormatOfTrajectory = Annotated[Format | None, _format_query(_FORMATS_OF_TRAJECTORY)]
 SizeQuery = Annotated[
     int, Query(ge=64, le=2_048, description="Of a picture: its width and height in pixels.", examples=[480])
 ]
@@ -131,20 +131,20 @@ async def get_graph(
 @router.get(
     "/jobs/{job_id}/graphs/{number}/trajectory",
     response_model=Trajectory,
-    responses=_answers(*_FORMATS_OF_A_WAY, model=Trajectory, json="trajectory", svg="film"),
+    responses=_answers(*_FORMATS_OF_TRAJECTORY, model=Trajectory, json="trajectory", svg="film"),
 )
 async def get_trajectory(
     job_id: VisibleJob,
     number: NumberPath,
     queue: QueueDep,
     cards: CardsDep,
-    form: FormatOfAWay = None,
+    form: FormatOfTrajectory = None,
     accept: AcceptHeader = None,
     size: SizeQuery = 480,
     theme: ThemeQuery = Theme.LIGHT,
 ) -> Response:
     """A graph's way from noise, as many frames as the request's `keep_frames`; as `svg` it is a film that plays by itself."""
-    chosen = choose(form, accept, _FORMATS_OF_A_WAY)
+    chosen = choose(form, accept, _FORMATS_OF_TRAJECTORY)
     job = await _require_ended(queue, job_id)
     found = await queue.trajectory(job_id, number)
     if found is None:

@@ -15,7 +15,7 @@ from app.access.keys import Caller
 from app.http.errors import BadHeader, shorten
 from app.http.examples import IDEMPOTENCY_KEY
 from app.http.telemetry import ApiMetrics
-from app.routes.deps import CallerDep, MetricsDep, PointlessDep
+from app.routes.deps import CallerDep, MetricsDep, ShouldStopDep
 
 LONGEST_WAIT = 60
 
@@ -40,23 +40,23 @@ def _seconds(text: str) -> int:
 
 
 @dataclass(frozen=True)
-class Terms:
+class RequestContext:
     """How a job is asked for: by whom, what counts it, seconds to wait for it, whether that has become pointless, the idempotency key, the id of the request, and whether the service has webhooks."""
 
     caller: Caller
     metrics: ApiMetrics
     wait: int
-    pointless: Callable[[], Awaitable[bool]]
+    should_stop: Callable[[], Awaitable[bool]]
     key: str | None
     request_id: str
     has_webhooks: bool
 
 
-def _terms(
+def _request_context(
     request: Request,
     caller: CallerDep,
     metrics: MetricsDep,
-    pointless: PointlessDep,
+    should_stop: ShouldStopDep,
     wait: Annotated[int, Depends(_wait_seconds)],
     idempotency_key: Annotated[
         str | None,
@@ -67,10 +67,10 @@ def _terms(
             examples=[IDEMPOTENCY_KEY],
         ),
     ] = None,
-) -> Terms:
-    return Terms(
-        caller, metrics, wait, pointless, idempotency_key, request.state.request_id, request.app.state.has_webhooks
+) -> RequestContext:
+    return RequestContext(
+        caller, metrics, wait, should_stop, idempotency_key, request.state.request_id, request.app.state.has_webhooks
     )
 
 
-TermsDep = Annotated[Terms, Depends(_terms)]
+RequestContextDep = Annotated[RequestContext, Depends(_request_context)]

@@ -63,24 +63,24 @@ class Targets:
     columns: Sequence[int]
     values: Float[Tensor, "b p"]
 
-    def told(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> PropertyDistribution:
+    def predicted(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> PropertyDistribution:
         """What the regressor says of these properties, in their own units."""
         return self.regressor(graph, t)[self.columns]
 
     def log_density(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
         """The logarithm of p(y | z_t), the properties being told independently."""
-        return self.told(graph, t).log_density(self.values).sum(1)
+        return self.predicted(graph, t).log_density(self.values).sum(1)
 
     def expected_error(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
         """Σ_k E|Y_k - y_k| / σ_k."""
-        return (self.told(graph, t).expected_error(self.values) / self.regressor.std[self.columns]).sum(1)
+        return (self.predicted(graph, t).expected_error(self.values) / self.regressor.std[self.columns]).sum(1)
 
     def squared_error(
         self, nodes: Float[Tensor, "b n k"], edges: Float[Tensor, "b n n l"], graph: GraphBatch, t: Int[Tensor, " b"]
     ) -> Float[Tensor, " b"]:
         """Σ_k ((g_k(z_t) - y_k)/σ_k)², differentiable in the one-hot noisy graph."""
-        told = self.regressor.from_one_hot(nodes, edges, graph, t)[self.columns]
-        return ((told.location - self.values) / self.regressor.std[self.columns]).square().sum(1)
+        predicted = self.regressor.from_one_hot(nodes, edges, graph, t)[self.columns]
+        return ((predicted.location - self.values) / self.regressor.std[self.columns]).square().sum(1)
 
     def error_gradient(
         self, graph: GraphBatch, t: Int[Tensor, " b"]

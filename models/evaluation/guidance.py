@@ -141,8 +141,8 @@ def by_judge(judge: Regressor, names: Sequence[str]) -> MeasureFunction:
     @torch.no_grad()
     def measure(smiles: Sequence[str]) -> list[Values | None]:
         graphs = qm9.encode(list(smiles)).long()
-        told = judge(graphs, torch.zeros(len(graphs), dtype=torch.long)).location
-        return [dict(zip(names, row, strict=True)) for row in told.tolist()]
+        predicted = judge(graphs, torch.zeros(len(graphs), dtype=torch.long)).location
+        return [dict(zip(names, row, strict=True)) for row in predicted.tolist()]
 
     return measure
 

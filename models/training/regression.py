@@ -36,9 +36,9 @@ class RegressionModule(TrainingModule):
     def training_step(self, batch: LabelledGraphs, batch_index: int) -> Tensor:
         """Minus the log-density of the properties at a random noise level; a function of the seed and the step."""
         seeds = self.training_seeds(len(batch))
-        told = self._tell(batch.graphs, self._draw_time(seeds), seeds)
+        predicted = self._tell(batch.graphs, self._draw_time(seeds), seeds)
         # In standard deviations: densities of all properties then weigh alike.
-        loss = -(told.log_density(batch.values) + self.regressor.std.log()).sum(1).mean()
+        loss = -(predicted.log_density(batch.values) + self.regressor.std.log()).sum(1).mean()
         self.log("train/loss", loss, batch_size=len(batch))
         self.log_speed(len(batch))
         return loss
@@ -50,9 +50,9 @@ class RegressionModule(TrainingModule):
         densities = []
         for level in NOISE_LEVELS:
             t = torch.full_like(seeds, round(level * self.regressor.num_timesteps))
-            told = self._tell(batch.graphs, t, seeds)
-            densities.append((told.log_density(batch.values) + self.regressor.std.log()).sum(1).mean())
-            errors = (told.location - batch.values).abs().mean(0)
+            predicted = self._tell(batch.graphs, t, seeds)
+            densities.append((predicted.log_density(batch.values) + self.regressor.std.log()).sum(1).mean())
+            errors = (predicted.location - batch.values).abs().mean(0)
             measured |= {error_name(prefix, name, level): error for name, error in zip(self.names, errors, strict=True)}
             measured[f"{prefix}/loss_at_{level}"] = -densities[-1]
         measured[f"{prefix}/loss"] = -torch.stack(densities).mean()
@@ -76,8 +76,8 @@ class RegressionModule(TrainingModule):
 
     def _tell(self, clean: GraphBatch, t: Int[Tensor, " b"], seeds: Int[Tensor, " b"]) -> PropertyDistribution:
         noises = {"node_noise": self.regressor.node_noise, "edge_noise": self.regressor.edge_noise}
-        told: PropertyDistribution = self.regressor(corrupt(clean, t, seeds, **noises), t)
-        return told
+        predicted: PropertyDistribution = self.regressor(corrupt(clean, t, seeds, **noises), t)
+        return predicted
 
 
 def error_name(prefix: str, name: str, level: float) -> str:

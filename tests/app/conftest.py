@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from app.access.keys import Gate
-from app.catalogue.served_models import Shelf
+from app.access.keys import Authenticator
+from app.catalogue.served_models import ServedModels
 from app.commands.supervisor import free_port
 from app.jobs.queue import JobQueue
 from app.jobs.webhooks import WebhookSender
@@ -67,7 +67,7 @@ def make_client(
         )
     card = card.model_copy(update={"sampling": card.sampling.model_copy(update={"max_graphs": max_graphs})})
     async_redis = AsyncRedis.from_url(url)
-    gate = Gate(async_redis, admin_key=admin_key) if admin_key else None
+    authenticator = Authenticator(async_redis, admin_key=admin_key) if admin_key else None
     queue = JobQueue(
         Redis.from_url(url),
         async_redis,
@@ -77,6 +77,12 @@ def make_client(
     )
     sender = WebhookSender(queue, async_redis, **webhooks) if webhooks else None
     return TestClient(
-        create_app(queue, Shelf({"tiny": card}, folder, async_redis), Settings(), gate=gate, webhooks=sender),
+        create_app(
+            queue,
+            ServedModels({"tiny": card}, folder, async_redis),
+            Settings(),
+            authenticator=authenticator,
+            webhooks=sender,
+        ),
         raise_server_exceptions=False,
     )

@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from app.catalogue.served_models import Shelf
+from app.catalogue.served_models import ServedModels
 from app.catalogue.validation import complete
 from app.commands.supervisor import free_port
 from app.http.errors import InvalidRequest
@@ -290,7 +290,7 @@ def test_without_redis_the_service_says_so() -> None:
 
 def test_an_unforeseen_fault_is_a_problem_that_tells_nothing(redis_url: str) -> None:
     client = make_client(redis_url)
-    client.app.state.shelf = None  # type: ignore[attr-defined]  # what no request can do
+    client.app.state.served_models = None  # type: ignore[attr-defined]  # what no request can do
 
     answer = client.get("/models")
 
@@ -308,7 +308,9 @@ def test_without_prefer_a_job_is_accepted_even_if_it_has_ended_already(redis_url
 
     async_redis = AsyncRedis.from_url(redis_url)
     queue = InstantQueue(Redis.from_url(redis_url), async_redis, job_timeout_seconds=60, job_ttl_seconds=600)
-    with TestClient(create_app(queue, Shelf({"tiny": make_card()}, Path("none"), async_redis), Settings())) as client:
+    with TestClient(
+        create_app(queue, ServedModels({"tiny": make_card()}, Path("none"), async_redis), Settings())
+    ) as client:
         answer = client.post("/generate", json={"model": "tiny"})
 
     assert answer.status_code == 202
@@ -346,7 +348,7 @@ def test_hundreds_of_waiting_clients_hold_up_nobody(redis_url: str) -> None:
 
     async def crowd() -> tuple[int, int, float]:
         started, num_threads = time.monotonic(), threading.active_count()
-        waiting = [asyncio.create_task(queue.wait(job_id, 3, pointless=never)) for _ in range(300)]
+        waiting = [asyncio.create_task(queue.wait(job_id, 3, should_stop=never)) for _ in range(300)]
         await asyncio.sleep(1)
         num_workers, more = await queue.num_workers(), threading.active_count() - num_threads
         await asyncio.gather(*waiting)
@@ -364,11 +366,11 @@ def test_waiting_ends_when_it_is_pointless(redis_url: str) -> None:
     request = CompletedRequest(model="tiny", num_graphs=1, seed=1, sampler="ancestral", num_steps=1)
     job_id, started = queue.submit(request).job_id, time.monotonic()
 
-    async def pointless() -> bool:
+    async def should_stop() -> bool:
         return time.monotonic() > started + 1
 
     async def wait() -> None:
-        await queue.wait(job_id, 60, pointless=pointless)
+        await queue.wait(job_id, 60, should_stop=should_stop)
         await queue.close()
 
     asyncio.run(wait())

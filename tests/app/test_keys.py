@@ -165,7 +165,7 @@ def test_a_public_address_is_refused_unless_told_so(redis_url: str, redis: Redis
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 def test_a_private_address_needs_no_keys(redis_url: str, host: str) -> None:
-    assert build(Settings.model_validate({"redis_url": redis_url, "host": host})).state.gate is None
+    assert build(Settings.model_validate({"redis_url": redis_url, "host": host})).state.authenticator is None
 
 
 def test_the_command_makes_lists_and_revokes_keys(redis_url: str, redis: Redis, guarded: TestClient) -> None:

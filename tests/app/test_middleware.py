@@ -52,7 +52,7 @@ def test_a_request_keeps_its_id_or_is_given_one(client: TestClient, given: str, 
 
 
 def test_an_unforeseen_fault_is_counted_and_tells_the_id(client: TestClient) -> None:
-    client.app.state.shelf = None  # type: ignore[attr-defined]
+    client.app.state.served_models = None  # type: ignore[attr-defined]
 
     answer = client.get("/models", headers={"X-Request-ID": "r-500"})
 
@@ -128,7 +128,7 @@ def test_a_line_of_the_log_is_one_write(unbuffered: str) -> None:
     """API and worker share a stream: of a line in two writes, the other's may come between."""
     code = (
         "import logging, structlog\n"
-        "from app.settings import configure_logging, read_settings\n"
+        "from app.jobs.observability import configure_logging\nfrom app.settings import read_settings\n"
         "configure_logging(read_settings())\n"
         "structlog.get_logger().info('ours')\n"
         "logging.getLogger('library').warning('theirs')\n"
@@ -149,7 +149,7 @@ def test_a_line_of_the_log_is_one_write(unbuffered: str) -> None:
 def test_no_log_shows_what_variables_held(form: str) -> None:
     code = (
         "import structlog\n"
-        "from app.settings import configure_logging, read_settings\n"
+        "from app.jobs.observability import configure_logging\nfrom app.settings import read_settings\n"
         "configure_logging(read_settings())\n"
         "def ask(key):\n"
         "    raise ValueError('no')\n"

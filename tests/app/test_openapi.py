@@ -159,7 +159,7 @@ def test_what_there_is_not_of_a_job_is_said_as_its_example_has_it(guarded: TestC
 
 
 def test_a_fault_is_said_as_its_example_has_it(guarded: TestClient) -> None:
-    guarded.app.state.shelf = None  # type: ignore[attr-defined]  # what no request can do
+    guarded.app.state.served_models = None  # type: ignore[attr-defined]  # what no request can do
 
     with capture_logs():  # or the trace is drawn with all that its frames hold, which takes seconds
         check_example(guarded.get("/models"), 500)

@@ -12,7 +12,7 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from app.access.keys import KeyBook
-from app.catalogue.served_models import Shelf
+from app.catalogue.served_models import ServedModels
 from app.http.errors import NotFound
 from models.card.folder import write_card
 from tests.app.conftest import PROBLEM, make_client
@@ -87,7 +87,7 @@ def test_no_name_leads_out_of_the_folder(folder: Path, redis_url: str) -> None:
     write_card(make_card(), folder.parent / "outside")
 
     async def load(name: str) -> None:
-        await Shelf({}, folder, AsyncRedis.from_url(redis_url)).load(name)
+        await ServedModels({}, folder, AsyncRedis.from_url(redis_url)).load(name)
 
     for name in ("../outside", f"{folder.parent}/outside", f"../{folder.name}/tiny", "./tiny", "tiny/"):
         with pytest.raises(NotFound):

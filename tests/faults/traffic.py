@@ -18,7 +18,7 @@ import httpx2
 
 ENDED = {"succeeded", "failed", "canceled"}
 # A caller comes again so long after an answer that was none.
-_AGAIN_SECONDS = 1.0
+_IDEMPOTENCY_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
 # A job that has not ended by then is lost. Ten minutes of faults leave a queue that takes minutes to work off; what ends late
 # in it is counted, and told with the longest time that a job took.
@@ -216,7 +216,7 @@ class Visitor:
                 self._ledger.counts[f"no answer ({type(error).__name__})"] += 1
             if time.monotonic() > deadline:
                 raise TimeoutError("the service does not answer")
-            await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(_IDEMPOTENCY_SECONDS)
 
     async def _listen(self, job_id: str, seen: str, seconds: float) -> str:
         """Read events for a while; returns the id of the last one."""
@@ -290,7 +290,7 @@ class Visitor:
             names = [line.removeprefix("event: ") for line in answer.text.splitlines() if line.startswith("event: ")]
             if names and names[-1] in ENDED:
                 break
-            await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(_IDEMPOTENCY_SECONDS)
         ends = [name for name in names if name in ENDED]
         is_right = ends == [job["status"]] and names[-1] in ENDED
         self._ledger.demand(is_right, f"{job['id']}: {job['status']}, and its story is {names}")

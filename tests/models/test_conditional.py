@@ -66,15 +66,17 @@ def test_guidance_acts_with_every_sampler_and_any_number_of_steps(
 ) -> None:
     card = make_card().with_regressor(make_regressor_card())
     model = LoadedModel(card, make_denoiser(card), [make_regressor(card)])
-    told = []
+    predicted = []
 
     for value in (-3.0, 3.0):
         goal = make_goal({"a": value}, estimator=estimator)
         plan = GenerationPlan(min(100, 1_000 // num_steps), 9, 9, 3, sampler, "polydec", num_steps, goal)
         batches = list(generate(model, plan))
-        told.append(float(torch.cat([batch.properties.values["a"] for batch in batches if batch.properties]).mean()))
+        predicted.append(
+            float(torch.cat([batch.properties.values["a"] for batch in batches if batch.properties]).mean())
+        )
 
-    assert told[0] < told[1] - 0.05
+    assert predicted[0] < predicted[1] - 0.05
 
 
 def test_a_light_molecule_is_a_small_one(qm9_model: LoadedModel) -> None:
@@ -95,8 +97,8 @@ def test_the_candidate_to_be_expected_nearest_is_kept() -> None:
         found = torch.zeros(20)
         for batch in generate(LoadedModel(card, denoiser, [regressor]), plan):
             with torch.autocast("cpu", torch.bfloat16):
-                told: PropertyDistribution = regressor(batch.graphs, torch.zeros_like(batch.indices))[[0]]
-            found[batch.indices] = told.expected_error(torch.full((len(batch.indices), 1), 2.0))[:, 0]
+                predicted: PropertyDistribution = regressor(batch.graphs, torch.zeros_like(batch.indices))[[0]]
+            found[batch.indices] = predicted.expected_error(torch.full((len(batch.indices), 1), 2.0))[:, 0]
         return found
 
     one, four = distances(make_goal({"a": 2.0}, scale=0.0)), distances(goal)

@@ -19,7 +19,7 @@ from tests.conftest import make_card, make_denoiser, make_regressor, make_regres
 from tests.servers import wait_until
 from worker import engine as engine_module
 from worker.budget import Budget
-from worker.engine import Drawing, Engine, EngineStopped, TooLarge, TooLong
+from worker.engine import Engine, EngineJob, EngineStopped, TooLarge, TooLong
 from worker.plans import plan
 from worker.schedule import Schedule
 from worker.store import ModelStore, UnknownModel
@@ -87,24 +87,24 @@ def test_a_jobs_graphs_are_the_same_alone_and_in_any_company(store: ModelStore, 
         make_guided(4, num_steps=1),
     ]
 
-    drawings = [engine.submit(request) for request in requests]
+    jobs = [engine.submit(request) for request in requests]
 
-    for request, drawing in zip(requests, drawings, strict=True):
-        assert collected(drawing.batches()) == drawn_alone(store, request)
+    for request, job in zip(requests, jobs, strict=True):
+        assert collected(job.batches()) == drawn_alone(store, request)
 
 
 def test_a_job_that_others_died_over_goes_before_those_of_high_priority(store: ModelStore, engine: Engine) -> None:
     ended: list[str] = []
 
-    def follow(name: str, drawing: Drawing) -> None:
-        collected(drawing.batches())
+    def follow(name: str, job: EngineJob) -> None:
+        collected(job.batches())
         ended.append(name)
 
-    drawings = {
+    jobs = {
         "high": engine.submit(make_request(40, priority="high")),
         "low": engine.submit(make_request(40, priority="low"), tries_lost=3),
     }
-    threads = [threading.Thread(target=follow, args=pair) for pair in drawings.items()]
+    threads = [threading.Thread(target=follow, args=pair) for pair in jobs.items()]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -115,26 +115,26 @@ def test_a_job_that_others_died_over_goes_before_those_of_high_priority(store: M
 
 def test_graphs_drawn_again_are_others_and_the_same_in_any_company(store: ModelStore, engine: Engine) -> None:
     request = make_request(30)
-    drawing, _ = engine.submit(request), engine.submit(make_request(50, seed=9))
-    first = collected(drawing.batches())
+    job, _ = engine.submit(request), engine.submit(make_request(50, seed=9))
+    first = collected(job.batches())
 
-    drawing.draw_again([3, 17, 29], round_number=2)
+    job.draw_again([3, 17, 29], round_number=2)
     again: Graphs = {}
     while len(again) < 3:
-        if batch := drawing.next_batch(timeout=5):
+        if batch := job.next_batch(timeout=5):
             again |= collected(iter([batch]))
 
     model = store.model("tiny")
     generation = Generation(model, plan(request, model.card))
     assert again == collected(draw_round(generation, chosen=[3, 17, 29], round_number=2))
     assert all(again[index] != first[index] for index in again)
-    assert drawing.fraction == 1
+    assert job.fraction == 1
 
 
 def test_progress_rises_with_the_steps(engine: Engine) -> None:
-    drawing = engine.submit(make_request(60))
+    job = engine.submit(make_request(60))
 
-    seen = [drawing.fraction for _ in drawing.batches()]
+    seen = [job.fraction for _ in job.batches()]
 
     assert len(seen) > 5
     assert seen == sorted(seen)
@@ -150,9 +150,9 @@ def test_an_unknown_or_broken_model_is_said_at_once(store: ModelStore, engine: E
         engine.submit(make_request(model="other"))
 
 
-def ended(drawing: Drawing) -> BaseException:
+def ended(job: EngineJob) -> BaseException:
     with pytest.raises(Exception) as caught:  # noqa: PT011
-        for _ in drawing.batches():
+        for _ in job.batches():
             pass
     return caught.value
 
@@ -168,12 +168,12 @@ def test_a_job_that_is_called_off_ends_and_the_others_go_on(store: ModelStore, e
 
 
 def test_a_job_ends_when_its_time_is_up_and_others_do_not_count(engine: Engine) -> None:
-    drawing, beside = engine.submit(make_request(5_000), limit_seconds=0.3), engine.submit(make_request(5_000))
+    job, beside = engine.submit(make_request(5_000), limit_seconds=0.3), engine.submit(make_request(5_000))
     started = time.monotonic()
 
-    assert isinstance(ended(drawing), TooLong)
+    assert isinstance(ended(job), TooLong)
     assert time.monotonic() - started > 0.45  # half of it for the other
-    assert drawing.fraction < 1
+    assert job.fraction < 1
     beside.call_off(RuntimeError("enough"))
 
 
@@ -202,9 +202,9 @@ def test_an_engine_with_a_fault_says_so_to_all(store: ModelStore, monkeypatch: p
 
     with Engine(store, SMALL) as engine:
         monkeypatch.setattr(Schedule, "next_step", fail)
-        drawing = engine.submit(make_request())
+        job = engine.submit(make_request())
 
-        assert isinstance(ended(drawing), EngineStopped)
+        assert isinstance(ended(job), EngineStopped)
         wait_until(lambda: not engine.is_running, seconds=10)
         with pytest.raises(EngineStopped):
             engine.submit(make_request())
@@ -213,26 +213,26 @@ def test_an_engine_with_a_fault_says_so_to_all(store: ModelStore, monkeypatch: p
 def test_there_is_no_room_for_more_than_the_engine_can_do_soon(engine: Engine) -> None:
     assert engine.has_room
 
-    drawings = [engine.submit(make_request(10_000)) for _ in range(2)]
+    jobs = [engine.submit(make_request(10_000)) for _ in range(2)]
 
     wait_until(lambda: not engine.has_room, seconds=10)
-    for drawing in drawings:
-        drawing.call_off(RuntimeError("enough"))
+    for job in jobs:
+        job.call_off(RuntimeError("enough"))
     wait_until(lambda: engine.has_room, seconds=10)
 
 
 @pytest.mark.parametrize(("pace", "has_room"), [(1.0, False), (1e-9, True)])
 def test_with_much_to_do_it_takes_few_jobs_and_with_little_many(store: ModelStore, pace: float, has_room: bool) -> None:
     with Engine(store, Budget(largest=90_000, overhead=100, pace=pace)) as engine:
-        drawings = [engine.submit(make_request(2_000)) for _ in range(15)]
+        jobs = [engine.submit(make_request(2_000)) for _ in range(15)]
         assert engine.has_room
 
-        drawings.append(engine.submit(make_request(2_000)))
-        wait_until(lambda: len(engine._schedule) == len(drawings), seconds=10)
+        jobs.append(engine.submit(make_request(2_000)))
+        wait_until(lambda: len(engine._schedule) == len(jobs), seconds=10)
 
         assert engine.has_room == has_room
-        for drawing in drawings:
-            drawing.call_off(RuntimeError("enough"))
+        for job in jobs:
+            job.call_off(RuntimeError("enough"))
 
 
 def test_an_error_in_a_step_ends_the_jobs_in_it_and_no_other(
@@ -291,10 +291,10 @@ def test_a_plan_that_cannot_begin_is_that_jobs_error(engine: Engine, monkeypatch
 
 def test_an_engine_that_stops_says_so_to_its_jobs(store: ModelStore) -> None:
     with Engine(store, SMALL) as engine:
-        drawing = engine.submit(make_request(5_000))
-        wait_until(lambda: drawing.fraction > 0, seconds=20)
+        job = engine.submit(make_request(5_000))
+        wait_until(lambda: job.fraction > 0, seconds=20)
 
-    assert isinstance(ended(drawing), EngineStopped)
+    assert isinstance(ended(job), EngineStopped)
     assert "engine" not in [thread.name for thread in threading.enumerate()]
 
 
@@ -311,12 +311,12 @@ def test_a_model_whose_card_has_changed_is_read_again(store: ModelStore, engine:
 
 
 def test_what_has_begun_goes_on_when_its_model_is_unloaded(engine: Engine) -> None:
-    drawing = engine.submit(make_request(5))
-    first = list(drawing.batches())
+    job = engine.submit(make_request(5))
+    first = list(job.batches())
 
     engine.follow(frozenset({"tiny"}))
-    drawing.draw_again([0, 1], round_number=1)
-    again = drawing.next_batch(timeout=20)
+    job.draw_again([0, 1], round_number=1)
+    again = job.next_batch(timeout=20)
 
     assert first
     assert again is not None

@@ -205,12 +205,12 @@ def test_the_ways_of_graphs_are_kept_with_them(url: str, redis: Redis, worker: G
     job_id = queue.submit(request).job_id
     worker.work(burst=True)
 
-    async def ways() -> list[Trajectory]:
+    async def trajectories() -> list[Trajectory]:
         found = [await queue.trajectory(job_id, number) for number in range(6)]
         await queue.close()
-        return [Trajectory.model_validate_json(way) for way in found if way]
+        return [Trajectory.model_validate_json(trajectory) for trajectory in found if trajectory]
 
-    job, kept = find(url, job_id), asyncio.run(ways())
+    job, kept = find(url, job_id), asyncio.run(trajectories())
     assert job.finished_at
     assert job.expires_at
     assert (job.expires_at - job.finished_at).total_seconds() == pytest.approx(60, abs=1)
@@ -219,10 +219,10 @@ def test_the_ways_of_graphs_are_kept_with_them(url: str, redis: Redis, worker: G
     assert all(0 < redis.ttl(key) <= 60 for key in stored)
     assert job.graphs
     assert len(job.graphs) == len(kept)
-    for graph, way in zip(job.graphs, kept, strict=True):
-        assert [(frame.step, frame.t) for frame in way.frames] == [(0, 50), (2, 12), (4, 0)]
-        assert [node["type"] for node in way.frames[-1].nodes] == [node["type"] for node in graph.nodes]
-        assert way.frames[-1].edges == graph.edges
+    for graph, trajectory in zip(job.graphs, kept, strict=True):
+        assert [(frame.step, frame.t) for frame in trajectory.frames] == [(0, 50), (2, 12), (4, 0)]
+        assert [node["type"] for node in trajectory.frames[-1].nodes] == [node["type"] for node in graph.nodes]
+        assert trajectory.frames[-1].edges == graph.edges
 
 
 def test_graphs_that_are_brought_twice_are_there_once(redis: Redis) -> None:

@@ -49,7 +49,7 @@ def make_requests(num_graphs: int) -> list[AnyCompletedRequest]:
 def drawn(store: ModelStore, budget: Budget, requests: Sequence[AnyCompletedRequest], *, crowd: int) -> list[Graphs]:
     with Engine(store, budget) as engine:
         others = [engine.submit(make_request(10, seed=seed, num_steps=2 + seed % 5)) for seed in range(crowd)]
-        found = [collected(drawing.batches()) for drawing in [engine.submit(request) for request in requests]]
+        found = [collected(job.batches()) for job in [engine.submit(request) for request in requests]]
         for other in others:
             assert len(collected(other.batches())) == 10
     return found

@@ -23,8 +23,8 @@ def table_posterior(
     onwards = noise.transition(s, t).float().mT  # (b, z_t, z_s)
     now = onwards[torch.arange(batch, device=s.device)[:, None], z_t.flatten(1)]  # (b, m, z_s)
     joint = to_s * now[:, :, None]
-    told = joint / joint.sum(-1, keepdim=True)
-    return (x_probs.reshape(batch, -1, x_probs.shape[-1], 1) * told).sum(2).view(*shape, -1)
+    predicted = joint / joint.sum(-1, keepdim=True)
+    return (x_probs.reshape(batch, -1, x_probs.shape[-1], 1) * predicted).sum(2).view(*shape, -1)
 
 
 @torch.no_grad()

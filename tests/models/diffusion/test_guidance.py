@@ -153,14 +153,14 @@ def test_every_graph_has_its_own_targets_and_scale(estimator: str) -> None:
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_guidance_draws_towards_its_target(estimator: str) -> None:
     regressor, seeds = make_regressor(CARD), graph_seeds(0, torch.arange(200))
-    told = {}
+    predicted = {}
 
     for value in (-4.0, 4.0):
         guidance = make_guidance(200, estimator=estimator, value=value)
         graphs = drawn(guidance, [9] * 200, seeds)
-        told[value] = float(regressor(graphs, torch.zeros(200, dtype=torch.long)).location[:, 0].mean())
+        predicted[value] = float(regressor(graphs, torch.zeros(200, dtype=torch.long)).location[:, 0].mean())
 
-    assert told[-4.0] < told[4.0] - 0.1
+    assert predicted[-4.0] < predicted[4.0] - 0.1
 
 
 def test_of_two_proposals_each_is_kept_in_proportion_to_its_likelihood() -> None:

@@ -125,12 +125,12 @@ def test_renoising_is_the_written_out_sum(prior: str) -> None:
         found = renoise(denoiser, noisy, **times)
         clean = denoiser(noisy, times["t"]).softmax()
 
-    for probs, told, noise in (
+    for probs, predicted, noise in (
         (found.nodes, clean.nodes, denoiser.node_noise),
         (found.edges, clean.edges, denoiser.edge_noise),
     ):
-        transition = noise.transition(torch.zeros_like(times["s"]), times["s"]).float()[:, : told.shape[-1]]
-        torch.testing.assert_close(probs, torch.einsum("b...x,bxz->b...z", told, transition))
+        transition = noise.transition(torch.zeros_like(times["s"]), times["s"]).float()[:, : predicted.shape[-1]]
+        torch.testing.assert_close(probs, torch.einsum("b...x,bxz->b...z", predicted, transition))
 
 
 def test_mixed_is_its_two_ends_and_what_lies_between() -> None:
