@@ -3,7 +3,7 @@
 bfloat16 on CPUs where it is native (AVX512-BF16 or AMX): several times faster in matrix products, and bit-identical
 whatever the batch. Training uses it on GPUs too. Drawing there is in single precision: which kernel a GPU takes, and
 so how it rounds, depends on the batch, and in bfloat16 one graph in thirty was another one in other company, for a gain
-of a tenth (ARCHITECTURE.md, "On a GPU").
+of a tenth (models/training/EXPERIMENTS.md, "On a GPU").
 """
 
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""What the README tells people to type, typed."""
+"""What README.md and app/README.md tell people to type, typed."""
 
 import json
 import re
@@ -13,7 +13,7 @@ import pytest
 from tests.servers import only, stack
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "README.md").read_text()
+TEXT = "\n".join((ROOT / path).read_text() for path in ("README.md", "app/README.md"))
 SESSIONS = [block for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) if "curl -s" in block]
 (SCRIPT,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
@@ -66,4 +66,4 @@ def test_the_script_for_networkx_and_rdkit_does_what_it_says(address: str, tmp_p
 
 
 def test_there_are_sessions() -> None:
-    assert len(SESSIONS) == 3
+    assert len(SESSIONS) == 5
