@@ -40,7 +40,17 @@ TINY = [
 
 
 def test_the_shipped_presets_are_sound() -> None:
-    assert available_presets() == ["comm20", "planar", "qm9", "qm9-h", "qm9-judge", "qm9-regressor", "sbm", "tree"]
+    assert available_presets() == [
+        "comm20",
+        "planar",
+        "qm9",
+        "qm9-h",
+        "qm9-judge",
+        "qm9-regressor",
+        "sbm",
+        "tree",
+        "zinc250k",
+    ]
     assert all(load_preset(name).name == name for name in available_presets())
 
 
