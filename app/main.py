@@ -19,9 +19,9 @@ from app.http.middleware import LetGo, ObserveRequests, SecurityHeaders, is_quie
 from app.http.openapi import complete_document
 from app.http.telemetry import ApiMetrics
 from app.http.tracing import request_spans
-from app.jobs.observability import start_tracing
+from app.jobs.observability.metrics import QueueCollector
+from app.jobs.observability.setup import start_tracing
 from app.jobs.queue import JobQueue
-from app.jobs.telemetry import QueueCollector
 from app.jobs.webhooks import WebhookSender, stop
 from app.routes import events, generate, graphs, health, jobs, metrics, models
 from app.routes.page import add_page

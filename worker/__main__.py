@@ -10,7 +10,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from app.jobs.observability import configure_logging, start_tracing
+from app.jobs.observability.setup import configure_logging, start_tracing
 from app.settings import SettingsError, read_settings
 from models.card.folder import CardError
 from worker.engine import Engine

@@ -1,12 +1,7 @@
 """API keys: who may ask for work, and how much of it.
 
 A key is shown once, when it is made; Redis holds its SHA-256 alone. That is enough since its secret part is 256 random
-bits, which no dictionary holds. Revoking takes effect with the next request.
-
-    digress:keys                      name -> `ApiKey` as JSON
-    digress:keys:ids                  id, the public part of a key -> name
-    digress:rate:{name}:{minute}      submissions in this minute
-    digress:quota:{name}:{day}        graphs asked for on this day
+bits, which no dictionary holds. Revoking takes effect with the next request. `app.jobs.keys` has the names in Redis.
 """
 
 import hashlib
@@ -25,8 +20,8 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from app.http.errors import InvalidRequest, TooManyRequests, Unauthorized
+from app.jobs.keys import API_KEY_IDS_KEY, API_KEYS_KEY, quota_key, rate_key
 
-KEYS_KEY, _IDS_KEY = "digress:keys", "digress:keys:ids"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
 _TOKEN = re.compile(r"dg_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 
@@ -86,7 +81,7 @@ class Caller:
         if self.rate is None:
             return
         now = datetime.now(UTC)
-        if await self._add(f"digress:rate:{self.name}:{now:%Y%m%d%H%M}", 1, seconds=120) > self.rate:
+        if await self._add(rate_key(self.name, now), 1, seconds=120) > self.rate:
             raise TooManyRequests(
                 f"the key {self.name!r} allows {self.rate} submissions a minute",
                 retry_after=60 - now.second,
@@ -110,7 +105,7 @@ class Caller:
                 "num_graphs", f"the key {self.name!r} allows {self.quota} graphs a day, so never {num_graphs} at once"
             )
         now = datetime.now(UTC)
-        key = f"digress:quota:{self.name}:{now:%Y%m%d}"
+        key = quota_key(self.name, now)
         spent = await self._add(key, num_graphs, seconds=2 * 86_400) - num_graphs
         purchase.is_off = True
         try:
@@ -158,14 +153,14 @@ class KeyBook:
         key = ApiKey(
             id=number, name=name, sha256=_hash(token), role=role, rate=rate, quota=quota, created_at=datetime.now(UTC)
         )
-        if not self._redis.hsetnx(KEYS_KEY, name, key.model_dump_json()):
+        if not self._redis.hsetnx(API_KEYS_KEY, name, key.model_dump_json()):
             raise NamingError(f"there is a key called {name!r} already; revoke it first, or choose another name")
-        self._redis.hset(_IDS_KEY, number, name)
+        self._redis.hset(API_KEY_IDS_KEY, number, name)
         return key, token
 
     def all(self) -> list[ApiKey]:
         """The keys that are valid."""
-        found: Any = self._redis.hvals(KEYS_KEY)
+        found: Any = self._redis.hvals(API_KEYS_KEY)
         return sorted((ApiKey.model_validate_json(key) for key in found), key=lambda key: key.created_at)
 
     def revoke(self, name: str) -> None:
@@ -174,11 +169,11 @@ class KeyBook:
         Raises:
             NamingError: if there is none of that name.
         """
-        found: Any = self._redis.hget(KEYS_KEY, name)
+        found: Any = self._redis.hget(API_KEYS_KEY, name)
         if found is None:
             raise NamingError(f"there is no key called {name!r}")
-        self._redis.hdel(_IDS_KEY, ApiKey.model_validate_json(found).id)
-        self._redis.hdel(KEYS_KEY, name)
+        self._redis.hdel(API_KEY_IDS_KEY, ApiKey.model_validate_json(found).id)
+        self._redis.hdel(API_KEYS_KEY, name)
 
 
 class Authenticator:
@@ -208,8 +203,8 @@ class Authenticator:
 
     async def _key(self, token: str) -> ApiKey | None:
         match = _TOKEN.fullmatch(token)
-        name: Any = match and await self._redis.hget(_IDS_KEY, match[1])
-        found: Any = name and await self._redis.hget(KEYS_KEY, name)
+        name: Any = match and await self._redis.hget(API_KEY_IDS_KEY, match[1])
+        found: Any = name and await self._redis.hget(API_KEYS_KEY, name)
         return ApiKey.model_validate_json(found) if found else None
 
 

@@ -43,7 +43,7 @@ def api() -> None:
     import uvicorn
 
     from app.http.connections import PatientProtocol
-    from app.jobs.observability import configure_logging
+    from app.jobs.observability.setup import configure_logging
     from app.main import build
     from app.settings import read_settings
 

@@ -15,9 +15,10 @@ from app.http.errors import InvalidRequest, QueueFull, problems
 from app.http.examples import JOB_ID
 from app.http.openapi import example, header
 from app.jobs.estimates import capacity, cost
-from app.jobs.queue import IdempotencyKey, JobQueue, Submission
-from app.jobs.records import FoundJob
-from app.jobs.tracing import submitting
+from app.jobs.observability.spans import submitting
+from app.jobs.queue import JobQueue, Submission
+from app.jobs.reading import IdempotencyKey
+from app.jobs.records import StoredJob
 from app.routes.deps import CardsDep, QueueDep
 from app.routes.preferences import RequestContext, RequestContextDep
 from app.schemas import AnyCompletedRequest, ConditionalRequest, GenerateRequest, Job
@@ -73,7 +74,9 @@ async def _submit(
         )
     card = find_card(body.model, cards)
     idempotency_key = _idempotency_key(body, context.key)
-    job_id = await queue.recall(idempotency_key, owner=context.caller.name) if idempotency_key else None
+    job_id = (
+        await queue.find_by_idempotency_key(idempotency_key, owner=context.caller.name) if idempotency_key else None
+    )
     submission = (
         Submission(job_id, None)
         if job_id
@@ -93,7 +96,7 @@ async def _submit(
         if submission.job is None:
             raise
         # It is queued, whatever has become of Redis since: without its id the caller would ask for it again.
-        found = FoundJob(submission.job, None)
+        found = StoredJob(submission.job, None)
 
     headers = {"Location": found.job.links.self}
     if is_known:

@@ -11,7 +11,8 @@ from starlette.concurrency import run_in_threadpool
 
 from app.http.errors import CutOff, NotFound, NotReady, problems
 from app.http.openapi import example
-from app.jobs.queue import LONGEST_ANSWER_BYTES, JobQueue
+from app.jobs.queue import JobQueue
+from app.jobs.reading import MAX_ANSWER_BYTES
 from app.pictures.formats import Format, choose, require_form, write
 from app.pictures.scene import Theme
 from app.routes.deps import CardsDep, QueueDep, VisibleJob
@@ -221,7 +222,7 @@ def _at_most(graphs: list[bytes], limit: int) -> list[bytes]:
     size, kept = 0, list[bytes]()
     for graph in graphs[:limit]:
         size += len(graph)
-        if kept and size > LONGEST_ANSWER_BYTES:
+        if kept and size > MAX_ANSWER_BYTES:
             break
         kept.append(graph)
     return kept

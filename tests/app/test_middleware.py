@@ -128,7 +128,7 @@ def test_a_line_of_the_log_is_one_write(unbuffered: str) -> None:
     """API and worker share a stream: of a line in two writes, the other's may come between."""
     code = (
         "import logging, structlog\n"
-        "from app.jobs.observability import configure_logging\nfrom app.settings import read_settings\n"
+        "from app.jobs.observability.setup import configure_logging\nfrom app.settings import read_settings\n"
         "configure_logging(read_settings())\n"
         "structlog.get_logger().info('ours')\n"
         "logging.getLogger('library').warning('theirs')\n"
@@ -149,7 +149,7 @@ def test_a_line_of_the_log_is_one_write(unbuffered: str) -> None:
 def test_no_log_shows_what_variables_held(form: str) -> None:
     code = (
         "import structlog\n"
-        "from app.jobs.observability import configure_logging\nfrom app.settings import read_settings\n"
+        "from app.jobs.observability.setup import configure_logging\nfrom app.settings import read_settings\n"
         "configure_logging(read_settings())\n"
         "def ask(key):\n"
         "    raise ValueError('no')\n"

@@ -27,7 +27,7 @@ def take(redis: Redis, tmp_path: Any) -> Iterator[Callable[[], str | None]]:
         worker = GenerationWorker(GenerationJob(engine, redis, ttl_seconds=60), redis, lease_seconds=30)
 
         def next_job() -> str | None:
-            found = worker._look(None)
+            found = worker._dequeue(None)
             return found[0].id if found else None
 
         yield next_job

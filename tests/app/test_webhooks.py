@@ -61,7 +61,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def serving(url: str, *, allow_private: bool = True) -> TestClient:
-    return make_client(url, webhooks={"secret": SECRET, "allow_private": allow_private, "waits": (0.2, 0.2)})
+    return make_client(url, webhooks={"secret": SECRET, "allow_private": allow_private, "retry_delays": (0.2, 0.2)})
 
 
 def end(redis: Redis, client: TestClient, url: str) -> str:
@@ -101,7 +101,7 @@ def test_the_sender_ends_though_a_cancellation_was_swallowed(
     """As a library may that is busy with a connection just then; the API would never stop."""
     swallowed = threading.Event()
 
-    async def tell(self: WebhookSender, job_id: str) -> None:
+    async def send(self: WebhookSender, job_id: str) -> None:
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -109,7 +109,7 @@ def test_the_sender_ends_though_a_cancellation_was_swallowed(
                 raise
             swallowed.set()
 
-    monkeypatch.setattr(WebhookSender, "_tell", tell)
+    monkeypatch.setattr(WebhookSender, "_send", send)
     started = threading.Thread(target=serve_and_stop, args=[redis_url, redis], daemon=True)
     started.start()
     started.join(20)

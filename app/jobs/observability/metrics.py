@@ -1,6 +1,6 @@
-"""The queue in Prometheus metrics: read from Redis when somebody asks, so that every replica of the API says the same.
+"""The queue in Prometheus metrics: read from Redis at every scrape, so every replica of the API reports the same.
 
-Take `max by (…)` of them, not a sum.
+Aggregate them by `max by (…)`, not by a sum.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,23 +10,23 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
-from app.jobs.queue import QueueState
+from app.jobs.state import QueueState
 
 _log = structlog.get_logger(__name__)
 
 
 class QueueCollector(Collector):
-    """Asks Redis at every scrape; `state` tells how the queue is."""
+    """Calls `state` at every scrape."""
 
     def __init__(self, state: Callable[[], QueueState]) -> None:
         self._state = state
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Nothing: Redis is not to be asked when the collector is registered."""
+        """Nothing, so that registering the collector does not ask Redis."""
         yield from ()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The queue as it is; without Redis only that it does not answer."""
+        """The queue as it is, or that Redis does not answer."""
         try:
             state = self._state()
         except RedisError as error:

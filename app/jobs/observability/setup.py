@@ -14,9 +14,8 @@ from app.settings import Settings, SettingsError
 
 # How long the last spans may take when a process ends.
 _LAST_SPANS_SECONDS = 2.0
-
-
-_COMPLAINTS_SECONDS = 60.0
+# How often the log says that a collector cannot be reached.
+_EXPORT_ERROR_SECONDS = 60.0
 
 
 def configure_logging(settings: Settings) -> None:
@@ -53,7 +52,7 @@ def configure_logging(settings: Settings) -> None:
 
 
 def _add_trace(logger: object, method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Say in a line of the log which span it is of."""
+    """Add the current span to a line of the log."""
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         line["trace_id"] = trace.format_trace_id(context.trace_id)
@@ -62,9 +61,9 @@ def _add_trace(logger: object, method: str, line: structlog.typing.EventDict) ->
 
 
 def start_tracing(settings: Settings, service: str) -> Callable[[], None]:
-    """Let this process send its spans, if that is set; what is returned sends the last of them, when the process ends.
+    """Let this process send its spans, if that is set; the function returned sends the last of them when the process ends.
 
-    Where to, how many, and by which name other than `service`: OpenTelemetry reads its own variables for that (OTEL_…).
+    OpenTelemetry reads its own variables (OTEL_…): where to send them, how many, and a name other than `service`.
     Its SDK is imported here alone.
 
     Raises:
@@ -87,10 +86,10 @@ def start_tracing(settings: Settings, service: str) -> Callable[[], None]:
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
-    logging.getLogger(OTLPSpanExporter.__module__).addFilter(_NowAndThen())
+    logging.getLogger(OTLPSpanExporter.__module__).addFilter(_OneInAWhile())
 
     def end() -> None:
-        # A collector that is out of reach is tried for longer than anybody wants to wait for the end.
+        # The exporter retries a collector that is out of reach for longer than a process should take to end.
         last = threading.Thread(target=provider.shutdown, name="last spans", daemon=True)
         last.start()
         last.join(_LAST_SPANS_SECONDS)
@@ -98,8 +97,8 @@ def start_tracing(settings: Settings, service: str) -> Callable[[], None]:
     return end
 
 
-class _NowAndThen(logging.Filter):
-    """Lets one line a minute pass: the exporter has several for every few seconds that the collector is out of reach."""
+class _OneInAWhile(logging.Filter):
+    """Lets one line a minute pass: the exporter writes several every few seconds while the collector is out of reach."""
 
     _next = 0.0
 
@@ -107,5 +106,5 @@ class _NowAndThen(logging.Filter):
         now = time.monotonic()
         if now < self._next:
             return False
-        self._next = now + _COMPLAINTS_SECONDS
+        self._next = now + _EXPORT_ERROR_SECONDS
         return True

@@ -1,8 +1,8 @@
-"""When a worker may take another one's jobs for lost.
+"""Leases of other workers that have run out: when to believe it, and what to do then.
 
 A lease runs out when nobody has renewed it: its worker has died, or it could not reach Redis. After Redis itself was away,
-everybody's leases have run out, and the first worker to come back would find the jobs of all others dead. So who was out of
-touch, or has only just come, waits for as long as a lease before it judges: by then whoever lives has renewed its own.
+everybody's leases have run out, and the first worker to come back would find the jobs of all others dead. So a worker that
+was out of touch, or has only just started, waits for as long as a lease. By then every living worker has renewed its own.
 """
 
 import math
@@ -13,19 +13,18 @@ from rq.intermediate_queue import IntermediateQueue
 from rq.queue import Queue
 from rq.utils import now
 
-# A lease is renewed every third of it, so that a shorter silence lets none run out.
-_HARMLESS_SHARE = 2 / 3
+from app.jobs.leases import harmless_silence_seconds
 
 
-class Contact:
-    """How long this worker has been in touch with Redis without a break."""
+class RedisContact:
+    """How long this worker has reached Redis without a break."""
 
     def __init__(self, lease_seconds: float) -> None:
         self._lease_seconds = lease_seconds
         self._last: float | None = None
         self._since = math.inf
 
-    def made(self) -> None:
+    def record_answer(self) -> None:
         """Redis has answered."""
         moment = time.monotonic()
         if self._last is None or self._is_broken(moment):
@@ -33,22 +32,22 @@ class Contact:
         self._last = moment
 
     @property
-    def allows_judgement(self) -> bool:
+    def proves_workers_dead(self) -> bool:
         """Whether a lease that has run out means that its worker is dead."""
         moment = time.monotonic()
         return not self._is_broken(moment) and moment - self._since >= self._lease_seconds
 
     def _is_broken(self, moment: float) -> bool:
-        return self._last is not None and moment - self._last > _HARMLESS_SHARE * self._lease_seconds
+        return self._last is not None and moment - self._last > harmless_silence_seconds(self._lease_seconds)
 
 
-class TakenJobs(IntermediateQueue):
-    """Jobs that some worker has taken and not begun; one of them is given up after a lease, not RQ's minute."""
+class LeasedIntermediateQueue(IntermediateQueue):
+    """RQ's list of jobs that a worker has taken and not begun; they are given up after a lease, not after RQ's minute."""
 
     def __init__(self, queue: Queue, lease_seconds: float) -> None:
         super().__init__(queue.key, queue.connection)
-        self._patience = timedelta(seconds=lease_seconds)
+        self._max_age = timedelta(seconds=lease_seconds)
 
     def should_be_cleaned_up(self, job_id: str) -> bool:
         first_seen = self.get_first_seen(job_id)
-        return first_seen is not None and now() - first_seen > self._patience
+        return first_seen is not None and now() - first_seen > self._max_age

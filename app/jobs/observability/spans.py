@@ -16,7 +16,7 @@ _tracer = trace.get_tracer(__name__)
 
 @contextmanager
 def submitting(request: AnyCompletedRequest) -> Iterator[Callable[[str], None]]:
-    """The span of queueing a job, which is to be told the job's id."""
+    """The span of queueing a job; call what it gives with the job's id."""
     attributes: dict[str, str | int] = {
         "messaging.system": "rq",
         "messaging.operation.name": "submit",
