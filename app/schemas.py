@@ -3,8 +3,10 @@
 Requests refuse unknown fields, and numbers written as strings. Responses give every field, absent ones as null.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -163,6 +165,18 @@ class GenerateRequest(BaseModel):
         Field(description="A share of the workers: 'high' has 16, 'normal' 4 and 'low' 1; none waits for ever."),
     ] = Priority.NORMAL
 
+    kind: ClassVar[JobKind] = "unconditional"
+
+    def size_range(self, max_nodes: int) -> range:
+        """The numbers of nodes that it allows, of a model whose graphs have up to `max_nodes`."""
+        match self.num_nodes:
+            case SizeRange(min=smallest, max=largest):
+                return range(smallest, largest + 1)
+            case int(size):
+                return range(size, size + 1)
+            case None:
+                return range(1, max_nodes + 1)
+
 
 class CompletedRequest(GenerateRequest):
     """A request with every default filled in: it determines the graphs."""
@@ -173,7 +187,11 @@ class CompletedRequest(GenerateRequest):
     sampler: Sampler
     num_steps: int
 
-    kind: ClassVar[JobKind] = "unconditional"
+    # Fields of a conditional request; without targets, graphs are not guided and each is drawn once.
+    targets: ClassVar[Mapping[str, float]] = MappingProxyType({})
+    guidance_scale: ClassVar[float] = 0.0
+    estimator: ClassVar[Estimator | None] = None
+    candidates: ClassVar[int] = 1
 
 
 class ConditionalRequest(GenerateRequest):
@@ -198,6 +216,8 @@ class ConditionalRequest(GenerateRequest):
         _WHOLE,
     ] = 1
 
+    kind: ClassVar[JobKind] = "conditional"
+
 
 class CompletedConditionalRequest(ConditionalRequest):
     """A conditional request with every default filled in: it determines the graphs."""
@@ -209,8 +229,6 @@ class CompletedConditionalRequest(ConditionalRequest):
     num_steps: int
     guidance_scale: float
     estimator: Estimator
-
-    kind: ClassVar[JobKind] = "conditional"
 
 
 AnyCompletedRequest = CompletedConditionalRequest | CompletedRequest

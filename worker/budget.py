@@ -20,7 +20,8 @@ import torch
 
 from models.checkpoint import LoadedModel
 from models.compute.lanes import Lanes
-from models.generation import Cohort, Generation, GenerationPlan, advance
+from models.generation import Cohort, Generation, advance
+from models.plan import GenerationPlan
 
 _OVERHEADS_PER_STEP = 20
 _PORTIONS_PER_STEP = 64

@@ -9,8 +9,9 @@ from app.schemas import Frame, Graph, Trajectory
 from models.card.card import ModelCard
 from models.card.config import MASK_TYPE
 from models.diffusion.sampler import time_grid
-from models.generation import GeneratedBatch, GenerationPlan
+from models.generation import GeneratedBatch
 from models.molecules import canonical_smiles, parse_atom_type, to_molecule
+from models.plan import GenerationPlan
 
 _DECIMALS = 4
 

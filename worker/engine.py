@@ -19,8 +19,9 @@ import structlog
 import torch
 
 from app.jobs.reports import WorkerReport
-from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, Trajectory
+from app.schemas import AnyCompletedRequest, Trajectory
 from models.card.card import ModelCard
+from models.card.cost import graph_cost
 from models.checkpoint import LoadedModel
 from models.compute.lanes import Lanes
 from models.generation import Cohort, GeneratedBatch, Generation, advance
@@ -283,11 +284,9 @@ class Engine:
         budget = self._budgets.get(job.request.model)
         if budget is None:
             return 0.0
-        estimator, candidates = None, 1
-        if isinstance(job.request, CompletedConditionalRequest):
-            estimator, candidates = job.request.estimator, job.request.candidates
-        cost = job.card.cost(job.card.max_nodes, estimator)
-        return job.request.num_graphs * candidates * cost / budget.largest
+        request = job.request
+        cost = graph_cost(job.card, job.card.max_nodes, request.estimator)
+        return request.num_graphs * request.candidates * cost / budget.largest
 
     def _run(self) -> None:
         try:

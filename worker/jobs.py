@@ -17,7 +17,6 @@ from redis.exceptions import RedisError
 from app.jobs.keys import created_at
 from app.schemas import (
     AnyCompletedRequest,
-    CompletedConditionalRequest,
     Graph,
     JobStatus,
     JobSummary,
@@ -205,7 +204,7 @@ def summarise(
 ) -> JobSummary:
     """Counts over a job's graphs; `num_drawn` counts those that were turned down too."""
     summary = JobSummary(num_graphs=len(graphs), seconds=round(seconds, 3))
-    if isinstance(request, CompletedConditionalRequest):
+    if request.targets:
         summary = summary.model_copy(
             update={
                 "candidates": num_drawn * request.candidates,

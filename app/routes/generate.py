@@ -14,7 +14,7 @@ from app.catalogue.validation import check_memory, complete, find_card
 from app.http.errors import InvalidRequest, QueueFull, problems
 from app.http.examples import JOB_ID
 from app.http.openapi import example, header
-from app.jobs.estimates import capacity, cost
+from app.jobs.estimates import capacity, work_seconds
 from app.jobs.queue import IdempotencyKey, JobQueue, Submission
 from app.jobs.records import FoundJob
 from app.jobs.tracing import submitting
@@ -123,7 +123,7 @@ async def _queue(
     check_memory(request, card, capacity(card.name, workers))
     submit = partial(
         queue.submit,
-        cost=cost(request, card, workers),
+        cost=work_seconds(request, card, workers),
         owner=context.caller.name,
         idempotency_key=idempotency_key,
         request_id=context.request_id,

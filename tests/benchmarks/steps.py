@@ -19,9 +19,10 @@ from models.checkpoint import LoadedModel, load_model
 from models.compute.precision import autocast, round_weights
 from models.diffusion.corruption import draw_graphs
 from models.diffusion.sampler import ancestral
-from models.generation import Generation, GenerationPlan, advance
+from models.generation import Generation, advance
 from models.graphs import GraphBatch
 from models.networks.denoiser import Denoiser
+from models.plan import GenerationPlan
 from tests.benchmarks.comparison import Comparison, alternate, seconds
 from tests.conftest import make_card, make_denoiser
 from tests.models.diffusion.reference import table_posterior, table_step

@@ -13,7 +13,8 @@ import torch
 
 from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, CompletedRequest
 from models.card.folder import shipped_checkpoints
-from models.generation import Generation, GenerationPlan, advance
+from models.generation import Generation, advance
+from models.plan import GenerationPlan
 from tests.worker.test_engine import Graphs, collected
 from worker.budget import Budget
 from worker.engine import Engine

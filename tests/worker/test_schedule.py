@@ -6,7 +6,8 @@ import pytest
 
 from models.checkpoint import LoadedModel
 from models.conditional import Goal
-from models.generation import Generation, GenerationPlan, advance
+from models.generation import Generation, advance
+from models.plan import GenerationPlan
 from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
 from worker.budget import Budget
 from worker.schedule import Schedule, Work
