@@ -3,10 +3,8 @@
 Requests refuse unknown fields, and numbers written as strings. Responses give every field, absent ones as null.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -130,18 +128,14 @@ class GenerateRequest(BaseModel):
 
     model: Annotated[StrictStr, Field(description="Name of a model that GET /models lists.")]
     num_graphs: Annotated[StrictInt, Field(ge=1, le=MAX_GRAPHS), _WHOLE] = 1
-    num_nodes: Annotated[
-        NumNodes | None, Field(description="Nodes per graph: a number, a range, or null for sizes as in training.")
-    ] = None
+    num_nodes: Annotated[NumNodes | None, Field(description="A number, a range, or null: sizes as in training.")] = None
     seed: Annotated[
         StrictInt | None,
         Field(ge=0, le=MAX_SEED, description="The same seed gives the same graphs; null draws one and reports it."),
         _WHOLE,
     ] = None
     sampler: Sampler | None = None
-    num_steps: Annotated[
-        StrictInt | None, Field(ge=1, description="Denoising steps: fewer is faster, more is better."), _WHOLE
-    ] = None
+    num_steps: Annotated[StrictInt | None, Field(ge=1, description="Fewer is faster, more is better."), _WHOLE] = None
     filter: Annotated[
         GraphFilter, Field(description="What the graphs must be; those that are not are drawn again, up to ten times.")
     ] = GraphFilter()
@@ -169,13 +163,8 @@ class GenerateRequest(BaseModel):
 
     def size_range(self, max_nodes: int) -> range:
         """The numbers of nodes that it allows, of a model whose graphs have up to `max_nodes`."""
-        match self.num_nodes:
-            case SizeRange(min=smallest, max=largest):
-                return range(smallest, largest + 1)
-            case int(size):
-                return range(size, size + 1)
-            case None:
-                return range(1, max_nodes + 1)
+        sizes = self.num_nodes or SizeRange(min=1, max=max_nodes)
+        return range(sizes, sizes + 1) if isinstance(sizes, int) else range(sizes.min, sizes.max + 1)
 
 
 class CompletedRequest(GenerateRequest):
@@ -188,7 +177,7 @@ class CompletedRequest(GenerateRequest):
     num_steps: int
 
     # Fields of a conditional request; without targets, graphs are not guided and each is drawn once.
-    targets: ClassVar[Mapping[str, float]] = MappingProxyType({})
+    targets: ClassVar[dict[str, float]] = {}
     guidance_scale: ClassVar[float] = 0.0
     estimator: ClassVar[Estimator | None] = None
     candidates: ClassVar[int] = 1
@@ -207,9 +196,7 @@ class ConditionalRequest(GenerateRequest):
         TargetValue | None,
         Field(ge=0, description="How hard to steer: 0 not at all; more costs variety and, in the end, validity."),
     ] = None
-    estimator: Annotated[
-        Estimator | None, Field(description="How the guided step is found; 'gradient' is DiGress's own.")
-    ] = None
+    estimator: Annotated[Estimator | None, Field(description="How to guide; 'gradient' is DiGress's own.")] = None
     candidates: Annotated[
         StrictInt,
         Field(ge=1, description="Graphs drawn for each one returned: the one predicted nearest is kept."),

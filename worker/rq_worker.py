@@ -50,7 +50,7 @@ from app.jobs.keys import (
     WORKERS_KEY,
     worker_key,
 )
-from worker.jobs import GenerationJob, NotThisWorkers
+from worker.jobs import GenerationJob, JobReleased
 from worker.leases import Contact, TakenJobs
 from worker.records import Canceled
 
@@ -100,7 +100,7 @@ def allow_only(function: Callable[..., Any]) -> type[Job]:
                 run=self.run,
                 tries_lost=0 if self.retries_left is None else MAX_RETRIES - self.retries_left,
                 limit_seconds=self.timeout,
-                came_with=_came_with(self),
+                metadata=_metadata(self),
             )
 
         success_callback = failure_callback = stopped_callback = property(lambda self: None)
@@ -111,11 +111,11 @@ def allow_only(function: Callable[..., Any]) -> type[Job]:
     return AllowedJob
 
 
-class LeaseLost(NotThisWorkers):
+class LeaseLost(JobReleased):
     """The job is another worker's now."""
 
 
-class HandedBack(NotThisWorkers):
+class HandedBack(JobReleased):
     """The job goes back to the queue."""
 
 
@@ -267,7 +267,7 @@ class GenerationWorker(SimpleWorker):
             if self._stop_requested and time.monotonic() > deadline:
                 # Again and again: one of them may not yet have begun.
                 for run in list(self._running):
-                    self._function.call_off(run, HandedBack("the worker is stopping"))
+                    self._function.cancel(run, HandedBack("the worker is stopping"))
             time.sleep(0.02)
         self._threads.shutdown()
         super().teardown()  # type: ignore[no-untyped-call]
@@ -278,7 +278,7 @@ class GenerationWorker(SimpleWorker):
         if command["command"] == "stop-job":
             for job, execution in list(self._running.values()):
                 if job.id == command["job_id"]:
-                    self._function.call_off(execution.id, Canceled())
+                    self._function.cancel(execution.id, Canceled())
 
     # What RQ calls for one job, in the job's thread.
 
@@ -304,7 +304,7 @@ class GenerationWorker(SimpleWorker):
             return
         if not isinstance(exc_info[1], HandedBack):
             super()._finalize_failure(job, queue, execution, exc_info)
-        elif self._function.hand_back(job.id):
+        elif self._function.requeue(job.id):
             self._push_back(job, queue, execution)
         else:
             super()._finalize_success(job, queue, execution, None)
@@ -335,7 +335,7 @@ class GenerationWorker(SimpleWorker):
 
     def _give_up(self, job: Job, *exception: Any) -> bool:
         if not job.should_retry:
-            self._function.give_up(job.id, _came_with(job))
+            self._function.fail_after_lost_tries(job.id, _metadata(job))
         return True
 
     # The heartbeat, in a thread of its own.
@@ -354,7 +354,7 @@ class GenerationWorker(SimpleWorker):
                     self.maintain_heartbeats(job, execution)
                     if execution.id in self._running and not self._holds_lease(job, execution):
                         _log.warning("a lease is lost; the job is another worker's", job_id=job.id)
-                        self._function.call_off(execution.id, LeaseLost("the job is another worker's now"))
+                        self._function.cancel(execution.id, LeaseLost("the job is another worker's now"))
             except RedisError as error:
                 _log.warning("heartbeat failed", error=str(error))
             except Exception:  # whatever it is, the leases of all jobs depend on this thread
@@ -365,9 +365,9 @@ class GenerationWorker(SimpleWorker):
         changes = int(self.connection.get(MODEL_CHANGES_KEY) or 0)
         if changes != self._model_changes:
             names: Any = self.connection.smembers(UNLOADED_KEY)
-            self._function.engine.follow(frozenset(name.decode() for name in names))
+            self._function.engine.refresh_models(frozenset(name.decode() for name in names))
             self._model_changes = changes
 
 
-def _came_with(job: Job) -> dict[str, str]:
+def _metadata(job: Job) -> dict[str, str]:
     return {name: str(value) for name, value in job.meta.items()}
