@@ -128,18 +128,14 @@ class GenerateRequest(BaseModel):
 
     model: Annotated[StrictStr, Field(description="Name of a model that GET /models lists.")]
     num_graphs: Annotated[StrictInt, Field(ge=1, le=MAX_GRAPHS), _WHOLE] = 1
-    num_nodes: Annotated[
-        NumNodes | None, Field(description="Nodes per graph: a number, a range, or null for sizes as in training.")
-    ] = None
+    num_nodes: Annotated[NumNodes | None, Field(description="A number, a range, or null: sizes as in training.")] = None
     seed: Annotated[
         StrictInt | None,
         Field(ge=0, le=MAX_SEED, description="The same seed gives the same graphs; null draws one and reports it."),
         _WHOLE,
     ] = None
     sampler: Sampler | None = None
-    num_steps: Annotated[
-        StrictInt | None, Field(ge=1, description="Denoising steps: fewer is faster, more is better."), _WHOLE
-    ] = None
+    num_steps: Annotated[StrictInt | None, Field(ge=1, description="Fewer is faster, more is better."), _WHOLE] = None
     filter: Annotated[
         GraphFilter, Field(description="What the graphs must be; those that are not are drawn again, up to ten times.")
     ] = GraphFilter()
@@ -163,6 +159,13 @@ class GenerateRequest(BaseModel):
         Field(description="A share of the workers: 'high' has 16, 'normal' 4 and 'low' 1; none waits for ever."),
     ] = Priority.NORMAL
 
+    kind: ClassVar[JobKind] = "unconditional"
+
+    def size_range(self, max_nodes: int) -> range:
+        """The numbers of nodes that it allows, of a model whose graphs have up to `max_nodes`."""
+        sizes = self.num_nodes or SizeRange(min=1, max=max_nodes)
+        return range(sizes, sizes + 1) if isinstance(sizes, int) else range(sizes.min, sizes.max + 1)
+
 
 class CompletedRequest(GenerateRequest):
     """A request with every default filled in: it determines the graphs."""
@@ -173,7 +176,11 @@ class CompletedRequest(GenerateRequest):
     sampler: Sampler
     num_steps: int
 
-    kind: ClassVar[JobKind] = "unconditional"
+    # Fields of a conditional request; without targets, graphs are not guided and each is drawn once.
+    targets: ClassVar[dict[str, float]] = {}
+    guidance_scale: ClassVar[float] = 0.0
+    estimator: ClassVar[Estimator | None] = None
+    candidates: ClassVar[int] = 1
 
 
 class ConditionalRequest(GenerateRequest):
@@ -189,14 +196,14 @@ class ConditionalRequest(GenerateRequest):
         TargetValue | None,
         Field(ge=0, description="How hard to steer: 0 not at all; more costs variety and, in the end, validity."),
     ] = None
-    estimator: Annotated[
-        Estimator | None, Field(description="How the guided step is found; 'gradient' is DiGress's own.")
-    ] = None
+    estimator: Annotated[Estimator | None, Field(description="How to guide; 'gradient' is DiGress's own.")] = None
     candidates: Annotated[
         StrictInt,
         Field(ge=1, description="Graphs drawn for each one returned: the one predicted nearest is kept."),
         _WHOLE,
     ] = 1
+
+    kind: ClassVar[JobKind] = "conditional"
 
 
 class CompletedConditionalRequest(ConditionalRequest):
@@ -209,8 +216,6 @@ class CompletedConditionalRequest(ConditionalRequest):
     num_steps: int
     guidance_scale: float
     estimator: Estimator
-
-    kind: ClassVar[JobKind] = "conditional"
 
 
 AnyCompletedRequest = CompletedConditionalRequest | CompletedRequest

@@ -98,7 +98,7 @@ class Steering:
             log_density = log_density + by_draw.view(-1, len(sizes), _PRIOR_DRAWS).logsumexp(2)
         return log_density
 
-    def tell(self, graphs: GraphBatch) -> PredictedProperties:
+    def predict(self, graphs: GraphBatch) -> PredictedProperties:
         """The properties of finished graphs, all that the model's regressors know."""
         now = torch.zeros_like(graphs.num_nodes)
         values: dict[str, Tensor] = {}

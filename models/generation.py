@@ -19,11 +19,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.card.config import Estimator, Grid, Sampler
+from models.candidates import BestCandidates, FinishedCandidates
+from models.card.cost import graph_cost, padded_size, size_weights
 from models.checkpoint import LoadedModel
 from models.compute.lanes import Lanes
 from models.compute.precision import autocast
-from models.conditional import Goal, PredictedProperties, Steering
+from models.conditional import PredictedProperties, Steering
 from models.diffusion.corruption import draw_graphs
 from models.diffusion.guidance import Guidance
 from models.diffusion.randomness import (
@@ -37,41 +38,11 @@ from models.diffusion.randomness import (
 )
 from models.diffusion.sampler import draw_prior, reverse_step, time_grid
 from models.graphs import GraphBatch
+from models.plan import GenerationPlan
 
 # Σ n² of the graphs in one batch on one core, which gains little from more: 404 of QM9's largest. QM9's network makes
 # 100 graph-steps a second in batches of one graph, 2,700 in batches of 128, 3,400 in batches of 404.
 BATCH_COST = 32_768
-
-
-@dataclass(frozen=True)
-class GenerationPlan:
-    """What to draw, with every default filled in."""
-
-    num_graphs: int
-    min_nodes: int
-    max_nodes: int
-    seed: int
-    sampler: Sampler
-    grid: Grid
-    num_steps: int
-    goal: Goal | None = None
-    eta: float = 0.0
-    """Share of "renoise" in the sampler "mixed"."""
-    keep_frames: int = 0
-    """How many graphs to keep of every graph's way, noise and clean graph among them, if they are two or more."""
-
-    @property
-    def kept_steps(self) -> list[int]:
-        """After how many steps a frame is kept: evenly from 0, the noise, to the last; a single one is the last."""
-        if self.keep_frames == 1:
-            return [self.num_steps]
-        apart = self.num_steps / max(self.keep_frames - 1, 1)
-        return sorted({round(apart * frame) for frame in range(self.keep_frames)})
-
-    @property
-    def candidates(self) -> int:
-        """Graphs drawn for each one that is kept."""
-        return self.goal.candidates if self.goal else 1
 
 
 @dataclass(frozen=True)
@@ -124,8 +95,8 @@ class Cohort:
 
     @property
     def cost(self) -> int:
-        """What these graphs add to the cost of a step: Σ n², as often as the step reads them."""
-        return self.generation.reads * len(self.graphs) * self.graphs.max_nodes**2
+        """What these graphs add to the cost of a step (`models.card.cost`)."""
+        return self.generation.cost_of(len(self.graphs), self.graphs.max_nodes)
 
     @property
     def is_finished(self) -> bool:
@@ -139,31 +110,6 @@ class Cohort:
         return replace(self, frames=(*self.frames, self.graphs))
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    """Finished candidates, and how far each is from the plan's goal."""
-
-    candidates: Int[Tensor, " b"]
-    seeds: Int[Tensor, " b"]
-    graphs: GraphBatch
-    distance: Float[Tensor, " b"]
-    frames: tuple[GraphBatch, ...]
-
-    def __getitem__(self, rows: Tensor) -> "_Drawn":
-        frames = tuple(frame[rows] for frame in self.frames)
-        return _Drawn(self.candidates[rows], self.seeds[rows], self.graphs[rows], self.distance[rows], frames)
-
-    def beside(self, other: "_Drawn") -> "_Drawn":
-        """These and others of the same width."""
-        return _Drawn(
-            torch.cat([self.candidates, other.candidates]),
-            torch.cat([self.seeds, other.seeds]),
-            GraphBatch.concatenate([self.graphs, other.graphs]),
-            torch.cat([self.distance, other.distance]),
-            tuple(map(GraphBatch.concatenate, zip(self.frames, other.frames, strict=True))),
-        )
-
-
 class Generation:
     """What a plan asks of a model: which graphs, from which noise, by which steps."""
 
@@ -174,10 +120,9 @@ class Generation:
         self.seeds = graph_seeds(plan.seed, torch.arange(plan.num_graphs, device=self.device))
         self._steering = Steering(model, plan.goal, num_graphs=plan.num_graphs, grid=self.grid) if plan.goal else None
         self.sizes = self._draw_sizes()
-        self.widths = [model.card.padded_size(size) for size in self.sizes.tolist()]
+        self.widths = [padded_size(model.card, size) for size in self.sizes.tolist()]
         self.kept_steps = frozenset(plan.kept_steps)
-        # By width: those whose fellow candidates are still on their way.
-        self._early: dict[int, _Drawn] = {}
+        self._best = BestCandidates(plan.candidates)
 
     @property
     def kind(self) -> Hashable:
@@ -185,18 +130,13 @@ class Generation:
         return id(self.model), self.plan.sampler, self.plan.eta, self._steering and self._steering.kind
 
     @property
-    def _estimator(self) -> Estimator | None:
-        return self.plan.goal.estimator if self.plan.goal else None
-
-    @property
-    def reads(self) -> int:
-        """How often a step puts a graph through a network, at the most."""
-        return self.model.card.reads(self._estimator)
-
-    @property
     def largest_cost(self) -> int:
         """What the largest graph adds to a step: the least that a step of this generation must be able to hold."""
-        return self.model.card.cost(max(self.widths), self._estimator)
+        return self.cost_of(1, max(self.widths))
+
+    def cost_of(self, num_graphs: int, width: int) -> int:
+        """What so many graphs of one width add to the cost of a step."""
+        return num_graphs * graph_cost(self.model.card, width, self.plan.estimator)
 
     def portions(self, cost: int, chosen: Sequence[int] | None = None) -> Iterator[list[int]]:
         """All candidates of the plan's graphs, or of those chosen, in portions of one width that cost at most `cost`, or are a single one."""
@@ -214,7 +154,7 @@ class Generation:
 
     def cost(self, candidates: Sequence[int]) -> int:
         """The cost of the cohort that candidates of one width will be."""
-        return self.reads * len(candidates) * self._width(candidates) ** 2
+        return self.cost_of(len(candidates), self._width(candidates))
 
     def start(self, candidates: Sequence[int], *, round_number: int = 0) -> Cohort:
         """Candidates of one width, as noise; other noise in every round."""
@@ -229,42 +169,30 @@ class Generation:
 
     @torch.no_grad()
     def finish(self, cohort: Cohort) -> GeneratedBatch | None:
-        """The graphs that are decided by a finished cohort, with their properties; None if more candidates of them are to come."""
+        """The graphs that a finished cohort completes, with their properties; None if each still lacks candidates."""
         if self._steering is None:
             return GeneratedBatch(cohort.candidates, cohort.seeds, cohort.graphs, frames=cohort.frames)
         with autocast(self.device):
-            kept = self._decide(cohort, self._steering)
-            if len(kept.candidates) == 0:
+            kept = self._best.choose(self._compared(cohort, self._steering))
+            if len(kept.numbers) == 0:
                 return None
-            properties = self._steering.tell(kept.graphs)
-        return GeneratedBatch(kept.candidates // self.plan.candidates, kept.seeds, kept.graphs, properties, kept.frames)
+            properties = self._steering.predict(kept.graphs)
+        return GeneratedBatch(kept.numbers // self.plan.candidates, kept.seeds, kept.graphs, properties, kept.frames)
 
-    def _decide(self, cohort: Cohort, steering: Steering) -> _Drawn:
-        """The best of those graphs whose candidates have all been drawn; each has the seed of its first candidate."""
+    def _compared(self, cohort: Cohort, steering: Steering) -> FinishedCandidates:
+        """The graphs of a cohort with their distances from the targets; 0 where there is nothing to choose."""
         count = self.plan.candidates
         distance = torch.zeros(len(cohort.graphs), device=self.device)
         if count > 1:
             distance = steering.distance(cohort.graphs, cohort.candidates // count)
-        drawn = _Drawn(cohort.candidates, cohort.seeds, cohort.graphs, distance, cohort.frames)
-        width = cohort.graphs.max_nodes
-        if early := self._early.pop(width, None):
-            drawn = early.beside(drawn)
-        drawn = drawn[drawn.candidates.argsort()]
-        graph = drawn.candidates // count
-        is_whole = graph.bincount()[graph] == count
-        if not is_whole.all():
-            self._early[width] = drawn[~is_whole]
-        whole = drawn[is_whole]
-        first = torch.arange(0, len(whole.candidates), count, device=self.device)
-        best = first + whole.distance.view(-1, count).argmin(1)
-        return replace(whole[best], seeds=whole.seeds[first])
+        return FinishedCandidates(cohort.candidates, cohort.seeds, cohort.graphs, distance, cohort.frames)
 
     def _width(self, candidates: Sequence[int]) -> int:
         return self.widths[candidates[0] // self.plan.candidates]
 
     @torch.no_grad()
     def _draw_sizes(self) -> Int[Tensor, " b"]:
-        weights = self.model.card.sizes_between(self.plan.min_nodes, self.plan.max_nodes)
+        weights = size_weights(self.model.card, range(self.plan.min_nodes, self.plan.max_nodes + 1))
         if self._steering is None:
             return draw_sizes(weights, self.seeds)
         with autocast(self.device):

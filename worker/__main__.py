@@ -13,7 +13,7 @@ from redis.retry import Retry
 from app.jobs.observability.setup import configure_logging, start_tracing
 from app.settings import SettingsError, read_settings
 from models.card.folder import CardError
-from worker.engine import Engine
+from worker.engine.engine import Engine
 from worker.jobs import GenerationJob
 from worker.rq_worker import GenerationWorker
 from worker.store import ModelStore, choose_device
@@ -25,7 +25,7 @@ def main() -> int:
     """Run a worker until it is told to stop; returns the exit status.
 
     Raises:
-        SettingsError: if a setting does not fit, or DIGRESS_REDIS_URL is not set, or something is not installed.
+        SettingsError: if a setting is not valid, DIGRESS_REDIS_URL is not set, or something is not installed.
         CardError: if a model card cannot be read.
     """
     settings = read_settings()
@@ -36,7 +36,7 @@ def main() -> int:
     device = choose_device(settings.device)
     store = ModelStore(settings.checkpoints, device, compile_networks=settings.compile and device.type == "cuda")
     redis = connect(url, max_jobs=settings.max_jobs)
-    _say_if_silent(url)
+    _warn_if_silent(url)
     try:
         with Engine(store) as engine:
             if settings.worker_metrics_port:
@@ -50,28 +50,28 @@ def main() -> int:
                 max_jobs=settings.max_jobs,
                 drain_seconds=settings.drain_seconds,
             )
-            was_asked_to_stop = worker.run()
+            was_told_to_stop = worker.run()
     except RedisError as error:
         _log.error("redis does not answer; giving up", error=str(error))
         return 1
     finally:
         end_tracing()
-    return 0 if was_asked_to_stop else 1
+    return 0 if was_told_to_stop else 1
 
 
 def connect(url: str, *, max_jobs: int) -> Redis:
-    """A client that waits for its server for a minute or two, with connections enough for every job's thread and RQ's books."""
-    patient = Retry(ExponentialWithJitterBackoff(cap=2, base=0.1), 60)
-    return Redis.from_url(url, retry=patient, health_check_interval=30, max_connections=2 * max_jobs + 16)
+    """A client that retries for a minute or two, with enough connections for every job's thread and for RQ."""
+    retry = Retry(ExponentialWithJitterBackoff(cap=2, base=0.1), 60)
+    return Redis.from_url(url, retry=retry, health_check_interval=30, max_connections=2 * max_jobs + 16)
 
 
-def _say_if_silent(url: str) -> None:
-    """The worker waits for its Redis for a minute or two; nobody should wonder for what."""
+def _warn_if_silent(url: str) -> None:
+    """Say so if Redis does not answer: the worker waits for it for a minute or two."""
     try:
         with Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as redis:
             redis.ping()
     except RedisError as error:
-        # Its words name the address; the URL may hold a password.
+        # The error names the address; the URL may hold a password.
         _log.warning("redis does not answer; trying again for a while", error=str(error))
 
 
@@ -85,7 +85,7 @@ def _serve_metrics(engine: Engine, port: int, host: str) -> None:
 
 
 def _warm_up(engine: Engine) -> None:
-    """Load and try every model before the first job asks for it; one that is broken spoils its own jobs only."""
+    """Load and measure every model before the first job needs it; a broken one fails its own jobs only."""
     for name in engine.store.names:
         try:
             _log.info("model is ready", model=name, **asdict(engine.prepare(name)))

@@ -1,6 +1,6 @@
-"""Graphs of a batch as the wire format has them."""
+"""Graphs of a batch in the wire format."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -9,8 +9,9 @@ from app.schemas import Frame, Graph, Trajectory
 from models.card.card import ModelCard
 from models.card.config import MASK_TYPE
 from models.diffusion.sampler import time_grid
-from models.generation import GeneratedBatch, GenerationPlan
+from models.generation import GeneratedBatch
 from models.molecules import canonical_smiles, parse_atom_type, to_molecule
+from models.plan import GenerationPlan
 
 _DECIMALS = 4
 
@@ -18,46 +19,46 @@ _DECIMALS = 4
 def encode(batch: GeneratedBatch, card: ModelCard) -> Iterator[tuple[int, Graph]]:
     """(index in the request, graph) for every graph of the batch."""
     labelled = batch.graphs.labelled(card.node_types, card.edge_types)
-    # Each tensor leaves its device once.
+    # Each tensor is copied from its device once.
     predicted = (
         {"properties": _rounded(batch.properties.values), "property_errors": _rounded(batch.properties.errors)}
         if batch.properties
         else {}
     )
-    columns = zip(batch.indices.tolist(), batch.seeds.tolist(), labelled, strict=True)
-    for row, (index, seed, (types, pairs)) in enumerate(columns):
-        about: dict[str, Any] = {"model": card.name, "seed": seed}
-        described: list[dict[str, Any]] = [{"id": i, "type": label} for i, label in enumerate(types)]
+    rows = zip(batch.indices.tolist(), batch.seeds.tolist(), labelled, strict=True)
+    for row, (index, seed, (types, pairs)) in enumerate(rows):
+        metadata: dict[str, Any] = {"model": card.name, "seed": seed}
+        nodes = _nodes(types)
         if card.domain == "molecule":
             smiles = canonical_smiles(to_molecule(types, pairs, hydrogens_are_drawn=card.hydrogens_are_drawn))
-            about |= {"smiles": smiles, "valid": smiles is not None}
-            described = [node | _atom(node["type"]) for node in described]
-        about |= {kind: {name: column[row] for name, column in by_name.items()} for kind, by_name in predicted.items()}
-        links = [{"source": i, "target": j, "type": label} for i, j, label in pairs]
-        yield index, Graph(graph=about, nodes=described, edges=links)
+            metadata |= {"smiles": smiles, "valid": smiles is not None}
+            nodes = [node | _atom(node["type"]) for node in nodes]
+        metadata |= {
+            kind: {name: column[row] for name, column in columns.items()} for kind, columns in predicted.items()
+        }
+        yield index, Graph(graph=metadata, nodes=nodes, edges=_edges(pairs))
 
 
 def encode_frames(batch: GeneratedBatch, card: ModelCard, plan: GenerationPlan) -> Iterator[tuple[int, Trajectory]]:
-    """(index in the request, its way) for every graph of the batch."""
+    """(index in the request, trajectory) for every graph of the batch."""
     grid = time_grid(plan.grid, plan.num_steps, card.diffusion.num_timesteps)
-    # An absorbing prior has a state more than there are types.
+    # An absorbing prior has one more state than there are types.
     node_types, edge_types = [*card.node_types, MASK_TYPE], [*card.edge_types, MASK_TYPE]
     trajectories = zip(*(frame.labelled(node_types, edge_types) for frame in batch.frames), strict=True)
     for index, trajectory in zip(batch.indices.tolist(), trajectories, strict=True):
-        yield (
-            index,
-            Trajectory(
-                frames=[
-                    Frame(
-                        step=step,
-                        t=grid[step],
-                        nodes=[{"id": i, "type": label} for i, label in enumerate(types)],
-                        edges=[{"source": i, "target": j, "type": label} for i, j, label in pairs],
-                    )
-                    for step, (types, pairs) in zip(plan.kept_steps, trajectory, strict=True)
-                ]
-            ),
-        )
+        frames = [
+            Frame(step=step, t=grid[step], nodes=_nodes(types), edges=_edges(pairs))
+            for step, (types, pairs) in zip(plan.kept_steps, trajectory, strict=True)
+        ]
+        yield index, Trajectory(frames=frames)
+
+
+def _nodes(types: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"id": i, "type": label} for i, label in enumerate(types)]
+
+
+def _edges(pairs: Sequence[tuple[int, int, str]]) -> list[dict[str, Any]]:
+    return [{"source": i, "target": j, "type": label} for i, j, label in pairs]
 
 
 def _rounded(columns: Mapping[str, Tensor]) -> dict[str, list[float]]:

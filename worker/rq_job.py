@@ -40,7 +40,7 @@ def allow_only(function: Callable[..., Any]) -> type[Job]:
                 run=self.execution_id,
                 tries_lost=0 if self.retries_left is None else MAX_RETRIES - self.retries_left,
                 limit_seconds=self.timeout,
-                came_with=message_context(self),
+                metadata=message_context(self),
             )
 
         success_callback = failure_callback = stopped_callback = property(lambda self: None)

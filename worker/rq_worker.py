@@ -45,7 +45,7 @@ from rq.worker_registration import clean_worker_registry
 from app.jobs import lua
 from app.jobs.keys import BACKLOG_KEY, CLOCK_KEY, PENDING_KEY, QUEUE, RECORD_PREFIX, RQ_QUEUE_KEY
 from app.jobs.leases import maintenance_seconds
-from worker.jobs import GenerationJob, NotThisWorkers
+from worker.jobs import GenerationJob, JobReleased
 from worker.leases.expired import LeasedIntermediateQueue
 from worker.leases.heartbeat import Heartbeat
 from worker.records import Canceled
@@ -58,11 +58,11 @@ _WAIT_FOR_ROOM_SECONDS = 0.05
 _DRAIN_POLL_SECONDS = 0.02
 
 
-class LeaseLost(NotThisWorkers):
+class LeaseLost(JobReleased):
     """The job is another worker's now."""
 
 
-class HandedBack(NotThisWorkers):
+class HandedBack(JobReleased):
     """The job goes back to the queue."""
 
 
@@ -210,7 +210,7 @@ class GenerationWorker(SimpleWorker):
             if self._stop_requested and time.monotonic() > deadline:
                 # Again and again: one of them may not yet have begun.
                 for execution_id in list(self._running):
-                    self._function.call_off(execution_id, HandedBack("the worker is stopping"))
+                    self._function.cancel(execution_id, HandedBack("the worker is stopping"))
             time.sleep(_DRAIN_POLL_SECONDS)
         self._threads.shutdown()
         super().teardown()  # type: ignore[no-untyped-call]
@@ -220,7 +220,7 @@ class GenerationWorker(SimpleWorker):
         if command["command"] == "stop-job":
             for job, execution in list(self._running.values()):
                 if job.id == command["job_id"]:
-                    self._function.call_off(execution.id, Canceled())
+                    self._function.cancel(execution.id, Canceled())
 
     # What RQ calls for one job, in the job's thread.
 
@@ -246,7 +246,7 @@ class GenerationWorker(SimpleWorker):
             return
         if not isinstance(exc_info[1], HandedBack):
             super()._finalize_failure(job, queue, execution, exc_info)
-        elif self._function.hand_back(job.id):
+        elif self._function.requeue(job.id):
             self._requeue(job, queue, execution)
         else:
             super()._finalize_success(job, queue, execution, None)
@@ -279,7 +279,7 @@ class GenerationWorker(SimpleWorker):
             self.maintain_heartbeats(job, execution)
             if execution.id in self._running and not self._holds_lease(job, execution):
                 _log.warning("a lease is lost; the job is another worker's", job_id=job.id)
-                self._function.call_off(execution.id, LeaseLost("the job is another worker's now"))
+                self._function.cancel(execution.id, LeaseLost("the job is another worker's now"))
 
     def _holds_lease(self, job: Job, execution: Execution) -> bool:
         return self.connection.zscore(job.started_job_registry.key, execution.composite_key) is not None
@@ -287,5 +287,5 @@ class GenerationWorker(SimpleWorker):
     def _give_up(self, job: Job, *exception: Any) -> bool:
         """RQ's exception handler: a job without retries left has failed. True: RQ goes on as usual."""
         if not job.should_retry:
-            self._function.give_up(job.id, message_context(job))
+            self._function.fail_after_lost_tries(job.id, message_context(job))
         return True

@@ -1,4 +1,4 @@
-"""The checkpoints of one folder, loaded onto one device, each when it is first asked for and then kept."""
+"""The checkpoints of one folder, on one device: each is loaded when it is first needed, and kept."""
 
 import threading
 from pathlib import Path
@@ -11,14 +11,14 @@ from models.checkpoint import LoadedModel, load_model
 
 
 class UnknownModel(LookupError):
-    """A job for a model that this worker does not have."""
+    """This worker does not have the model."""
 
 
 class ModelStore:
     """Loaded models by name."""
 
     def __init__(self, checkpoints: Path, device: torch.device, *, compile_networks: bool = False) -> None:
-        """With `compile_networks` by torch.compile, which does its work when a network is first called."""
+        """`compile_networks` uses torch.compile, which compiles a network when it is first called."""
         self.device, self._compile_networks = device, compile_networks
         self._folder = checkpoints
         self._models: dict[str, LoadedModel] = {}
@@ -27,11 +27,11 @@ class ModelStore:
 
     @property
     def names(self) -> list[str]:
-        """Models there are to load."""
+        """The models that can be loaded."""
         return checkpoint_names(self._folder)
 
     def model(self, name: str) -> LoadedModel:
-        """A model, loaded if it was not yet.
+        """A model; loads it first if need be.
 
         Raises:
             UnknownModel: if there is no such checkpoint.
@@ -50,8 +50,8 @@ class ModelStore:
                 self._models[name] = model
             return self._models[name]
 
-    def follow(self, unloaded: frozenset[str]) -> list[str]:
-        """Have none of these models any more, nor any whose checkpoint has changed; the names of those that were let go."""
+    def refresh(self, unloaded: frozenset[str]) -> list[str]:
+        """Let go of these models, and of those whose checkpoint has changed; returns the names of those that were loaded."""
         with self._lock:
             self._unloaded = unloaded
             gone = [name for name, model in self._models.items() if name in unloaded or self._has_changed(name, model)]
@@ -63,12 +63,12 @@ class ModelStore:
         try:
             card = read_card(self._folder / name)
         except CardError:
-            return False  # half written, or gone: what is here still draws
+            return False  # half written, or gone: the loaded model still works
         return card != model.card
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of a setting; "auto" is the GPU if there is one.
+    """The device that a setting names; "auto" is the GPU if there is one.
 
     Raises:
         SettingsError: if this machine has no such device.

@@ -1,7 +1,7 @@
 """Prometheus metrics of a worker: its jobs, its steps, its models and its device.
 
-Served on a port of its own (`DIGRESS_WORKER_METRICS_PORT`). Names begin with `digress_`, units are base units, and no label
-is ever an id.
+They are served on a port of their own (`DIGRESS_WORKER_METRICS_PORT`). Names begin with `digress_`, units are base units, and no
+label is ever an id.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from app.jobs.reports import WorkerReport
 from app.schemas import JobStatus, JobSummary
-from worker.budget import used_and_free_bytes
+from models.compute.memory import used_and_free_bytes
 
 # From jobs of a few steps to those of hours.
 _JOB_BUCKETS = (0.1, 0.3, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 7680)
@@ -34,22 +34,25 @@ class WorkerMetrics:
         kind = ["model", "kind"]
         self._waits = Histogram(
             "digress_job_wait_seconds",
-            "From the request for a job until a worker began it.",
+            "From the submission of a job until a worker starts it.",
             kind,
             buckets=_JOB_BUCKETS,
             registry=registry,
         )
         self._jobs = Histogram(
             "digress_job_duration_seconds",
-            "From a job's beginning in this worker to its end.",
+            "From the start of a job in this worker to its end.",
             [*kind, "status"],
             buckets=_JOB_BUCKETS,
             registry=registry,
         )
         self._graphs = Counter("digress_graphs", "Graphs returned.", kind, registry=registry)
         self._valid = Counter("digress_graphs_valid", "Valid molecules among them.", kind, registry=registry)
-        self._turned_down = Counter(
-            "digress_graphs_missing", "Graphs that no draw passed the filter for.", kind, registry=registry
+        self._missing = Counter(
+            "digress_graphs_missing",
+            "Graphs that are missing, since no draw passed the filter.",
+            kind,
+            registry=registry,
         )
         self._steps = Histogram(
             "digress_engine_step_duration_seconds",
@@ -63,53 +66,55 @@ class WorkerMetrics:
         )
         self._fullness = Histogram(
             "digress_engine_batch_fullness_ratio",
-            "Σ n² of a step, of the most that is worth while.",
+            "Cost of a step (Σ n²), as a share of the largest useful step.",
             ["model"],
             buckets=_SHARE_BUCKETS,
             registry=registry,
         )
-        self._short = Counter(
+        self._memory_short = Counter(
             "digress_engine_memory_short", "Steps made smaller since memory was short.", ["model"], registry=registry
         )
-        self._faults = Counter("digress_engine_faults", "Steps that failed.", registry=registry)
+        self._failed_steps = Counter("digress_engine_faults", "Steps that failed.", registry=registry)
 
-    def ready(self, model: str) -> None:
-        """A model can be drawn by: count from 0, since an alert asks for increases, and a first value is none."""
-        self._short.labels(model)
+    def model_ready(self, model: str) -> None:
+        """A model is ready. Its counter starts at 0 now: an alert looks for increases, and a first value is not one."""
+        self._memory_short.labels(model)
 
-    def begun(self, model: str, kind: str, *, waited: float) -> None:
-        """A job has been begun, so many seconds after it was asked for."""
+    def job_started(self, model: str, kind: str, *, waited: float) -> None:
+        """A job has started, so many seconds after it was submitted."""
         self._waits.labels(model, kind).observe(max(waited, 0.0))
 
-    def ended(self, model: str, kind: str, status: JobStatus, *, seconds: float, summary: JobSummary | None) -> None:
+    def job_ended(
+        self, model: str, kind: str, status: JobStatus, *, seconds: float, summary: JobSummary | None
+    ) -> None:
         """A job has ended."""
         self._jobs.labels(model, kind, status).observe(seconds)
         if summary is not None:
             self._graphs.labels(model, kind).inc(summary.num_graphs)
-            self._turned_down.labels(model, kind).inc(summary.short)
+            self._missing.labels(model, kind).inc(summary.short)
             if summary.valid is not None:
                 self._valid.labels(model, kind).inc(summary.valid)
 
-    def step(self, model: str, *, seconds: float, num_graphs: int, fullness: float) -> None:
+    def step_taken(self, model: str, *, seconds: float, num_graphs: int, fullness: float) -> None:
         """A step has been taken."""
         self._steps.labels(model).observe(seconds)
         self._graph_steps.labels(model).inc(num_graphs)
         self._fullness.labels(model).observe(fullness)
 
     def memory_was_short(self, model: str) -> None:
-        """A step had to be cut."""
-        self._short.labels(model).inc()
+        """A step had to be made smaller."""
+        self._memory_short.labels(model).inc()
 
     def step_failed(self) -> None:
-        """A step ended by an error."""
-        self._faults.inc()
+        """A step ended with an error."""
+        self._failed_steps.inc()
 
     def watch(self, device: torch.device, report: Callable[[], tuple[WorkerReport, int]]) -> None:
-        """Tell at every scrape what the engine says of itself, and how many jobs it has, and how much memory is taken."""
+        """At every scrape, show the engine's report, the number of its jobs, and how much memory is used."""
         self.registry.register(_EngineCollector(device, report))
 
     def serve(self, port: int, host: str) -> None:
-        """Answer Prometheus from a thread.
+        """Serve Prometheus from a thread.
 
         Raises:
             OSError: if the port is taken.
@@ -124,7 +129,9 @@ class _EngineCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         report, num_jobs = self._report()
         yield GaugeMetricFamily("digress_engine_jobs", "Jobs that are being computed.", num_jobs)
-        yield GaugeMetricFamily("digress_engine_backlog_seconds", "Work that is left of them, by pace.", report.left)
+        yield GaugeMetricFamily(
+            "digress_engine_backlog_seconds", "Work that is left of these jobs, by pace.", report.left
+        )
         yield GaugeMetricFamily(
             "digress_engine_speed_ratio", "Seconds of work done in a second, by pace.", report.speed
         )
@@ -134,7 +141,7 @@ class _EngineCollector(Collector):
         yield models
         memory = GaugeMetricFamily(
             "digress_device_memory_bytes",
-            "Memory of the GPU, whoever uses it; on a CPU what this worker holds, and what its limit leaves it.",
+            "Memory of the GPU, by all processes; on a CPU what this worker holds, and what its limit leaves.",
             labels=["device", "state"],
         )
         for state, size in zip(("used", "free"), used_and_free_bytes(self._device), strict=True):

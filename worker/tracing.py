@@ -1,13 +1,13 @@
-"""The worker's part in traces (OpenTelemetry): a span for every time that a job is tried, below that of its submission.
+"""The worker's part in traces (OpenTelemetry): a span for every attempt at a job, below the span of its submission.
 
-A job that was handed back, or whose worker died, is tried again, and there is another span in the same trace. Each has
+A job that was put back into the queue, or whose worker died, is tried again, and has another span in the same trace. Each has
 
     digress.job.model, .kind, .num_graphs
-    digress.job.wait_seconds    from the submission to this try
-    digress.job.status          how the job ended; missing if this try did not end it, and an event says why
+    digress.job.wait_seconds    from the submission to this attempt
+    digress.job.status          how the job ended; missing if this attempt did not end it, and an event says why
     error.type                  if it failed
 
-and events for the begin and the end of the drawing. `app.http.tracing` says what no span holds.
+and events for the begin and the end of drawing. `app.http.tracing` says what no span holds.
 """
 
 import traceback
@@ -25,7 +25,7 @@ _tracer = trace.get_tracer(__name__)
 
 @contextmanager
 def job_span(job_id: str, headers: Mapping[str, str]) -> Iterator[None]:
-    """The span of one try, in the trace that the `traceparent` among `headers` tells, or in a new one."""
+    """The span of one attempt, in the trace that `traceparent` in `headers` names, or in a new one."""
     attributes = {
         "messaging.system": "rq",
         "messaging.operation.name": "process",
@@ -48,18 +48,18 @@ def job_span(job_id: str, headers: Mapping[str, str]) -> Iterator[None]:
             raise
 
 
-def describe_job(**attributes: str | float) -> None:
-    """Say more of the job whose span is the current one."""
+def set_job_attributes(**attributes: str | float) -> None:
+    """Set attributes of the job on the current span."""
     trace.get_current_span().set_attributes({f"digress.job.{name}": value for name, value in attributes.items()})
 
 
-def note(event: str) -> None:
-    """Something has happened to the job."""
+def add_event(event: str) -> None:
+    """Add an event to the current span."""
     trace.get_current_span().add_event(event)
 
 
-def note_error(error: Exception) -> None:
-    """The try, or the job, failed by this error: what it is, and where it came from."""
+def record_error(error: Exception) -> None:
+    """Mark the current span as failed by an error: its type and traceback, but not its message."""
     span = trace.get_current_span()
     if not span.is_recording():
         return

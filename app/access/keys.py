@@ -50,10 +50,14 @@ class ApiKey(BaseModel):
 
 
 @dataclass
-class Purchase:
-    """Graphs that are taken off a quota, unless it is called off."""
+class QuotaReservation:
+    """Graphs that are reserved from a quota: released again unless they are committed."""
 
-    is_off: bool = False
+    is_committed: bool = False
+
+    def commit(self) -> None:
+        """Keep the graphs: they will be drawn."""
+        self.is_committed = True
 
 
 @dataclass(frozen=True)
@@ -89,16 +93,16 @@ class Caller:
             )
 
     @asynccontextmanager
-    async def spending(self, num_graphs: int) -> AsyncIterator[Purchase]:
-        """Take so many graphs off the quota; they are given back if what is done meanwhile fails, or is called off.
+    async def reserve(self, num_graphs: int) -> AsyncIterator[QuotaReservation]:
+        """Reserve graphs from today's quota; unless the reservation is committed, the end of the block releases them.
 
         Raises:
-            InvalidRequest: if there are not as many on any day.
-            TooManyRequests: if there are not as many left today.
+            InvalidRequest: if the quota of a whole day is smaller.
+            TooManyRequests: if less than that is left today.
         """
-        purchase = Purchase()
+        reservation = QuotaReservation()
         if self.quota is None:
-            yield purchase
+            yield reservation
             return
         if num_graphs > self.quota:
             raise InvalidRequest(
@@ -107,18 +111,12 @@ class Caller:
         now = datetime.now(UTC)
         key = quota_key(self.name, now)
         spent = await self._add(key, num_graphs, seconds=2 * 86_400) - num_graphs
-        purchase.is_off = True
         try:
             if spent + num_graphs > self.quota:
-                tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-                raise TooManyRequests(
-                    f"the key {self.name!r} allows {self.quota} graphs a day, and {spent} are spent",
-                    retry_after=(tomorrow - now).total_seconds(),
-                    reason="quota",
-                )
-            yield purchase
+                raise _quota_exceeded(self.name, self.quota, spent, now)
+            yield reservation
         finally:
-            if purchase.is_off:
+            if not reservation.is_committed:
                 await self._add(key, -num_graphs, seconds=2 * 86_400)
 
     async def _add(self, key: str, number: int, *, seconds: int) -> int:
@@ -128,6 +126,15 @@ class Caller:
             pipeline.expire(key, seconds)
             added, _ = await pipeline.execute()
         return int(added)
+
+
+def _quota_exceeded(name: str, quota: int, spent: int, now: datetime) -> TooManyRequests:
+    tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return TooManyRequests(
+        f"the key {name!r} allows {quota} graphs a day, and {spent} are spent",
+        retry_after=(tomorrow - now).total_seconds(),
+        reason="quota",
+    )
 
 
 class KeyBook:

@@ -1,4 +1,4 @@
-"""A request held against the card of its model: is it possible, and what does it leave to the defaults?"""
+"""A request compared with the card of its model: is it possible, and what does it leave to the defaults?"""
 
 import secrets
 from collections.abc import Mapping
@@ -6,7 +6,6 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from difflib import get_close_matches
 
 from app.http.errors import InvalidRequest, shorten
-from app.jobs.estimates import size_range
 from app.schemas import (
     MAX_FRAMES,
     MAX_SEED,
@@ -15,9 +14,9 @@ from app.schemas import (
     CompletedRequest,
     ConditionalRequest,
     GenerateRequest,
-    SizeRange,
 )
 from models.card.card import ModelCard
+from models.card.cost import graph_cost, largest_graph_cost, size_weights
 
 
 def find_card(name: str, cards: Mapping[str, ModelCard]) -> ModelCard:
@@ -45,30 +44,8 @@ def complete(request: GenerateRequest, card: ModelCard) -> AnyCompletedRequest:
         InvalidRequest: if it asks for more than the model can do.
     """
     num_steps = card.sampling.num_steps if request.num_steps is None else request.num_steps
-    if request.num_graphs > card.sampling.max_graphs:
-        raise InvalidRequest(
-            "num_graphs", f"{card.name} gives at most {card.sampling.max_graphs} at once, not {request.num_graphs}"
-        )
-    if num_steps > card.diffusion.num_timesteps:
-        raise InvalidRequest(
-            "num_steps",
-            f"{card.name} has {card.diffusion.num_timesteps} timesteps, so at most as many steps, not {num_steps}",
-        )
-    most = request.num_nodes.max if isinstance(request.num_nodes, SizeRange) else request.num_nodes
-    if most is not None and not card.min_nodes <= most <= card.max_nodes:
-        sizes = str(card.max_nodes) if card.min_nodes == card.max_nodes else f"{card.min_nodes} to {card.max_nodes}"
-        raise InvalidRequest(
-            "num_nodes", f"{card.name} was trained on graphs of {sizes} nodes, so it cannot give {most}"
-        )
-    if card.domain != "molecule" and (request.filter.valid or request.filter.unique):
-        raise InvalidRequest(
-            "filter", f"{card.name} draws no molecules, so only 'connected' can be asked of its graphs"
-        )
-    if request.keep_frames * request.num_graphs > MAX_FRAMES:
-        raise InvalidRequest(
-            "keep_frames",
-            f"a job keeps at most {MAX_FRAMES} frames, not {request.num_graphs} times {request.keep_frames}",
-        )
+    _check_amounts(request, card, num_steps=num_steps)
+    _check_graphs(request, card)
     chosen = {
         "seed": secrets.randbelow(MAX_SEED + 1) if request.seed is None else request.seed,
         "sampler": request.sampler or card.sampling.sampler,
@@ -85,22 +62,56 @@ def complete(request: GenerateRequest, card: ModelCard) -> AnyCompletedRequest:
 
 
 def check_memory(request: AnyCompletedRequest, card: ModelCard, capacity: int | None) -> None:
-    """Hold a request against what the workers can hold in one step (Σ n²), if that is known.
+    """Compare the request's largest graph with what the workers can hold in one step (Σ n²), if that is known.
 
     Raises:
-        InvalidRequest: if its graphs can never fit into any worker's memory.
+        InvalidRequest: if such a graph can never fit into any worker's memory.
     """
-    most = max(card.sizes_between(*size_range(request, card)))
-    estimator = request.estimator if isinstance(request, CompletedConditionalRequest) else None
-    if capacity is None or card.cost(most, estimator) <= capacity:
+    sizes, estimator = request.size_range(card.max_nodes), request.estimator
+    if capacity is None or largest_graph_cost(card, sizes, estimator) <= capacity:
         return
-    fitting = [size for size in range(1, most) if card.cost(size, estimator) <= capacity]
+    largest = max(size_weights(card, sizes))
+    fitting = [size for size in range(1, largest) if graph_cost(card, size, estimator) <= capacity]
     steered = f" steered by {estimator}" if estimator else ""
     instead = f"ask for at most {fitting[-1]}" if fitting else "nor do smaller ones"
-    raise InvalidRequest("num_nodes", f"graphs of {most} nodes{steered} do not fit into any worker's memory; {instead}")
+    raise InvalidRequest(
+        "num_nodes", f"graphs of {largest} nodes{steered} do not fit into any worker's memory; {instead}"
+    )
+
+
+def _check_amounts(request: GenerateRequest, card: ModelCard, *, num_steps: int) -> None:
+    """How many graphs, in how many steps."""
+    limit = card.sampling.max_graphs
+    if request.num_graphs > limit:
+        raise InvalidRequest("num_graphs", f"{card.name} gives at most {limit} at once, not {request.num_graphs}")
+    if num_steps > card.diffusion.num_timesteps:
+        raise InvalidRequest(
+            "num_steps",
+            f"{card.name} has {card.diffusion.num_timesteps} timesteps, so at most as many steps, not {num_steps}",
+        )
+
+
+def _check_graphs(request: GenerateRequest, card: ModelCard) -> None:
+    """How large the graphs are, what they must be, and how many frames are kept of them."""
+    largest = request.size_range(card.max_nodes)[-1]
+    if not card.min_nodes <= largest <= card.max_nodes:
+        sizes = str(card.max_nodes) if card.min_nodes == card.max_nodes else f"{card.min_nodes} to {card.max_nodes}"
+        raise InvalidRequest(
+            "num_nodes", f"{card.name} was trained on graphs of {sizes} nodes, so it cannot give {largest}"
+        )
+    if card.domain != "molecule" and (request.filter.valid or request.filter.unique):
+        raise InvalidRequest(
+            "filter", f"{card.name} draws no molecules, so only 'connected' can be asked of its graphs"
+        )
+    if request.keep_frames * request.num_graphs > MAX_FRAMES:
+        raise InvalidRequest(
+            "keep_frames",
+            f"a job keeps at most {MAX_FRAMES} frames, not {request.num_graphs} times {request.keep_frames}",
+        )
 
 
 def _check_targets(request: ConditionalRequest, card: ModelCard) -> None:
+    """Which properties, which values, and how many candidates."""
     known = card.properties
     if not known:
         raise InvalidRequest("targets", f"{card.name} has no regressor, so it cannot be steered; ask for /generate")

@@ -53,7 +53,8 @@ def sample(
     from app.commands.graph_files import conclude, form_of, graphs_file, require_form
     from app.pictures.formats import Format, write
     from models.card.folder import read_card
-    from worker.engine import Engine, EngineStopped, TooLarge
+    from worker.engine.engine import Engine
+    from worker.engine.job import EngineStopped, TooLarge
     from worker.selection import Selection, collect
     from worker.store import ModelStore, choose_device
 

@@ -1,7 +1,10 @@
-"""POST /generate and POST /generate/conditional: ask for new graphs, of whatever kind or near property values."""
+"""POST /generate and POST /generate/conditional: new graphs, of any kind or near property values.
+
+validate and complete -> find the job of an earlier request, or queue a new one -> wait -> answer
+"""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,7 +17,7 @@ from app.catalogue.validation import check_memory, complete, find_card
 from app.http.errors import InvalidRequest, QueueFull, problems
 from app.http.examples import JOB_ID
 from app.http.openapi import example, header
-from app.jobs.estimates import capacity, cost
+from app.jobs.estimates import capacity, work_seconds
 from app.jobs.observability.spans import submitting
 from app.jobs.queue import JobQueue, Submission
 from app.jobs.reading import IdempotencyKey
@@ -30,14 +33,14 @@ _log = structlog.get_logger(__name__)
 _HEADERS = {
     "Location": header("Where the job is.", f"/jobs/{JOB_ID}"),
     "Idempotency-Replayed": header(
-        "That an earlier request with this Idempotency-Key gave this job.", "true", required=False
+        "An earlier request with this Idempotency-Key gave this job.", "true", required=False
     ),
 }
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "model": Job,
         "description": "Done within the time that `Prefer: wait=N` gave.",
-        "headers": _HEADERS | {"Preference-Applied": header("That it was waited for.", "wait=10")},
+        "headers": _HEADERS | {"Preference-Applied": header("The wait that was applied.", "wait=10")},
         **example("succeeded"),
     },
     202: {
@@ -53,7 +56,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 @router.post("/generate", status_code=status.HTTP_202_ACCEPTED, response_model=Job, responses=_ANSWERS)
 async def generate(body: GenerateRequest, cards: CardsDep, queue: QueueDep, context: RequestContextDep) -> Response:
     """Queue the generation of new graphs; poll the returned location for the result."""
-    return await _submit(body, cards, queue, context)
+    return await _answer(body, cards, queue, context)
 
 
 @router.post("/generate/conditional", status_code=status.HTTP_202_ACCEPTED, response_model=Job, responses=_ANSWERS)
@@ -61,82 +64,101 @@ async def generate_conditional(
     body: ConditionalRequest, cards: CardsDep, queue: QueueDep, context: RequestContextDep
 ) -> Response:
     """Queue the generation of graphs whose properties are near `targets`; poll the returned location for the result."""
-    return await _submit(body, cards, queue, context)
+    return await _answer(body, cards, queue, context)
 
 
-async def _submit(
+async def _answer(
     body: GenerateRequest, cards: Mapping[str, ModelCard], queue: JobQueue, context: RequestContext
 ) -> Response:
+    """Validate, find the job or queue it, wait for it, answer."""
     await context.caller.count_submission()
+    _check_webhook(body, context)
+    card = find_card(body.model, cards)
+    key = _idempotency_key(body, context.idempotency_key)
+    submission = await _find_earlier(key, queue, context)
+    if submission is None:
+        submission = await _queue(complete(body, card), key, card, queue, context)
+    _log.info("job queued before" if submission.is_known else "job queued", job_id=submission.job_id)
+    found = await _wait(submission, queue, context)
+    return _response(found, context, is_known=submission.is_known)
+
+
+def _check_webhook(body: GenerateRequest, context: RequestContext) -> None:
     if body.webhook and not context.has_webhooks:
         raise InvalidRequest(
             "webhook", "there are no webhooks here; whoever runs the service sets DIGRESS_WEBHOOK_SECRET"
         )
-    card = find_card(body.model, cards)
-    idempotency_key = _idempotency_key(body, context.key)
-    job_id = (
-        await queue.find_by_idempotency_key(idempotency_key, owner=context.caller.name) if idempotency_key else None
-    )
-    submission = (
-        Submission(job_id, None)
-        if job_id
-        else await _queue(complete(body, card), card, queue, context, idempotency_key)
-    )
-    job_id, is_known = submission.job_id, submission.is_known
-    _log.info("job queued before" if is_known else "job queued", job_id=job_id)
-    if not is_known:
-        context.metrics.submitted.labels(
-            card.name, "conditional" if isinstance(body, ConditionalRequest) else "unconditional", body.priority
-        ).inc()
-    try:
-        if context.wait:
-            await queue.wait(job_id, context.wait, should_stop=context.should_stop)
-        found = await queue.find(job_id)
-    except RedisError:
-        if submission.job is None:
-            raise
-        # It is queued, whatever has become of Redis since: without its id the caller would ask for it again.
-        found = StoredJob(submission.job, None)
-
-    headers = {"Location": found.job.links.self}
-    if is_known:
-        headers["Idempotency-Replayed"] = "true"
-    code = status.HTTP_202_ACCEPTED
-    if context.wait and found.job.status.is_final:
-        code = status.HTTP_200_OK
-        headers["Preference-Applied"] = f"wait={context.wait}"
-    return Response(found.to_json(), code, headers, media_type="application/json")
 
 
 def _idempotency_key(body: GenerateRequest, key: str | None) -> IdempotencyKey | None:
-    """What the request is known by if it is sent again: what was sent, not what is made of it, since a seed that was left out is another one every time."""
+    """Key and hash of what was sent. What is made of it would not do: a seed that was left out differs every time."""
     if key is None:
         return None
     return IdempotencyKey(key, hashlib.sha256(f"{type(body).__name__} {body.model_dump_json()}".encode()).hexdigest())
 
 
+async def _find_earlier(key: IdempotencyKey | None, queue: JobQueue, context: RequestContext) -> Submission | None:
+    """The job of an earlier request with the same idempotency key and body, if there is one."""
+    job_id = await queue.find_by_idempotency_key(key, owner=context.caller.name) if key else None
+    return Submission(job_id, None) if job_id else None
+
+
 async def _queue(
     request: AnyCompletedRequest,
+    key: IdempotencyKey | None,
     card: ModelCard,
     queue: JobQueue,
     context: RequestContext,
-    idempotency_key: IdempotencyKey | None,
 ) -> Submission:
+    """Queue a job, within the caller's quota and the workers' memory."""
     workers = await queue.workers()
     check_memory(request, card, capacity(card.name, workers))
     submit = partial(
         queue.submit,
-        cost=cost(request, card, workers),
+        request,
+        cost=work_seconds(request, card, workers),
         owner=context.caller.name,
-        idempotency_key=idempotency_key,
+        idempotency_key=key,
         request_id=context.request_id,
     )
-    async with context.caller.spending(request.num_graphs) as purchase:
-        try:
-            with submitting(request) as name_job:
-                submission = await run_in_threadpool(submit, request)
-                name_job(submission.job_id)
-        except QueueFull as error:
-            raise QueueFull(error.detail, retry_after=await queue.seconds_until_room()) from None
-        purchase.is_off = submission.is_known
+    async with context.caller.reserve(request.num_graphs) as reservation:
+        submission = await _submit_traced(submit, request, queue)
+        if not submission.is_known:  # another request with the same key may have come first
+            reservation.commit()
+    if not submission.is_known:
+        context.metrics.submitted.labels(card.name, request.kind, request.priority).inc()
     return submission
+
+
+async def _submit_traced(submit: Callable[[], Submission], request: AnyCompletedRequest, queue: JobQueue) -> Submission:
+    """Submit within a span of its own; if the queue is full, say when there will be room."""
+    try:
+        with submitting(request) as name_job:
+            submission = await run_in_threadpool(submit)
+            name_job(submission.job_id)
+    except QueueFull as error:
+        raise QueueFull(error.detail, retry_after=await queue.seconds_until_room()) from None
+    return submission
+
+
+async def _wait(submission: Submission, queue: JobQueue, context: RequestContext) -> StoredJob:
+    """The job as it is after the wait that the request asked for."""
+    try:
+        if context.wait_seconds:
+            await queue.wait(submission.job_id, context.wait_seconds, should_stop=context.should_stop)
+        return await queue.find(submission.job_id)
+    except RedisError:
+        if submission.job is None:
+            raise
+        # The job is queued, even if Redis is gone now. Without its id the caller would submit it again.
+        return StoredJob(submission.job, None)
+
+
+def _response(found: StoredJob, context: RequestContext, *, is_known: bool) -> Response:
+    code, headers = status.HTTP_202_ACCEPTED, {"Location": found.job.links.self}
+    if is_known:
+        headers["Idempotency-Replayed"] = "true"
+    if context.wait_seconds and found.job.status.is_final:
+        code = status.HTTP_200_OK
+        headers["Preference-Applied"] = f"wait={context.wait_seconds}"
+    return Response(found.to_json(), code, headers, media_type="application/json")

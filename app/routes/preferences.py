@@ -1,4 +1,4 @@
-"""Headers that say how a job is asked for.
+"""How a job is asked for: the headers of a submission, and what else the routes need to know about it.
 
 Prefer: wait=N     answer when the job is done, if that takes no longer than N seconds (RFC 7240, section 4.3)
 Idempotency-Key    the same key and request give the same job (draft-ietf-httpapi-idempotency-key-header)
@@ -41,15 +41,22 @@ def _seconds(text: str) -> int:
 
 @dataclass(frozen=True)
 class RequestContext:
-    """How a job is asked for: by whom, what counts it, seconds to wait for it, whether that has become pointless, the idempotency key, the id of the request, and whether the service has webhooks."""
+    """What a submission brings beside its body."""
 
     caller: Caller
+    """Who asks, with limits and quota."""
     metrics: ApiMetrics
-    wait: int
+    """Counts submitted jobs."""
+    wait_seconds: int
+    """How long to wait for the job to end; 0: do not wait."""
     should_stop: Callable[[], Awaitable[bool]]
-    key: str | None
+    """Whether to stop waiting: the client is gone, or the server is stopping."""
+    idempotency_key: str | None
+    """The header `Idempotency-Key`."""
     request_id: str
+    """Identifies the request in logs, here and in the worker."""
     has_webhooks: bool
+    """Whether the service sends webhooks."""
 
 
 def _request_context(
@@ -57,7 +64,7 @@ def _request_context(
     caller: CallerDep,
     metrics: MetricsDep,
     should_stop: ShouldStopDep,
-    wait: Annotated[int, Depends(_wait_seconds)],
+    wait_seconds: Annotated[int, Depends(_wait_seconds)],
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -69,7 +76,13 @@ def _request_context(
     ] = None,
 ) -> RequestContext:
     return RequestContext(
-        caller, metrics, wait, should_stop, idempotency_key, request.state.request_id, request.app.state.has_webhooks
+        caller=caller,
+        metrics=metrics,
+        wait_seconds=wait_seconds,
+        should_stop=should_stop,
+        idempotency_key=idempotency_key,
+        request_id=request.state.request_id,
+        has_webhooks=request.app.state.has_webhooks,
     )
 
 

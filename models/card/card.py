@@ -12,7 +12,6 @@ from models.card.config import (
     MASK_TYPE,
     DiffusionConfig,
     Domain,
-    Estimator,
     FeatureConfig,
     GuidanceConfig,
     ModelName,
@@ -24,9 +23,6 @@ from models.card.config import (
     Section,
 )
 from models.card.measurements import GuidanceMeasurement, Measurement
-
-# Graphs are computed in widths that are multiples of this, or the largest there is.
-_SIZE_STEP = 16
 
 
 class WeightsFile(Section):
@@ -195,30 +191,6 @@ class ModelCard(Section):
     def min_nodes(self) -> int:
         """The size of the smallest graphs of the training."""
         return min(self.size_distribution)
-
-    def sizes_between(self, smallest: int, largest: int) -> dict[int, float]:
-        """The sizes that are drawn from a range and how often, up to a factor: as in training; all alike if it saw none of them."""
-        sizes = range(smallest, largest + 1)
-        seen = {size: self.size_distribution[size] for size in sizes if self.size_distribution.get(size)}
-        return seen or dict.fromkeys(sizes, 1.0)
-
-    def padded_size(self, num_nodes: int) -> int:
-        """The width a graph is computed in: a function of its own size, so that batch mates do not matter even in rounding."""
-        return min(-(-num_nodes // _SIZE_STEP) * _SIZE_STEP, max(self.max_nodes, num_nodes))
-
-    def cost(self, num_nodes: int, estimator: Estimator | None) -> int:
-        """Σ n² that a graph of this size adds to a step, as often as it is read."""
-        return self.reads(estimator) * self.padded_size(num_nodes) ** 2
-
-    def reads(self, estimator: Estimator | None) -> int:
-        """How often a step puts a graph through a network, at the most; `estimator` is that of the guidance, if there is any."""
-        match estimator:
-            case "proposals":
-                return 1 + self.guidance.num_proposals
-            case "gradient":
-                return 3  # there and back costs three times as much as there
-            case None:
-                return 1
 
     def with_measurement(self, measurement: Measurement) -> "ModelCard":
         """This card with a measurement added, in place of an earlier one by the same settings."""

@@ -26,8 +26,9 @@ from models.conditional import Goal
 from models.data import qm9
 from models.descriptors import DESCRIPTORS, describe
 from models.evaluation.molecules import EvaluationError, smiles_of
-from models.generation import GenerationPlan, Progress, generate
+from models.generation import Progress, generate
 from models.networks.regressor import Regressor
+from models.plan import GenerationPlan
 
 Values = Mapping[str, float]
 # Properties of molecules given as SMILES, in order; None where there is no value.

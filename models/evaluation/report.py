@@ -21,8 +21,9 @@ from models.diffusion.likelihood import likelihood_bound
 from models.diffusion.randomness import graph_seeds
 from models.evaluation.graphs import evaluate_graphs
 from models.evaluation.molecules import EvaluationError, evaluate_molecules, smiles_of, stability
-from models.generation import BATCH_COST, GenerationPlan, Progress, generate
+from models.generation import BATCH_COST, Progress, generate
 from models.graphs import GraphBatch
+from models.plan import GenerationPlan
 
 DEFAULT_SEED = 20_000
 # The likelihood: test graphs, and noisy ones made of all of them together.

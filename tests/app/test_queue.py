@@ -12,7 +12,7 @@ from redis import Redis
 from app.jobs.keys import BACKLOG_KEY, WORKERS_KEY, worker_key
 from app.jobs.reports import WorkerReport
 from tests.app.conftest import PROBLEM, make_client
-from worker.engine import Engine
+from worker.engine.engine import Engine
 from worker.jobs import GenerationJob
 from worker.rq_worker import GenerationWorker
 from worker.store import ModelStore

@@ -24,7 +24,7 @@ from models.card.folder import shipped_checkpoints
 from tests.benchmarks.comparison import Comparison, alternate, percentile_99, seconds
 from tests.servers import stack, wait_until
 from worker.encoding import encode
-from worker.engine import Engine
+from worker.engine.engine import Engine
 from worker.store import ModelStore
 
 NUM_CORES = str(torch.get_num_threads())

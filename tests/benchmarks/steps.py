@@ -16,16 +16,17 @@ from models.card.card import ModelCard
 from models.card.config import FeatureConfig, NetworkConfig
 from models.card.folder import shipped_checkpoints
 from models.checkpoint import LoadedModel, load_model
+from models.compute.memory import peak_bytes, reset_peak
 from models.compute.precision import autocast, round_weights
 from models.diffusion.corruption import draw_graphs
 from models.diffusion.sampler import ancestral
-from models.generation import Generation, GenerationPlan, advance
+from models.generation import Generation, advance
 from models.graphs import GraphBatch
 from models.networks.denoiser import Denoiser
+from models.plan import GenerationPlan
 from tests.benchmarks.comparison import Comparison, alternate, seconds
 from tests.conftest import make_card, make_denoiser
 from tests.models.diffusion.reference import table_posterior, table_step
-from worker.budget import peak_bytes, used_bytes
 
 PUBLISHED = NetworkConfig(
     num_layers=9,
@@ -159,7 +160,7 @@ def main(num_nodes: int, num_graphs: int) -> None:
     model = LoadedModel(card, denoiser, [])
     advance([_generation(model, 1).start([0])])
     device = torch.device("cpu")
-    before, cohort = used_bytes(device), _generation(model, num_graphs).start(range(num_graphs))
+    before, cohort = reset_peak(device), _generation(model, num_graphs).start(range(num_graphs))
     found = min(seconds(lambda: advance([cohort])) for _ in range(5))
     print(json.dumps({"time": 1e3 * found, "memory": max(peak_bytes(device) - before, 1) / 1e6}))  # noqa: T201
 

@@ -10,8 +10,9 @@ from models.checkpoint import LoadedModel
 from models.conditional import Goal, Steering
 from models.descriptors import describe
 from models.evaluation.molecules import smiles_of
-from models.generation import GenerationPlan, generate
+from models.generation import generate
 from models.graphs import GraphBatch
+from models.plan import GenerationPlan
 from models.properties import PropertyDistribution
 from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
 

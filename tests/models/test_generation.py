@@ -4,11 +4,13 @@ import pytest
 import torch
 
 import models.generation
+from models.card.cost import padded_size, size_weights
 from models.checkpoint import LoadedModel
 from models.conditional import Goal
 from models.diffusion.randomness import graph_seeds
-from models.generation import GenerationPlan, Progress, draw_sizes, generate
+from models.generation import Progress, draw_sizes, generate
 from models.graphs import GraphBatch
+from models.plan import GenerationPlan
 from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
 
 MODEL = LoadedModel(make_card(), make_denoiser(make_card()), [])
@@ -47,7 +49,7 @@ def test_another_seed_gives_other_graphs() -> None:
 
 
 def test_sizes_follow_the_training_distribution() -> None:
-    sizes = draw_sizes(make_card().sizes_between(1, 9), graph_seeds(0, torch.arange(4_000)))
+    sizes = draw_sizes(size_weights(make_card(), range(1, 10)), graph_seeds(0, torch.arange(4_000)))
 
     assert set(sizes.tolist()) == {5, 9}
     assert 0.46 < (sizes == 5).double().mean() < 0.54
@@ -55,7 +57,7 @@ def test_sizes_follow_the_training_distribution() -> None:
 
 def test_sizes_stay_in_the_range_asked_for() -> None:
     def sizes(smallest: int, largest: int) -> set[int]:
-        weights = make_card().sizes_between(smallest, largest)
+        weights = size_weights(make_card(), range(smallest, largest + 1))
         return set(draw_sizes(weights, graph_seeds(0, torch.arange(200))).tolist())
 
     assert sizes(5, 8) == {5}
@@ -67,7 +69,7 @@ def test_sizes_stay_in_the_range_asked_for() -> None:
 def test_the_padded_size_holds_the_graph_and_does_not_exceed_the_largest() -> None:
     card = make_card()
 
-    assert [card.padded_size(size) for size in range(1, 10)] == [9] * 9
+    assert [padded_size(card, size) for size in range(1, 10)] == [9] * 9
 
 
 @pytest.mark.usefixtures("_small_batches")

@@ -26,8 +26,8 @@ from models.generation import Progress
 from tests.conftest import make_card, make_denoiser
 from tests.forked import WORKER, forked
 from tests.servers import valkey, wait_until
-from worker.budget import Budget
-from worker.engine import Engine
+from worker.engine.budget import Budget
+from worker.engine.engine import Engine
 from worker.jobs import GenerationJob
 from worker.records import JobOver, JobRecord
 from worker.rq_worker import GenerationWorker

@@ -13,10 +13,11 @@ import torch
 
 from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, CompletedRequest
 from models.card.folder import shipped_checkpoints
-from models.generation import Generation, GenerationPlan, advance
-from tests.worker.test_engine import Graphs, collected
-from worker.budget import Budget
-from worker.engine import Engine
+from models.generation import Generation, advance
+from models.plan import GenerationPlan
+from tests.worker.engine.test_engine import Graphs, collected
+from worker.engine.budget import Budget
+from worker.engine.engine import Engine
 from worker.store import ModelStore
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")

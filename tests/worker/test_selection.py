@@ -35,30 +35,32 @@ def test_a_graph_is_connected_if_every_node_can_be_reached(
 def test_without_a_wish_everything_is_kept() -> None:
     selection = Selection(GraphFilter())
 
-    assert selection.sift({0: make_graph(None), 1: make_graph("C"), 2: make_graph("C")}) == []
+    assert selection.keep_passing({0: make_graph(None), 1: make_graph("C"), 2: make_graph("C")}) == []
     assert sorted(selection.kept) == [0, 1, 2]
 
 
 def test_broken_molecules_and_fragments_are_turned_down() -> None:
     pieces = make_graph("C.CC", edges=[(0, 1)])
 
-    assert Selection(GraphFilter(valid=True)).sift({0: make_graph(None), 1: pieces, 2: make_graph("C")}) == [0]
-    assert Selection(GraphFilter(connected=True)).sift({0: make_graph(None), 1: pieces, 2: make_graph("C")}) == [1]
+    assert Selection(GraphFilter(valid=True)).keep_passing({0: make_graph(None), 1: pieces, 2: make_graph("C")}) == [0]
+    assert Selection(GraphFilter(connected=True)).keep_passing(
+        {0: make_graph(None), 1: pieces, 2: make_graph("C")}
+    ) == [1]
 
 
 def test_of_equal_molecules_one_is_kept_whichever_was_finished_first() -> None:
     one, other = Selection(GraphFilter(unique=True)), Selection(GraphFilter(unique=True))
     drawn = {0: make_graph("C"), 1: make_graph("CC"), 2: make_graph("C"), 3: make_graph(None), 4: make_graph(None)}
 
-    assert one.sift(drawn) == other.sift(dict(reversed(drawn.items()))) == [2]
+    assert one.keep_passing(drawn) == other.keep_passing(dict(reversed(drawn.items()))) == [2]
     assert one.kept == other.kept
 
 
 def test_what_was_kept_in_an_earlier_round_stays() -> None:
     selection = Selection(GraphFilter(unique=True))
-    selection.sift({0: make_graph("C"), 1: make_graph("C"), 2: make_graph("CC")})
+    selection.keep_passing({0: make_graph("C"), 1: make_graph("C"), 2: make_graph("CC")})
 
-    assert selection.sift({1: make_graph("CC")}) == [1]
-    assert selection.sift({1: make_graph("CCC")}) == []
+    assert selection.keep_passing({1: make_graph("CC")}) == [1]
+    assert selection.keep_passing({1: make_graph("CCC")}) == []
     assert selection.num_drawn == 5
     assert [selection.kept[i].graph["smiles"] for i in range(3)] == ["C", "CCC", "CC"]

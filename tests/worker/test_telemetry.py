@@ -13,8 +13,8 @@ from app.commands.supervisor import free_port
 from app.schemas import CompletedRequest, JobStatus, JobSummary
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser
-from worker.budget import Budget
-from worker.engine import Engine
+from worker.engine.budget import Budget
+from worker.engine.engine import Engine
 from worker.store import ModelStore
 from worker.telemetry import WorkerMetrics
 
@@ -73,9 +73,9 @@ def test_jobs_are_counted_by_how_they_end() -> None:
     metrics = WorkerMetrics()
     summary = JobSummary(num_graphs=10, valid=9, short=2, seconds=1)
 
-    metrics.begun("tiny", "unconditional", waited=3.0)
-    metrics.ended("tiny", "unconditional", JobStatus.SUCCEEDED, seconds=1.5, summary=summary)
-    metrics.ended("tiny", "unconditional", JobStatus.FAILED, seconds=0.5, summary=None)
+    metrics.job_started("tiny", "unconditional", waited=3.0)
+    metrics.job_ended("tiny", "unconditional", JobStatus.SUCCEEDED, seconds=1.5, summary=summary)
+    metrics.job_ended("tiny", "unconditional", JobStatus.FAILED, seconds=0.5, summary=None)
 
     text = generate_latest(metrics.registry).decode()
     found = values(text, model="tiny", kind="unconditional")

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from app.jobs.keys import MODEL_CHANGES_KEY, UNLOADED_KEY, WORKERS_KEY, worker_key
 from app.jobs.leases import WORKER_FORGOTTEN_SECONDS, WORKER_SILENCE_SECONDS, heartbeat_seconds
-from worker.engine import Engine
+from worker.engine.engine import Engine
 from worker.leases.expired import RedisContact
 
 _log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ class Heartbeat:
         changes = int(self._redis.get(MODEL_CHANGES_KEY) or 0)
         if changes != self._model_changes:
             names: Any = self._redis.smembers(UNLOADED_KEY)
-            self._engine.follow(frozenset(name.decode() for name in names))
+            self._engine.refresh_models(frozenset(name.decode() for name in names))
             self._model_changes = changes
 
     def _run(self) -> None:

@@ -21,7 +21,7 @@ from models.evaluation.guidance import (
     steered_values,
 )
 from models.evaluation.molecules import EvaluationError
-from models.generation import GenerationPlan
+from models.plan import GenerationPlan
 
 NAMES = [source.name for source in qm9.PROPERTIES]
 

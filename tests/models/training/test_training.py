@@ -12,7 +12,8 @@ import torch
 
 from models.card.folder import CardError, read_card
 from models.checkpoint import load_checkpoint, load_model
-from models.generation import GenerationPlan, generate
+from models.generation import generate
+from models.plan import GenerationPlan
 from models.training.denoising import DiffusionModule, denoiser_of
 from models.training.ema import ExponentialMovingAverage
 from models.training.folder import TrainingFolder

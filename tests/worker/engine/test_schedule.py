@@ -6,10 +6,12 @@ import pytest
 
 from models.checkpoint import LoadedModel
 from models.conditional import Goal
-from models.generation import Generation, GenerationPlan, advance
+from models.generation import Generation, advance
+from models.plan import GenerationPlan
 from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
-from worker.budget import Budget
-from worker.schedule import Schedule, Work
+from worker.engine.budget import Budget
+from worker.engine.schedule import Schedule
+from worker.engine.work import Work
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 CARD = make_card().with_regressor(make_regressor_card())
@@ -136,11 +138,11 @@ def test_a_job_that_comes_back_has_its_account_still() -> None:
         run_step(schedule)
     schedule.remove(first)
     again = make_work(400)
-    again.account = first.account + 1e6
+    again.account.spent = first.account.spent + 1e6
 
     schedule.add(again)
 
-    assert again.account == first.account + 1e6
+    assert again.account.spent == first.account.spent + 1e6
 
 
 def test_a_late_job_starts_level_with_the_others() -> None:
@@ -233,7 +235,7 @@ def test_a_job_that_comes_back_to_an_empty_schedule_need_not_wait_for_those_that
     other = make_work(1_000, model=LoadedModel(CARD, make_denoiser(CARD, seed=5), []))
     schedule.add(other)
     again = make_work(10)
-    again.account = first.account
+    again.account.spent = first.account.spent
     schedule.add(again)
 
     assert len(steps_until_over(schedule, again)) <= 4 * NUM_STEPS

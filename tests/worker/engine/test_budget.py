@@ -8,11 +8,13 @@ import pytest
 import torch
 
 from models.checkpoint import LoadedModel
+from models.compute import memory as memory_module
 from models.compute.lanes import Lanes
+from models.compute.memory import used_and_free_bytes
 from models.generation import Cohort
 from tests.conftest import make_card, make_denoiser
-from worker import budget as budget_module
-from worker.budget import Budget, measure, used_and_free_bytes
+from worker.engine import budget as budget_module
+from worker.engine.budget import Budget, measure
 
 MODEL = LoadedModel(make_card(), make_denoiser(make_card()), [])
 SECONDS = 0.01
@@ -43,7 +45,7 @@ def test_overhead_and_pace_are_those_of_the_device(lanes: Lanes, monkeypatch: py
 
 
 def test_a_step_is_no_larger_than_memory(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget_module, "_memory_bytes", lambda device: 1_000_000)
+    monkeypatch.setattr(budget_module, "available_bytes", lambda device: 1_000_000)
 
     found = measure(MODEL, lanes)
 
@@ -68,7 +70,7 @@ def test_what_is_free_on_a_cpu_is_what_the_limit_leaves_this_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limit = tmp_path / "memory.max"
-    monkeypatch.setattr(budget_module, "_CGROUP_LIMIT", limit)
+    monkeypatch.setattr(memory_module, "_CGROUP_LIMIT", limit)
 
     def found(words: str) -> tuple[int, int]:
         limit.write_text(words)

@@ -17,11 +17,12 @@ from models.compute.precision import has_native_bfloat16
 from models.generation import Cohort, GeneratedBatch, Generation, advance, draw_round, generate
 from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
 from tests.servers import wait_until
-from worker import engine as engine_module
-from worker.budget import Budget
-from worker.engine import Engine, EngineJob, EngineStopped, TooLarge, TooLong
+from worker.engine import admission, parallel
+from worker.engine.budget import Budget
+from worker.engine.engine import Engine
+from worker.engine.job import EngineJob, EngineStopped, TooLarge, TooLong
+from worker.engine.schedule import Schedule
 from worker.plans import plan
-from worker.schedule import Schedule
 from worker.store import ModelStore, UnknownModel
 
 SMALL = Budget(largest=900, overhead=100, lanes=2)
@@ -161,7 +162,7 @@ def test_a_job_that_is_called_off_ends_and_the_others_go_on(store: ModelStore, e
     unwanted, wanted = engine.submit(make_request(5_000)), engine.submit(make_request(20))
     wait_until(lambda: unwanted.fraction > 0, seconds=20)
 
-    unwanted.call_off(RuntimeError("enough"))
+    unwanted.cancel(RuntimeError("enough"))
 
     assert str(ended(unwanted)) == "enough"
     assert len(collected(wanted.batches())) == 20
@@ -174,7 +175,7 @@ def test_a_job_ends_when_its_time_is_up_and_others_do_not_count(engine: Engine) 
     assert isinstance(ended(job), TooLong)
     assert time.monotonic() - started > 0.45  # half of it for the other
     assert job.fraction < 1
-    beside.call_off(RuntimeError("enough"))
+    beside.cancel(RuntimeError("enough"))
 
 
 def test_an_error_at_the_beginning_or_the_end_of_graphs_is_that_jobs_own(
@@ -217,7 +218,7 @@ def test_there_is_no_room_for_more_than_the_engine_can_do_soon(engine: Engine) -
 
     wait_until(lambda: not engine.has_room, seconds=10)
     for job in jobs:
-        job.call_off(RuntimeError("enough"))
+        job.cancel(RuntimeError("enough"))
     wait_until(lambda: engine.has_room, seconds=10)
 
 
@@ -232,7 +233,7 @@ def test_with_much_to_do_it_takes_few_jobs_and_with_little_many(store: ModelStor
 
         assert engine.has_room == has_room
         for job in jobs:
-            job.call_off(RuntimeError("enough"))
+            job.cancel(RuntimeError("enough"))
 
 
 def test_an_error_in_a_step_ends_the_jobs_in_it_and_no_other(
@@ -263,7 +264,7 @@ def test_a_step_that_memory_cannot_hold_is_made_smaller(
         sizes.append(len(cohorts))
         return advance(cohorts)
 
-    monkeypatch.setattr(engine_module, "advance", advance_a_few)
+    monkeypatch.setattr(parallel, "advance", advance_a_few)
 
     assert collected(engine.submit(make_request(40)).batches()) == expected
     assert max(sizes) > 1
@@ -283,7 +284,7 @@ def test_a_plan_that_cannot_begin_is_that_jobs_error(engine: Engine, monkeypatch
         raise RuntimeError("no such plan")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine_module, "plan", refuse)
+        patch.setattr(admission, "plan", refuse)
         assert str(ended(engine.submit(make_request()))) == "no such plan"
 
     assert len(collected(engine.submit(make_request()).batches())) == 5
@@ -303,7 +304,7 @@ def test_a_model_whose_card_has_changed_is_read_again(store: ModelStore, engine:
     sizes = {len(graph[0]) for graph in collected(engine.submit(make_request(20)).batches()).values()}
     write_card(before.model_copy(update={"size_distribution": {4: 1.0}}), tmp_path / "tiny")
 
-    engine.follow(frozenset())
+    engine.refresh_models(frozenset())
     now = {len(graph[0]) for graph in collected(engine.submit(make_request(20)).batches()).values()}
 
     assert len(sizes) > 1
@@ -314,7 +315,7 @@ def test_what_has_begun_goes_on_when_its_model_is_unloaded(engine: Engine) -> No
     job = engine.submit(make_request(5))
     first = list(job.batches())
 
-    engine.follow(frozenset({"tiny"}))
+    engine.refresh_models(frozenset({"tiny"}))
     job.draw_again([0, 1], round_number=1)
     again = job.next_batch(timeout=20)
 
