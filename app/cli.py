@@ -74,7 +74,7 @@ def _in_one_line(error: Exception) -> str | None:
     from pydantic import ValidationError
     from redis.exceptions import RedisError
 
-    from app.access.keys import NamingError
+    from app.access.api_keys import NamingError
     from app.http.errors import ServiceError, field_problem
     from app.settings import SettingsError
     from models.card.folder import CardError

@@ -11,7 +11,8 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
-from app.access.keys import Authenticator, KeyBook
+from app.access.api_keys import KeyBook
+from app.access.authenticator import Authenticator
 from app.catalogue.served_models import ServedModels
 from app.http.body_limit import BodyLimit
 from app.http.errors import install_handlers

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from redis import Redis
 
-from app.access.keys import KEYS_KEY, KeyBook, NamingError, Role
+from app.access.api_keys import API_KEYS_KEY, KeyBook, NamingError, Role
 from app.main import build
 from app.settings import Settings, SettingsError
 from tests.app.conftest import PROBLEM, make_client
@@ -80,9 +80,9 @@ def test_redis_holds_no_key_that_could_be_used(keys: KeyBook, redis: Redis) -> N
 
     dump = b"".join(redis.dump(key) or b"" for key in redis.keys("*"))
 
-    assert redis.hexists(KEYS_KEY, "chemistry")
+    assert redis.hexists(API_KEYS_KEY, "chemistry")
     assert secret.encode() not in dump
-    assert secret not in str(redis.hgetall(KEYS_KEY))
+    assert secret not in str(redis.hgetall(API_KEYS_KEY))
 
 
 def test_a_key_sees_its_own_jobs_and_an_admin_all(guarded: TestClient, keys: KeyBook) -> None:

@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 from redis import Redis
 from starlette.types import Message, Receive, Scope, Send
 
-from app.access.keys import KeyBook
+from app.access.api_keys import KeyBook
 from app.commands.supervisor import free_port
 from app.http.body_limit import BodyLimit
 from app.http.connections import PatientProtocol

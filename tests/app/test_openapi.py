@@ -10,7 +10,7 @@ from rdkit import Chem
 from redis import Redis
 from structlog.testing import capture_logs
 
-from app.access.keys import KeyBook
+from app.access.api_keys import KeyBook
 from app.commands.supervisor import free_port
 from app.http.examples import JOB_ID, named_examples
 from app.pictures.formats import Format, write

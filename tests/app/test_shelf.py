@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from app.access.keys import KeyBook
+from app.access.api_keys import KeyBook
 from app.catalogue.served_models import ServedModels
 from app.http.errors import NotFound
 from models.card.folder import write_card

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 from redis import Redis
 
-from app.access.keys import KeyBook, Role
+from app.access.api_keys import KeyBook, Role
 from models.card.card import ModelCard
 from models.card.config import DiffusionConfig, SamplingConfig
 from models.checkpoint import save_checkpoint, save_regressor
