@@ -74,13 +74,14 @@ def _in_one_line(error: Exception) -> str | None:
     from pydantic import ValidationError
     from redis.exceptions import RedisError
 
-    from app.access.api_keys import NamingError
-    from app.http.errors import ServiceError, field_problem
+    from app.access.api_keys import KeyNameError
+    from app.http.error_handlers import field_problem
+    from app.http.errors import ServiceError
     from app.settings import SettingsError
     from models.card.folder import CardError
 
     match error:
-        case CommandError() | SettingsError() | CardError() | ServiceError() | NamingError():
+        case CommandError() | SettingsError() | CardError() | ServiceError() | KeyNameError():
             return str(error)
         case RedisError():
             return f"Redis does not answer: {error}"

@@ -21,7 +21,7 @@ API_KEYS_KEY, API_KEY_IDS_KEY = "digress:keys", "digress:keys:ids"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
 
 
-class NamingError(ValueError):
+class KeyNameError(ValueError):
     """A name that cannot be given to a key, or that none has."""
 
 
@@ -44,7 +44,7 @@ class ApiKey(BaseModel):
     created_at: datetime
 
 
-class KeyBook:
+class ApiKeyStore:
     """The keys of one Redis, for those who make and revoke them."""
 
     def __init__(self, redis: Redis) -> None:
@@ -56,10 +56,10 @@ class KeyBook:
         """A new key, and the text of it, which nobody can tell again.
 
         Raises:
-            NamingError: if there is one of that name, or it is no name.
+            KeyNameError: if there is one of that name, or it is no name.
         """
         if not _NAME.fullmatch(name):
-            raise NamingError(
+            raise KeyNameError(
                 f"{name!r} is no name for a key; up to 50 letters, digits, dots, dashes and underscores are"
             )
         number = secrets.token_hex(6)
@@ -74,7 +74,7 @@ class KeyBook:
             created_at=datetime.now(UTC),
         )
         if not self._redis.hsetnx(API_KEYS_KEY, name, key.model_dump_json()):
-            raise NamingError(f"there is a key called {name!r} already; revoke it first, or choose another name")
+            raise KeyNameError(f"there is a key called {name!r} already; revoke it first, or choose another name")
         self._redis.hset(API_KEY_IDS_KEY, number, name)
         return key, token
 
@@ -87,11 +87,11 @@ class KeyBook:
         """Make a key void.
 
         Raises:
-            NamingError: if there is none of that name.
+            KeyNameError: if there is none of that name.
         """
         found: Any = self._redis.hget(API_KEYS_KEY, name)
         if found is None:
-            raise NamingError(f"there is no key called {name!r}")
+            raise KeyNameError(f"there is no key called {name!r}")
         self._redis.hdel(API_KEY_IDS_KEY, ApiKey.model_validate_json(found).id)
         self._redis.hdel(API_KEYS_KEY, name)
 

@@ -14,7 +14,7 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 
 from app.commands.console import CommandError, warn
-from app.http.errors import MEDIA_TYPE
+from app.http.errors import PROBLEM_MEDIA_TYPE
 from app.schemas import Problem
 
 _TIMEOUT = httpx2.Timeout(30, connect=10)
@@ -136,7 +136,7 @@ class Connection:
         if answer.is_success:
             return
         answer.read()
-        is_ours = answer.headers.get("Content-Type", "").startswith(MEDIA_TYPE)
+        is_ours = answer.headers.get("Content-Type", "").startswith(PROBLEM_MEDIA_TYPE)
         words = (
             Problem.model_validate_json(answer.content).detail if is_ours else f"{self.url} answers {_status(answer)}"
         )

@@ -42,7 +42,7 @@ def api() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import uvicorn
 
-    from app.http.connections import PatientProtocol
+    from app.http.limits import HeaderTimeoutProtocol
     from app.jobs.observability import configure_logging
     from app.main import build
     from app.settings import read_settings
@@ -55,7 +55,7 @@ def api() -> None:
             application,
             host=settings.host,
             port=settings.port,
-            http=PatientProtocol,
+            http=HeaderTimeoutProtocol,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,

@@ -32,7 +32,7 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
-from app.http.errors import KeyReused, NotFound, QueueFull, shorten
+from app.http.errors import IdempotencyKeyReused, NotFound, QueueFull, shorten
 from app.jobs.estimates import until_done, until_end
 from app.jobs.keys import (
     BACKLOG_KEY,
@@ -153,7 +153,7 @@ class JobQueue:
 
         Raises:
             QueueFull: if as many jobs wait as may.
-            KeyReused: if the idempotency key came with another body before.
+            IdempotencyKeyReused: if the idempotency key came with another body before.
         """
         job_id = new_job_id()
         now = datetime.now(UTC)
@@ -201,7 +201,7 @@ class JobQueue:
             case "full":
                 raise QueueFull(f"{found.decode()} jobs wait already, which is as many as may")
             case "other":
-                raise KeyReused("this Idempotency-Key came with another request before; choose a new one")
+                raise IdempotencyKeyReused("this Idempotency-Key came with another request before; choose a new one")
             case what:
                 return Submission(found.decode(), None if what == "known" else to_job(job_id, record))
 

@@ -9,8 +9,8 @@ from fastapi.responses import StreamingResponse
 from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
-from app.http.errors import CutOff, NotFound, NotReady, problems
-from app.http.openapi import example
+from app.http.errors import NotFound, NotReady, ResponseAborted
+from app.http.openapi import example, problems
 from app.jobs.queue import LONGEST_ANSWER_BYTES, JobQueue
 from app.pictures.formats import Format, choose, require_form, write
 from app.pictures.scene import Theme
@@ -197,9 +197,9 @@ async def _stream(queue: JobQueue, job_id: str, form: Format, num_graphs: int) -
         try:
             found = await queue.graphs(job_id, number, _AT_ONCE)
         except RedisError as error:
-            raise CutOff(f"redis is unavailable: {error}") from error
+            raise ResponseAborted(f"redis is unavailable: {error}") from error
         if not found:
-            raise CutOff("the job has expired meanwhile")
+            raise ResponseAborted("the job has expired meanwhile")
         number += len(found)
         if form is Format.NDJSON:
             yield b"\n".join(found) + b"\n"

@@ -10,7 +10,7 @@ from rdkit import Chem
 from redis import Redis
 from structlog.testing import capture_logs
 
-from app.access.api_keys import KeyBook
+from app.access.api_keys import ApiKeyStore
 from app.commands.supervisor import free_port
 from app.http.examples import JOB_ID, named_examples
 from app.pictures.formats import Format, write
@@ -104,7 +104,7 @@ def guarded(redis_url: str, redis: Redis) -> Iterator[TestClient]:
 
 @pytest.fixture
 def user(redis: Redis) -> dict[str, str]:
-    _, token = KeyBook(redis).create("chemistry", rate=60)
+    _, token = ApiKeyStore(redis).create("chemistry", rate=60)
     return {"Authorization": f"Bearer {token}"}
 
 
