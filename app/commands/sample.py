@@ -51,7 +51,7 @@ def sample(
     import torch
 
     from app.commands.graph_files import conclude, form_of, graphs_file, require_form
-    from app.pictures.formats import Format, write
+    from app.pictures.formats import Format, serialize
     from models.card.folder import read_card
     from worker.engine import Engine, EngineStopped, TooLarge
     from worker.selection import Selection, collect
@@ -84,5 +84,5 @@ def sample(
     graphs = [selection.kept[index] for index in sorted(selection.kept)]
     written = [graph for graph in graphs if form is not Format.SMILES or graph.graph["valid"]]
     with graphs_file(out) as file:
-        file.writelines(write(graph, form).encode() for graph in written)
+        file.writelines(serialize(graph, form).encode() for graph in written)
     conclude(form, num_invalid=len(graphs) - len(written), num_short=len(left))
