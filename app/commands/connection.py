@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from app.commands.console import CommandError, warn
+from app.commands.console import CommandError, print_warning
 from app.http.errors import PROBLEM_MEDIA_TYPE
 from app.schemas import Problem
 
@@ -122,7 +122,7 @@ class Connection:
                 failure = CommandError(f"{words}; try again in {wait:g} s")
             if time.monotonic() - started + wait > patience:
                 raise failure
-            warn(f"{words}; trying again in {wait:g} s")
+            print_warning(f"{words}; trying again in {wait:g} s")
             time.sleep(wait)
             pause = min(2 * pause, _LONGEST_PAUSE)
 

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.commands.manual import add_command
+from app.commands.help import add_command
 
 if TYPE_CHECKING:
     from app.access.api_keys import ApiKeyStore

@@ -59,7 +59,7 @@ def negotiate_format(requested: Format | None, accept: str | None, offered: Iter
     qualities = {form: _quality(form.media_type, accept or "*/*") for form in offered}
     best = max(offered, key=lambda form: qualities[form])
     if qualities[best] <= 0:
-        raise NotAcceptable(f"no format that Accept: {accept} names is available here; available: {names}")
+        raise NotAcceptable(f"Accept: {accept} names nothing that is available here; available: {names}")
     return best
 
 
