@@ -21,7 +21,7 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
-from app.http.errors import KeyReused, QueueFull
+from app.http.errors import IdempotencyKeyReused, QueueFull
 from app.jobs import keys, lua, state
 from app.jobs.keys import (
     BACKLOG_KEY,
@@ -105,7 +105,7 @@ class JobQueue(JobReader):
 
         Raises:
             QueueFull: if as many jobs wait as may.
-            KeyReused: if the idempotency key came with another body before.
+            IdempotencyKeyReused: if the idempotency key came with another body before.
         """
         job_id, now = new_job_id(), datetime.now(UTC)
         record = _record(request, owner, now)
@@ -141,7 +141,7 @@ class JobQueue(JobReader):
             case b"full":
                 raise QueueFull(f"{detail.decode()} jobs wait already, which is as many as may")
             case b"key_reused":
-                raise KeyReused("this Idempotency-Key came with another request before; choose a new one")
+                raise IdempotencyKeyReused("this Idempotency-Key came with another request before; choose a new one")
             case _:
                 return Submission(detail.decode(), to_job(job_id, record) if outcome == b"queued" else None)
 

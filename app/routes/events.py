@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from redis.exceptions import RedisError
 
-from app.http.errors import BadHeader, problems, shorten
-from app.http.openapi import example, header
+from app.http.errors import BadHeader, shorten
+from app.http.openapi import example, header, problems
 from app.routes.deps import QueueDep, ShouldStopDep, VisibleJob
 
 router = APIRouter(tags=["jobs"])

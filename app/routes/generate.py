@@ -14,9 +14,9 @@ from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
 from app.catalogue.validation import check_memory, complete, find_card
-from app.http.errors import InvalidRequest, QueueFull, problems
+from app.http.errors import InvalidRequest, QueueFull
 from app.http.examples import JOB_ID
-from app.http.openapi import example, header
+from app.http.openapi import example, header, problems
 from app.jobs.estimates import capacity, work_seconds
 from app.jobs.observability.spans import submitting
 from app.jobs.queue import JobQueue, Submission

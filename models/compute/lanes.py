@@ -12,6 +12,8 @@ from typing import TypeVar
 
 import torch
 
+from models.compute.threads import prepare_thread
+
 _Part = TypeVar("_Part")
 _Result = TypeVar("_Result")
 
@@ -23,7 +25,7 @@ class Lanes:
         self.count = count or (torch.get_num_threads() if device.type == "cpu" else 1)
         self._threads = None
         if device.type == "cpu":
-            self._threads = ThreadPoolExecutor(self.count, "lane", initializer=_prepare)
+            self._threads = ThreadPoolExecutor(self.count, "lane", initializer=lambda: prepare_thread(num_cores=1))
 
     def __enter__(self) -> "Lanes":
         return self
@@ -46,8 +48,3 @@ class Lanes:
         for future in futures:
             future.exception()
         return [future.result() for future in futures]
-
-
-def _prepare() -> None:
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)

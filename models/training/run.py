@@ -10,6 +10,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from models.card.folder import shipped_checkpoints
 from models.compute.precision import has_native_bfloat16
+from models.compute.threads import prepare_thread
 from models.data.dataset import batches
 from models.training.ema import ExponentialMovingAverage
 from models.training.folder import StateFile, TrainingFolder
@@ -44,7 +45,7 @@ def train(
     folder.require(run=resume)
     preset = preset if resume else said_from(preset)
     folder.save_preset(preset)
-    torch.set_flush_denormal(True)
+    prepare_thread()
     torch.set_float32_matmul_precision("high")
     task = _task(preset, folder, checkpoints or shipped_checkpoints(), resume=resume)
     average = ExponentialMovingAverage(preset.training.ema_decay)

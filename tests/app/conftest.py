@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from app.access.keys import Authenticator
+from app.access.authenticator import Authenticator
 from app.catalogue.served_models import ServedModels
 from app.commands.supervisor import free_port
 from app.jobs.queue import JobQueue

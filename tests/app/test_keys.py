@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from redis import Redis
 
-from app.access.keys import KeyBook, NamingError, Role
+from app.access.api_keys import ApiKeyStore, KeyNameError, Role
 from app.jobs.keys import API_KEYS_KEY
 from app.main import build
 from app.settings import Settings, SettingsError
@@ -20,12 +20,12 @@ ADMIN_KEY = "a-key-for-the-first-admin"
 
 
 @pytest.fixture
-def keys(redis: Redis) -> KeyBook:
-    return KeyBook(redis)
+def keys(redis: Redis) -> ApiKeyStore:
+    return ApiKeyStore(redis)
 
 
 @pytest.fixture
-def guarded(redis_url: str, keys: KeyBook) -> Iterator[TestClient]:
+def guarded(redis_url: str, keys: ApiKeyStore) -> Iterator[TestClient]:
     with make_client(redis_url, admin_key=ADMIN_KEY) as client:
         yield client
 
@@ -56,7 +56,7 @@ def test_without_a_valid_key_nothing_is_told_but_health(guarded: TestClient, hea
     assert guarded.get("/health/live").status_code == 200
 
 
-def test_a_key_lets_in_until_it_is_revoked(guarded: TestClient, keys: KeyBook) -> None:
+def test_a_key_lets_in_until_it_is_revoked(guarded: TestClient, keys: ApiKeyStore) -> None:
     _, token = keys.create("chemistry")
 
     before = ask(guarded, token)
@@ -67,7 +67,7 @@ def test_a_key_lets_in_until_it_is_revoked(guarded: TestClient, keys: KeyBook) -
     assert after.json()["detail"] == "this key is not known, or has been revoked"
 
 
-def test_a_name_taken_again_is_another_key(guarded: TestClient, keys: KeyBook) -> None:
+def test_a_name_taken_again_is_another_key(guarded: TestClient, keys: ApiKeyStore) -> None:
     _, old = keys.create("chemistry")
     keys.revoke("chemistry")
     _, new = keys.create("chemistry")
@@ -75,7 +75,7 @@ def test_a_name_taken_again_is_another_key(guarded: TestClient, keys: KeyBook) -
     assert (ask(guarded, old).status_code, ask(guarded, new).status_code) == (401, 202)
 
 
-def test_redis_holds_no_key_that_could_be_used(keys: KeyBook, redis: Redis) -> None:
+def test_redis_holds_no_key_that_could_be_used(keys: ApiKeyStore, redis: Redis) -> None:
     _, token = keys.create("chemistry")
     secret = token.split("_", 2)[2]  # which may have more of them
 
@@ -86,7 +86,7 @@ def test_redis_holds_no_key_that_could_be_used(keys: KeyBook, redis: Redis) -> N
     assert secret not in str(redis.hgetall(API_KEYS_KEY))
 
 
-def test_a_key_sees_its_own_jobs_and_an_admin_all(guarded: TestClient, keys: KeyBook) -> None:
+def test_a_key_sees_its_own_jobs_and_an_admin_all(guarded: TestClient, keys: ApiKeyStore) -> None:
     (_, one), (_, other), (_, admin) = keys.create("one"), keys.create("other"), keys.create("boss", role=Role.ADMIN)
     job = ask(guarded, one).json()
     ask(guarded, other)
@@ -106,7 +106,7 @@ def test_a_key_sees_its_own_jobs_and_an_admin_all(guarded: TestClient, keys: Key
     assert get(job["links"]["self"], ADMIN_KEY).status_code == 200
 
 
-def test_the_same_idempotency_key_of_two_callers_is_two_jobs(guarded: TestClient, keys: KeyBook) -> None:
+def test_the_same_idempotency_key_of_two_callers_is_two_jobs(guarded: TestClient, keys: ApiKeyStore) -> None:
     tokens = [keys.create(name)[1] for name in ("one", "other")]
 
     jobs = [ask(guarded, token, {"Idempotency-Key": "1"}).json()["id"] for token in tokens]
@@ -114,7 +114,7 @@ def test_the_same_idempotency_key_of_two_callers_is_two_jobs(guarded: TestClient
     assert jobs[0] != jobs[1]
 
 
-def test_more_submissions_than_a_key_allows_are_told_when_to_come_back(guarded: TestClient, keys: KeyBook) -> None:
+def test_more_submissions_than_a_key_allows_are_told_when_to_come_back(guarded: TestClient, keys: ApiKeyStore) -> None:
     _, token = keys.create("hasty", rate=3)
 
     answers = [ask(guarded, token) for _ in range(8)]  # a minute may end in between
@@ -125,7 +125,7 @@ def test_more_submissions_than_a_key_allows_are_told_when_to_come_back(guarded: 
     assert 1 <= int(refused[0].headers["Retry-After"]) <= 60
 
 
-def test_a_quota_is_spent_by_what_is_accepted_and_by_nothing_else(guarded: TestClient, keys: KeyBook) -> None:
+def test_a_quota_is_spent_by_what_is_accepted_and_by_nothing_else(guarded: TestClient, keys: ApiKeyStore) -> None:
     _, token = keys.create("small", quota=10)
 
     statuses = [
@@ -144,8 +144,8 @@ def test_a_quota_is_spent_by_what_is_accepted_and_by_nothing_else(guarded: TestC
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "ä", "x" * 51])
-def test_a_name_that_is_none_is_refused(keys: KeyBook, name: str) -> None:
-    with pytest.raises(NamingError, match="is no name for a key"):
+def test_a_name_that_is_none_is_refused(keys: ApiKeyStore, name: str) -> None:
+    with pytest.raises(KeyNameError, match="is no name for a key"):
         keys.create(name)
 
 
@@ -160,7 +160,7 @@ def test_a_public_address_is_refused_unless_told_so(redis_url: str, redis: Redis
         start(auth="keys")
     start(auth="off")
     start(auth="keys", admin_key=ADMIN_KEY)
-    KeyBook(redis).create("one")
+    ApiKeyStore(redis).create("one")
     start(auth="keys")
 
 

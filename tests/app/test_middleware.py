@@ -18,11 +18,10 @@ from fastapi.testclient import TestClient
 from redis import Redis
 from starlette.types import Message, Receive, Scope, Send
 
-from app.access.keys import KeyBook
+from app.access.api_keys import ApiKeyStore
 from app.commands.supervisor import free_port
-from app.http.body_limit import BodyLimit
-from app.http.connections import PatientProtocol
-from app.http.errors import SECURITY_HEADERS
+from app.http.limits import BodyLimitMiddleware, HeaderTimeoutProtocol
+from app.http.middleware import SECURITY_HEADERS
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser
 from tests.forked import WORKER, forked
@@ -79,7 +78,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
             "DIGRESS_ADMIN_KEY": SECRET,
             "DIGRESS_WEBHOOK_SECRET": HOOK_SECRET,
         }
-        _, user_key = KeyBook(Redis.from_url(url)).create("chemistry")
+        _, user_key = ApiKeyStore(Redis.from_url(url)).create("chemistry")
         with (
             forked([DIGRESS, "api"], environment, folder / "api.log"),
             forked(WORKER, environment, folder / "worker.log"),
@@ -189,13 +188,13 @@ def test_a_body_that_does_not_arrive_is_waited_for_only_so_long() -> None:
         raise AssertionError("the request went on without its body")
 
     scope = {"type": "http", "method": "POST", "path": "/generate", "headers": [(b"content-length", b"10")]}
-    asyncio.run(BodyLimit(never, max_bytes=100, max_seconds=0.2)(scope, stalled, send))
+    asyncio.run(BodyLimitMiddleware(never, max_bytes=100, max_seconds=0.2)(scope, stalled, send))
 
     assert sent[0]["status"] == 408
     assert json.loads(sent[1]["body"])["detail"] == "the body did not arrive within 0.2 seconds"
 
 
-class HastyProtocol(PatientProtocol):
+class HastyProtocol(HeaderTimeoutProtocol):
     max_seconds = 0.5
 
 

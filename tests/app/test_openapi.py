@@ -10,10 +10,10 @@ from rdkit import Chem
 from redis import Redis
 from structlog.testing import capture_logs
 
-from app.access.keys import KeyBook
+from app.access.api_keys import ApiKeyStore
 from app.commands.supervisor import free_port
 from app.http.examples import JOB_ID, named_examples
-from app.pictures.formats import Format, write
+from app.pictures.formats import Format, serialize
 from app.schemas import Graph, JobSummary
 from tests.app.conftest import PROBLEM, make_client
 from worker.records import JobRecord
@@ -104,7 +104,7 @@ def guarded(redis_url: str, redis: Redis) -> Iterator[TestClient]:
 
 @pytest.fixture
 def user(redis: Redis) -> dict[str, str]:
-    _, token = KeyBook(redis).create("chemistry", rate=60)
+    _, token = ApiKeyStore(redis).create("chemistry", rate=60)
     return {"Authorization": f"Bearer {token}"}
 
 
@@ -193,7 +193,7 @@ def test_every_operation_that_needs_a_key_tells_of_a_redis_that_is_gone(cut_off:
 def test_the_example_of_a_form_is_that_of_the_graph(form: Format) -> None:
     found = named_examples()
 
-    assert write(Graph.model_validate(found["graph"]), form) == found[form]
+    assert serialize(Graph.model_validate(found["graph"]), form) == found[form]
 
 
 def test_the_example_of_an_sd_file_is_that_of_the_graph() -> None:
@@ -201,7 +201,7 @@ def test_the_example_of_an_sd_file_is_that_of_the_graph() -> None:
 
     pairs = zip(
         found["sdf"].split("M  END"),
-        write(Graph.model_validate(found["graph"]), Format.SDF).split("M  END"),
+        serialize(Graph.model_validate(found["graph"]), Format.SDF).split("M  END"),
         strict=True,
     )
 

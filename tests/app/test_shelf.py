@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from app.access.keys import KeyBook
+from app.access.api_keys import ApiKeyStore
 from app.catalogue.served_models import ServedModels
 from app.http.errors import NotFound
 from models.card.folder import write_card
@@ -108,7 +108,7 @@ def test_a_broken_card_is_told_and_what_is_served_stays(replicas: list[TestClien
 
 
 def test_only_an_admin_may(replicas: list[TestClient], redis: Redis, redis_url: str) -> None:
-    _, token = KeyBook(redis).create("user")
+    _, token = ApiKeyStore(redis).create("user")
     headers: list[dict[str, Any]] = [{}, {"Authorization": f"Bearer {token}"}]
 
     statuses = [replicas[0].post("/models/tiny/unload", headers=given).status_code for given in headers]

@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx2
 from redis import Redis
 
-from app.commands.supervisor import WORKER_NICENESS, find_redis_server, free_port, redis_command
+from app.commands.embedded_redis import find_redis_server, redis_command
+from app.commands.supervisor import WORKER_NICENESS, free_port
 from models.card.folder import shipped_checkpoints
 from tests import gate
 from tests.servers import DIGRESS, answers, running, wait_until

@@ -168,7 +168,7 @@ def test_bash_completes_commands_models_and_names(tmp_path: Path) -> None:
 
 def test_completion_is_quick_for_it_needs_no_server_and_no_network() -> None:
     code = (
-        "import sys, app.cli; from app.commands.suggestions import model_names, targets; model_names(), targets();"
+        "import sys, app.cli; from app.commands.shell_completion import model_names, target_prefixes; model_names(), target_prefixes();"
         "sys.exit(' '.join({'torch', 'rdkit', 'fastapi', 'redis', 'httpx2'} & set(sys.modules)) or None)"
     )
 

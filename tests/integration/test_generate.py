@@ -19,7 +19,7 @@ from app.cli import main
 from app.commands.client import connected
 from app.commands.connection import Patience
 from app.commands.console import CommandError
-from app.commands.remote import finish
+from app.commands.remote_generation import wait_and_save
 from app.commands.supervisor import free_port
 from app.pictures.formats import Format
 from tests import gate
@@ -282,7 +282,7 @@ def test_a_server_that_stays_away_is_given_up_with_the_way_to_go_on(
             job = there.submit({"model": "qm9", "num_graphs": 500, "num_steps": 500})
 
         with pytest.raises(CommandError) as failure:
-            finish(there, job, Format.NDJSON, Path("graphs.jsonl"))
+            wait_and_save(there, job, Format.NDJSON, Path("graphs.jsonl"))
 
     assert f"{address} is out of reach" in str(failure.value)
     assert f"digress generate --job {job.id} --server {address} --out graphs.jsonl" in str(failure.value)

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from scipy.spatial import Delaunay
 
-from app.pictures.composition import ELEMENTS, NO_TYPES, PALETTE, Vocabulary, _ink_on, compose, compose_film, look_at
+from app.pictures.appearance import EMPTY_VOCABULARY, Vocabulary, choose_appearance
+from app.pictures.colours import ELEMENT_COLOURS, PALETTE, text_colour_on
+from app.pictures.composition import compose_animation, compose_scene
 from app.pictures.scene import Circle, Lines, Scene, Text, Theme
-from app.pictures.svg import write_film, write_svg
+from app.pictures.svg import write_animation, write_svg
 from app.schemas import Frame, Graph, Trajectory
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -23,8 +25,8 @@ def to_graph(drawn: nx.Graph, **about: object) -> Graph:
     return Graph(graph={"model": "m", "seed": 1, **about}, nodes=nodes, edges=edges)
 
 
-def scene_of(graph: Graph, vocabulary: Vocabulary = NO_TYPES, size: int = 400) -> Scene:
-    return compose(graph, look_at(graph, vocabulary), vocabulary, size=size, theme=Theme.LIGHT)
+def scene_of(graph: Graph, vocabulary: Vocabulary = EMPTY_VOCABULARY, size: int = 400) -> Scene:
+    return compose_scene(graph, choose_appearance(graph, vocabulary), vocabulary, size=size, theme=Theme.LIGHT)
 
 
 def dots(scene: Scene) -> list[Circle]:
@@ -33,7 +35,7 @@ def dots(scene: Scene) -> list[Circle]:
 
 
 def words(scene: Scene) -> list[str]:
-    return [shape.words for shape in scene.shapes if isinstance(shape, Text)]
+    return [shape.content for shape in scene.shapes if isinstance(shape, Text)]
 
 
 def test_communities_have_a_colour_each_and_are_counted() -> None:
@@ -122,7 +124,7 @@ def test_a_legend_is_within_the_picture_however_many_types_there_are(num_types: 
     told = [shape for shape in scene.shapes if isinstance(shape, Text) and shape.anchor == "start"]
     assert told
     for text in told:
-        assert 0 <= text.place[0] <= 480 - 0.6 * text.size * len(text.words)
+        assert 0 <= text.position[0] <= 480 - 0.6 * text.size * len(text.content)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -133,7 +135,7 @@ def test_every_edge_of_a_tree_is_seen_between_its_ends(seed: int) -> None:
 
     radius = dots(scene)[0].radius
     (lines,) = (shape for shape in scene.shapes if isinstance(shape, Lines))
-    assert min(math.dist(*ends) for ends in lines.ends) > 2 * radius
+    assert min(math.dist(*ends) for ends in lines.segments) > 2 * radius
 
 
 def test_what_is_no_molecule_though_it_should_be_is_marked() -> None:
@@ -152,15 +154,15 @@ def test_everything_is_within_the_picture(num_nodes: int, size: int) -> None:
         assert all(dot.radius <= side <= size - dot.radius for side in dot.centre)
 
 
-@pytest.mark.parametrize("fill", [*PALETTE, *ELEMENTS.values()])
+@pytest.mark.parametrize("fill", [*PALETTE, *ELEMENT_COLOURS.values()])
 def test_letters_can_be_read_on_every_colour(fill: str) -> None:
     """WCAG 2.2, success criterion 1.4.3."""
-    assert contrast(fill, _ink_on(fill)) >= 4.5
+    assert contrast(fill, text_colour_on(fill)) >= 4.5
 
 
 @pytest.mark.parametrize("theme", Theme)
 def test_words_can_be_read_on_every_background(theme: Theme) -> None:
-    assert contrast(theme.ink, theme.background) >= 4.5
+    assert contrast(theme.text, theme.background) >= 4.5
     assert contrast(theme.warning, theme.background) >= 4.5
     assert contrast(theme.line, theme.background) >= 3  # 1.4.11
 
@@ -194,10 +196,15 @@ def test_a_film_has_a_group_for_each_frame_and_the_last_is_the_graph() -> None:
         for step, known in ((0, 0), (5, 1), (10, 2))
     ]
 
-    film = compose_film(
-        graph, Trajectory(frames=frames), look_at(graph, NO_TYPES), NO_TYPES, size=200, theme=Theme.DARK
+    film = compose_animation(
+        graph,
+        Trajectory(frames=frames),
+        choose_appearance(graph, EMPTY_VOCABULARY),
+        EMPTY_VOCABULARY,
+        size=200,
+        theme=Theme.DARK,
     )
-    root = ElementTree.fromstring(write_film(film, [(frame.step, frame.t) for frame in frames]))
+    root = ElementTree.fromstring(write_animation(film, [(frame.step, frame.t) for frame in frames]))
 
     groups = root.findall(f"{SVG}g")
     assert [(group.get("data-step"), group.get("data-t")) for group in groups] == [("0", "10"), ("5", "5"), ("10", "0")]

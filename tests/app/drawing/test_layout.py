@@ -4,7 +4,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from app.pictures.layout import lay_out, rings
+from app.pictures.layout import radial_layout, stress_layout
 
 # Each with a symmetry, disconnected, very small, or large.
 GRAPHS = {
@@ -28,21 +28,21 @@ def nearest(positions: np.ndarray) -> float:
 def test_every_node_has_a_place_of_its_own_and_always_the_same(name: str) -> None:
     graph = GRAPHS[name]
 
-    positions = lay_out(len(graph), graph.edges)
+    positions = stress_layout(len(graph), graph.edges)
 
     assert positions.shape == (len(graph), 2)
     assert np.isfinite(positions).all()
     assert nearest(positions) > 0.02
-    np.testing.assert_array_equal(positions, lay_out(len(graph), graph.edges))
+    np.testing.assert_array_equal(positions, stress_layout(len(graph), graph.edges))
 
 
 @pytest.mark.parametrize("num_nodes", [0, 1])
 def test_no_graph_is_too_small(num_nodes: int) -> None:
-    assert lay_out(num_nodes, []).shape == (num_nodes, 2)
+    assert stress_layout(num_nodes, []).shape == (num_nodes, 2)
 
 
 def test_a_path_is_a_line_with_a_unit_from_node_to_node() -> None:
-    positions = lay_out(6, nx.path_graph(6).edges)
+    positions = stress_layout(6, nx.path_graph(6).edges)
 
     apart = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
     steps = np.abs(np.subtract.outer(np.arange(6), np.arange(6)))
@@ -54,7 +54,7 @@ def test_distances_are_kept_as_well_as_by_an_independent_program() -> None:
     graph = nx.convert_node_labels_to_integers(nx.grid_2d_graph(6, 6))
     theirs = nx.kamada_kawai_layout(graph)
 
-    ours, other = lay_out(36, graph.edges), np.array([theirs[node] for node in range(36)])
+    ours, other = stress_layout(36, graph.edges), np.array([theirs[node] for node in range(36)])
 
     distances = np.array([[nx.shortest_path_length(graph, i, j) for j in range(36)] for i in range(36)], dtype=float)
     assert stress(ours, distances) <= 1.02 * min(
@@ -72,7 +72,7 @@ def test_groups_stand_further_apart() -> None:
     graph = nx.gnp_random_graph(20, 0.5, seed=1)
     groups = [node % 2 for node in range(20)]
 
-    together, apart = lay_out(20, graph.edges), lay_out(20, graph.edges, groups)
+    together, apart = stress_layout(20, graph.edges), stress_layout(20, graph.edges, groups)
 
     def between(positions: np.ndarray) -> float:
         return float(np.linalg.norm(positions[::2].mean(0) - positions[1::2].mean(0)))
@@ -84,7 +84,7 @@ def test_groups_stand_further_apart() -> None:
 def test_a_tree_stands_in_rings_and_no_two_edges_cross(seed: int) -> None:
     tree = nx.random_labeled_tree(30, seed=seed)
 
-    positions, levels = rings(tree)
+    positions, levels = radial_layout(tree)
 
     np.testing.assert_allclose(np.linalg.norm(positions, axis=1), levels, atol=1e-9)
     assert max(levels) == nx.radius(tree)

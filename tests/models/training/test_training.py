@@ -311,7 +311,7 @@ def test_a_stopped_training_says_how_to_go_on(tmp_path: Path, number: signal.Sig
         process.send_signal(number)
         assert process.wait(60) == 1
 
-    assert "go on with the same command and --resume" in log.read_text()
+    assert "continue with the same command and --resume" in log.read_text()
     assert (tmp_path / "run" / "state" / "last.ckpt").exists()
 
 

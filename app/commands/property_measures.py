@@ -1,4 +1,4 @@
-"""What tells the properties of graphs, for the commands that look at guidance."""
+"""How the properties of graphs are measured, for the commands that evaluate guidance."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from app.commands.console import CommandError, console, require
+from app.commands.console import CommandError, console, require_extra
 from models.card.card import ModelCard
 from models.card.config import Measure
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def require_measurable(properties: Sequence[str], measure: Measure, card: ModelCard) -> None:
-    """Make sure that a measure tells these properties.
+    """Make sure that a measure covers these properties.
 
     Raises:
         CommandError: if it does not.
@@ -26,16 +26,17 @@ def require_measurable(properties: Sequence[str], measure: Measure, card: ModelC
         raise CommandError(f"--property {', '.join(properties)}: name each once")
     known = list(MEASURABLE[measure])
     if measure == "judge" and (judge := card.judge) is not None:
-        known = [name for name in known if name in {told.name for told in judge.properties}]
+        judged = {prediction.name for prediction in judge.properties}
+        known = [name for name in known if name in judged]
     if unknown := [name for name in properties if name not in known]:
         raise CommandError(f"{measure} does not tell {', '.join(unknown)}; it tells {', '.join(known)}")
 
 
-def measure_by(name: Measure, card: ModelCard, checkpoints: Path, *, jobs: int) -> "MeasureFunction":
-    """A measure by its name.
+def load_measure(name: Measure, card: ModelCard, checkpoints: Path, *, num_processes: int) -> "MeasureFunction":
+    """The measure of this name, for a model in the folder `checkpoints`; dft has `num_processes`.
 
     Raises:
-        CommandError: if the model has no judge, or what a measure needs is not installed.
+        CommandError: if the model has no judge, or a package that the measure needs is not installed.
     """
     from models.checkpoint import load_regressors
     from models.evaluation.guidance import by_judge, by_rdkit
@@ -52,18 +53,17 @@ def measure_by(name: Measure, card: ModelCard, checkpoints: Path, *, jobs: int) 
             network = load_regressors(card, checkpoints / card.name, "judge")[0]
             return by_judge(network, [known.name for known in judge.properties])
         case _:
-            require("pyscf", "chemistry")
-            require("tblite", "chemistry")
-            return lambda smiles: _by_dft(smiles, jobs=jobs)
+            require_extra("chemistry", "pyscf", "tblite")
+            return lambda smiles: _by_dft(smiles, num_processes=num_processes)
 
 
-def _by_dft(smiles: Sequence[str], *, jobs: int) -> list[dict[str, float] | None]:
+def _by_dft(smiles: Sequence[str], *, num_processes: int) -> list[dict[str, float] | None]:
     from models.evaluation.quantum_batch import compute_all
 
     columns = (TextColumn("DFT"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("DFT", total=None)
         found = compute_all(
-            smiles, jobs=jobs, on_progress=lambda done, total: bar.update(task, completed=done, total=total)
+            smiles, jobs=num_processes, on_progress=lambda done, total: bar.update(task, completed=done, total=total)
         )
     return [found[text] for text in smiles]

@@ -1,4 +1,4 @@
-"""What the environment tells a command: the settings, and the cards of the checkpoints."""
+"""The settings of a command, and the model cards that they name."""
 
 import os
 from typing import TYPE_CHECKING
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 
-def settings_on(device: str | None) -> "Settings":
-    """The settings; those of the processes that this one starts have the same device."""
+def settings_with(device: str | None) -> "Settings":
+    """The settings, with another device if one is given; child processes inherit it."""
     from app.settings import read_settings
 
     if device is not None:
@@ -19,8 +19,8 @@ def settings_on(device: str | None) -> "Settings":
     return read_settings()
 
 
-def cards() -> dict[str, ModelCard]:
-    """The cards of the checkpoints, by name."""
+def configured_cards() -> dict[str, ModelCard]:
+    """The cards in the folder of checkpoints, by name."""
     from app.settings import read_settings
 
     return read_cards(read_settings().checkpoints)

@@ -1,6 +1,6 @@
-"""Names that the shell completes, by what the checkpoints' folder holds.
+"""Names that the shell completes, from the folder of checkpoints.
 
-Where it cannot be read there are none: the shell has nobody to tell, and the command itself will.
+If the folder cannot be read there are none: the shell cannot show an error, and the command itself will.
 """
 
 from pathlib import Path
@@ -11,28 +11,28 @@ from models.card.folder import checkpoint_names, read_cards
 
 
 def model_names() -> list[str]:
-    """Models."""
+    """The names of the models."""
     try:
-        return checkpoint_names(_checkpoints())
+        return checkpoint_names(_checkpoints_folder())
     except ValueError:
         return []
 
 
 def sampler_names() -> list[str]:
-    """Samplers."""
+    """The names of the samplers."""
     return list(get_args(Sampler))
 
 
-def targets() -> list[str]:
-    """What begins a --target: properties that models can be steered to, whichever is asked for."""
+def target_prefixes() -> list[str]:
+    """The beginning of a --target, like `mu=`, for every property of every model."""
     try:
-        cards = read_cards(_checkpoints()).values()
+        cards = read_cards(_checkpoints_folder()).values()
     except ValueError:
         return []
     return sorted({f"{name}=" for card in cards for name in card.properties})
 
 
-def _checkpoints() -> Path:
+def _checkpoints_folder() -> Path:
     from app.settings import read_settings
 
     return read_settings().checkpoints
