@@ -169,7 +169,7 @@ class Generation:
 
     def __init__(self, model: LoadedModel, plan: GenerationPlan) -> None:
         self.model, self.plan = model, plan
-        self.device = model.denoiser.node_noise.prior.device
+        self.device = model.denoiser.noise.alpha_bar.device
         self.grid = time_grid(plan.grid, plan.num_steps, model.denoiser.num_timesteps)
         self.seeds = graph_seeds(plan.seed, torch.arange(plan.num_graphs, device=self.device))
         self._steering = Steering(model, plan.goal, num_graphs=plan.num_graphs, grid=self.grid) if plan.goal else None

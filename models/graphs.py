@@ -106,6 +106,16 @@ class GraphDistribution:
         """The distributions of the chosen graphs."""
         return GraphDistribution(self.nodes[index], self.edges[index])
 
+    def mixed_with(self, other: GraphDistribution, share: float) -> GraphDistribution:
+        """(1 - share) · this + share · other."""
+        return GraphDistribution(self.nodes.lerp(other.nodes, share), self.edges.lerp(other.edges, share))
+
+    def with_graphs(self, index: Int[Tensor, " chosen"], others: GraphDistribution) -> GraphDistribution:
+        """The same, with other distributions for the graphs at `index`."""
+        return GraphDistribution(
+            self.nodes.index_copy(0, index, others.nodes), self.edges.index_copy(0, index, others.edges)
+        )
+
 
 @dataclass(frozen=True)
 class GraphLogits:

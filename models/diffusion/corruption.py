@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from models.diffusion.noise import CategoricalNoise
+from models.diffusion.graph_noise import GraphNoise
 from models.diffusion.randomness import EDGE_STREAM, NODE_STREAM, draw, pair_positions, uniforms
 from models.graphs import GraphBatch, GraphDistribution
 
@@ -14,12 +14,10 @@ def corrupt(
     t: Int[Tensor, " b"],
     seeds: Int[Tensor, " b"],
     *,
-    node_noise: CategoricalNoise,
-    edge_noise: CategoricalNoise,
+    noise: GraphNoise,
 ) -> GraphBatch:
     """Graphs at noise level t; the same seed at the same t gives the same noisy graph."""
-    noisy = GraphDistribution(node_noise.corrupt(graph.nodes, t), edge_noise.corrupt(graph.edges, t))
-    return draw_graphs(noisy, seeds, num_nodes=graph.num_nodes, step=t)
+    return draw_graphs(noise.corrupt(graph, t), seeds, num_nodes=graph.num_nodes, step=t)
 
 
 def draw_graphs(

@@ -150,9 +150,7 @@ class _Tilted:
         for targets in self.guidance.targets:
             by_nodes, by_edges = targets[guided].error_gradient(z_t[guided], t[guided])
             tilted = GraphDistribution(_tilt(tilted.nodes, by_nodes, scale), _tilt(tilted.edges, by_edges, scale))
-        return GraphDistribution(
-            probs.nodes.index_copy(0, guided, tilted.nodes), probs.edges.index_copy(0, guided, tilted.edges)
-        )
+        return probs.with_graphs(guided, tilted)
 
 
 @dataclass(frozen=True)

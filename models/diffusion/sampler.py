@@ -29,13 +29,12 @@ from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
 
 from models.card.config import Grid, Sampler
 from models.diffusion.corruption import draw_graphs
-from models.diffusion.noise import CategoricalNoise
+from models.diffusion.graph_noise import GraphNoise
 from models.graphs import GraphBatch, GraphDistribution, GraphLogits
 
 
@@ -43,8 +42,7 @@ from models.graphs import GraphBatch, GraphDistribution, GraphLogits
 class DenoisingModel(Protocol):
     """What a sampler needs of a network: p̂(x | z_t), and the noise that it undoes."""
 
-    node_noise: CategoricalNoise
-    edge_noise: CategoricalNoise
+    noise: GraphNoise
 
     @property
     def num_timesteps(self) -> int:
@@ -101,26 +99,22 @@ def draw_prior(
     denoiser: DenoisingModel, num_nodes: Int[Tensor, " b"], seeds: Int[Tensor, " b"], *, max_nodes: int
 ) -> GraphBatch:
     """z_T: graphs of pure noise, padded to `max_nodes`."""
-    batch = len(num_nodes)
-    noise = GraphDistribution(
-        denoiser.node_noise.prior.float().expand(batch, max_nodes, -1),
-        denoiser.edge_noise.prior.float().expand(batch, max_nodes, max_nodes, -1),
-    )
-    return draw_graphs(noise, seeds, num_nodes=num_nodes, step=torch.full_like(seeds, denoiser.num_timesteps))
+    prior = denoiser.noise.prior(len(num_nodes), max_nodes)
+    return draw_graphs(prior, seeds, num_nodes=num_nodes, step=torch.full_like(seeds, denoiser.num_timesteps))
 
 
 def ancestral(
     denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
 ) -> GraphDistribution:
     """p(z_s | z_t) with the network's prediction of the clean graph; each graph has its own s < t."""
-    return _posterior(denoiser, _clean(denoiser, z_t, t), z_t, s=s, t=t)
+    return denoiser.noise.posterior(_clean(denoiser, z_t, t), z_t, s=s, t=t)
 
 
 def renoise(
     denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
 ) -> GraphDistribution:
     """Σ_x p̂(x | z_t) q(z_s | x); each graph has its own s < t."""
-    return _renoised(denoiser, _clean(denoiser, z_t, t), s=s)
+    return denoiser.noise.corrupt_probs(_clean(denoiser, z_t, t), s)
 
 
 @dataclass(frozen=True)
@@ -133,11 +127,8 @@ class Mixed:
         self, denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
     ) -> GraphDistribution:
         clean = _clean(denoiser, z_t, t)
-        kept, redrawn = _posterior(denoiser, clean, z_t, s=s, t=t), _renoised(denoiser, clean, s=s)
-        return GraphDistribution(
-            kept.nodes.lerp(redrawn.nodes, self.eta),
-            kept.edges.lerp(redrawn.edges, self.eta),
-        )
+        kept, redrawn = denoiser.noise.posterior(clean, z_t, s=s, t=t), denoiser.noise.corrupt_probs(clean, s)
+        return kept.mixed_with(redrawn, self.eta)
 
 
 def reverse_step(sampler: Sampler, *, eta: float) -> ReverseStep:
@@ -176,33 +167,5 @@ def sample(
 
 
 def _clean(denoiser: DenoisingModel, z_t: GraphBatch, t: Int[Tensor, " b"]) -> GraphDistribution:
-    """p̂(x | z_t), over the states of the noise: no clean graph is masked, so the absorbing prior's extra state has probability 0."""
-    probs = denoiser(z_t, t).softmax()
-    return GraphDistribution(
-        _with_states(probs.nodes, len(denoiser.node_noise.prior)),
-        _with_states(probs.edges, len(denoiser.edge_noise.prior)),
-    )
-
-
-def _posterior(
-    denoiser: DenoisingModel,
-    clean: GraphDistribution,
-    z_t: GraphBatch,
-    *,
-    s: Int[Tensor, " b"],
-    t: Int[Tensor, " b"],
-) -> GraphDistribution:
-    return GraphDistribution(
-        denoiser.node_noise.posterior(clean.nodes, z_t.nodes, s=s, t=t),
-        denoiser.edge_noise.posterior(clean.edges, z_t.edges, s=s, t=t),
-    )
-
-
-def _renoised(denoiser: DenoisingModel, clean: GraphDistribution, *, s: Int[Tensor, " b"]) -> GraphDistribution:
-    return GraphDistribution(
-        denoiser.node_noise.corrupt_probs(clean.nodes, s), denoiser.edge_noise.corrupt_probs(clean.edges, s)
-    )
-
-
-def _with_states(probs: Tensor, num_states: int) -> Tensor:
-    return F.pad(probs, (0, num_states - probs.shape[-1]))
+    """p̂(x | z_t), over the states of the noise."""
+    return denoiser.noise.over_states(denoiser(z_t, t).softmax())

@@ -17,21 +17,19 @@ Inputs are differentiable functions of the one-hot noisy graph, those from its e
 """
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models.card.card import ModelCard
 from models.card.config import FeatureConfig
-from models.diffusion.noise import CategoricalNoise
+from models.diffusion.graph_noise import GraphNoise
 from models.diffusion.sampler import DenoisingModel
-from models.diffusion.schedule import alpha_bar
 from models.features.cycles import cycle_counts, six_cycles
 from models.features.molecular import MolecularFeatures
 from models.features.random_walks import random_walks
 from models.features.resistance import GRAPH_FEATURES, NODE_FEATURES, PAIR_FEATURES, resistance
 from models.features.spectrum import spectrum
-from models.graphs import GraphBatch, GraphLogits
+from models.graphs import GraphBatch, GraphDistribution, GraphLogits
 from models.networks.graph_transformer import GraphTransformer, Head
 from models.networks.layout import edge_layout
 
@@ -45,9 +43,7 @@ class Denoiser(nn.Module, DenoisingModel):
 
     def __init__(self, card: ModelCard) -> None:
         super().__init__()
-        schedule = alpha_bar(card.diffusion)
-        self.node_noise = CategoricalNoise(schedule, torch.tensor(card.node_prior))
-        self.edge_noise = CategoricalNoise(schedule, torch.tensor(card.edge_prior))
+        self.noise = GraphNoise.of(card)
         self.inputs = NetworkInputs(card, card.features)
         self.network = GraphTransformer(card.network, inputs=self.inputs.widths, graph_is_read=False)
         # They start at zero, so that the residual speaks first.
@@ -65,41 +61,55 @@ class Denoiser(nn.Module, DenoisingModel):
     @property
     def num_timesteps(self) -> int:
         """T, the last timestep."""
-        return self.node_noise.num_timesteps
+        return self.noise.num_timesteps
 
     def forward(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> GraphLogits:
         """Logits of p̂(x | z_t) over the card's node and edge types (never the mask state), in single precision."""
         t = t.clamp(min=self.min_timestep)
-        nodes = F.one_hot(graph.nodes, len(self.node_noise.prior)).float()
-        edges = F.one_hot(graph.edges, len(self.edge_noise.prior)).float()
-        node_mask = graph.node_mask
-        layout = edge_layout(self.edge_layout, graph.max_nodes, nodes.device)
+        noisy = self.noise.one_hot(graph)
+        layout = edge_layout(self.edge_layout, graph.max_nodes, t.device)
 
-        with torch.autocast(nodes.device.type, enabled=False):
-            node_residual = self._residual(nodes, self.node_noise, self.node_marginals, t)
-            edge_residual = self._residual(edges, self.edge_noise, self.edge_marginals, t)
-            node_inputs, edge_inputs, global_inputs = self.inputs(nodes, edges, graph, t=t, noise=self.edge_noise)
+        with torch.autocast(t.device.type, enabled=False):
+            residual = self._residual(noisy, t)
+            node_inputs, edge_inputs, global_inputs = self.inputs(
+                noisy.nodes, noisy.edges, graph, t=t, noise=self.noise
+            )
         node_stream, edge_stream, _ = self.network(
             node_inputs,
             layout.from_square(edge_inputs),
             global_inputs,
             layout=layout,
-            node_mask=node_mask,
+            node_mask=graph.node_mask,
             edge_mask=layout.mask(graph.edge_mask),
         )
         node_logits = self.node_head(node_stream).float()
         edge_logits = layout.to_square(self.edge_head(edge_stream).float())
-        return GraphLogits(node_logits + node_residual, (edge_logits + edge_logits.transpose(1, 2)) / 2 + edge_residual)
+        return GraphLogits(
+            node_logits + residual.nodes, (edge_logits + edge_logits.transpose(1, 2)) / 2 + residual.edges
+        )
 
-    def _residual(self, noisy: Tensor, noise: CategoricalNoise, marginals: Tensor, t: Tensor) -> Tensor:
-        num_types = len(marginals)
+    def _residual(self, noisy: GraphDistribution, t: Int[Tensor, " b"]) -> GraphLogits:
+        """What is known without any network, by `NetworkConfig.residual`."""
         if not self.posterior_residual:
-            return noisy[..., :num_types]
-        likelihood = noise.transition(torch.zeros_like(t), t)[:, :num_types].float()
-        joint = (likelihood * marginals[:, None]).clamp(min=_SMALLEST_PROBABILITY).log()
-        # One-hot rows pick their column; as a product it stays differentiable in the noisy graph.
-        residual: Tensor = (noisy.flatten(1, -2) @ joint.mT).view(*noisy.shape[:-1], num_types)
-        return residual
+            return GraphLogits(
+                noisy.nodes[..., : len(self.node_marginals)], noisy.edges[..., : len(self.edge_marginals)]
+            )
+        by_node, by_edge = self.noise.transition(torch.zeros_like(t), t)
+        return GraphLogits(
+            _log_joint(noisy.nodes, by_node, self.node_marginals), _log_joint(noisy.edges, by_edge, self.edge_marginals)
+        )
+
+
+def _log_joint(
+    noisy: Float[Tensor, "b ... k"], transition: Float[Tensor, "b k k"], marginals: Float[Tensor, " types"]
+) -> Float[Tensor, "b ... types"]:
+    """Bayes' rule up to a constant, log m(x) + log q(z_t | x), for every clean category x."""
+    num_types = len(marginals)
+    likelihood = transition[:, :num_types].float()
+    joint = (likelihood * marginals[:, None]).clamp(min=_SMALLEST_PROBABILITY).log()
+    # One-hot rows pick their column; as a product it stays differentiable in the noisy graph.
+    residual: Tensor = (noisy.flatten(1, -2) @ joint.mT).view(*noisy.shape[:-1], num_types)
+    return residual
 
 
 class NetworkInputs(nn.Module):
@@ -132,7 +142,7 @@ class NetworkInputs(nn.Module):
         graph: GraphBatch,
         *,
         t: Int[Tensor, " b"],
-        noise: CategoricalNoise,
+        noise: GraphNoise,
     ) -> tuple[Float[Tensor, "b n _"], Float[Tensor, "b n n _"], Float[Tensor, "b _"]]:
         """Inputs for nodes, pairs and the whole graph; `graph` gives sizes and masks only."""
         node_mask = graph.node_mask

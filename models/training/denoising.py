@@ -51,7 +51,7 @@ class DiffusionModule(TrainingModule):
         return first + (self.time_fractions(seeds) * (last - first + 1)).long()
 
     def _loss(self, clean: GraphBatch, t: Int[Tensor, " b"], seeds: Int[Tensor, " b"]) -> CrossEntropy:
-        noisy = corrupt(clean, t, seeds, node_noise=self.denoiser.node_noise, edge_noise=self.denoiser.edge_noise)
+        noisy = corrupt(clean, t, seeds, noise=self.denoiser.noise)
         return cross_entropy(self.denoiser(noisy, t), clean)
 
 

@@ -75,8 +75,7 @@ class RegressionModule(TrainingModule):
         return (1 + (fraction * self.regressor.num_timesteps).long()).masked_fill(clean, 0)
 
     def _tell(self, clean: GraphBatch, t: Int[Tensor, " b"], seeds: Int[Tensor, " b"]) -> PropertyDistribution:
-        noises = {"node_noise": self.regressor.node_noise, "edge_noise": self.regressor.edge_noise}
-        predicted: PropertyDistribution = self.regressor(corrupt(clean, t, seeds, **noises), t)
+        predicted: PropertyDistribution = self.regressor(corrupt(clean, t, seeds, noise=self.regressor.noise), t)
         return predicted
 
 

@@ -31,8 +31,8 @@ def table_posterior(
 def table_step(denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]) -> GraphBatch:
     """One graph from p(z_s | z_t), by torch's own random numbers."""
     clean = denoiser(z_t, t).softmax()
-    nodes = table_posterior(denoiser.node_noise, clean.nodes, z_t.nodes, s=s, t=t)
-    edges = table_posterior(denoiser.edge_noise, clean.edges, z_t.edges, s=s, t=t)
+    nodes = table_posterior(denoiser.noise.nodes, clean.nodes, z_t.nodes, s=s, t=t)
+    edges = table_posterior(denoiser.noise.edges, clean.edges, z_t.edges, s=s, t=t)
     drawn = [torch.multinomial(probs.flatten(0, -2), 1).view(probs.shape[:-1]) for probs in (nodes, edges)]
     upper = drawn[1].triu(1)
     return GraphBatch(drawn[0] * z_t.node_mask, (upper + upper.mT) * z_t.edge_mask, z_t.num_nodes)

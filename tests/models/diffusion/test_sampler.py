@@ -75,7 +75,7 @@ class BayesDenoiser(Denoiser):
     def forward(self, graph: GraphBatch, t: Tensor) -> GraphLogits:
         node_table, edge_table = (
             noise.transition(torch.zeros_like(t), t).clamp(min=1e-300).log()
-            for noise in (self.node_noise, self.edge_noise)
+            for noise in (self.noise.nodes, self.noise.edges)
         )
         scores = torch.stack(
             [
@@ -126,8 +126,8 @@ def test_renoising_is_the_written_out_sum(prior: str) -> None:
         clean = denoiser(noisy, times["t"]).softmax()
 
     for probs, predicted, noise in (
-        (found.nodes, clean.nodes, denoiser.node_noise),
-        (found.edges, clean.edges, denoiser.edge_noise),
+        (found.nodes, clean.nodes, denoiser.noise.nodes),
+        (found.edges, clean.edges, denoiser.noise.edges),
     ):
         transition = noise.transition(torch.zeros_like(times["s"]), times["s"]).float()[:, : predicted.shape[-1]]
         torch.testing.assert_close(probs, torch.einsum("b...x,bxz->b...z", predicted, transition))
