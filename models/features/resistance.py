@@ -17,14 +17,33 @@ Reference: Klein & Randić 1993, Resistance distance, doi:10.1007/BF01164627
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-PAIR_FEATURES, NODE_FEATURES, GRAPH_FEATURES = 4, 1, 2
+from models.card.card import ModelCard
+from models.card.config import FeatureConfig
+from models.features.feature import Feature, FeatureValues, NoisyGraph, Widths
+
 _LEAK = 1e-8
 _LENGTHS = (4.0, 16.0)
+
+
+class ResistanceFeature(Feature):
+    """The features above."""
+
+    widths = Widths(nodes=1, pairs=2 + len(_LENGTHS), graph=2)
+    description = "resistance distances"
+
+    @classmethod
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Self | None:
+        return cls() if config.resistance else None
+
+    def forward(self, noisy: NoisyGraph) -> FeatureValues:
+        found = resistance(noisy.adjacency, noisy.node_mask)
+        return FeatureValues(nodes=found.nodes, pairs=found.pairs, graph=found.graph)
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,41 @@ Reference: Vignac et al. 2023, DiGress, arXiv:2209.14734, appendix B (spectral f
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from models.card.card import ModelCard
+from models.card.config import FeatureConfig
+from models.features.feature import Feature, FeatureValues, NoisyGraph, Widths
+
 _SAME = 1e-4
 # The eigenvalues of padding come last.
 _PADDING = 3.0
+
+
+class SpectralFeature(Feature):
+    """Projections for pairs; their diagonals and `not_largest` for nodes; components and eigenvalues for the graph."""
+
+    def __init__(self, num_eigenvalues: int) -> None:
+        super().__init__()
+        self.num_eigenvalues = num_eigenvalues
+        self.widths = Widths(nodes=1 + num_eigenvalues, pairs=num_eigenvalues, graph=1 + num_eigenvalues)
+        self.description = f"{num_eigenvalues} lowest eigenvalues of the Laplacian with their eigenvectors"
+
+    @classmethod
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Self | None:
+        return cls(config.eigenvalues) if config.eigenvalues else None
+
+    def forward(self, noisy: NoisyGraph) -> FeatureValues:
+        found = spectrum(noisy.adjacency, noisy.node_mask, self.num_eigenvalues)
+        return FeatureValues(
+            nodes=torch.cat([found.not_largest, found.projections.diagonal(dim1=1, dim2=2).mT], -1),
+            pairs=found.projections,
+            graph=torch.cat([found.components, found.eigenvalues], -1),
+        )
 
 
 @dataclass(frozen=True)

@@ -21,21 +21,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models.card.card import ModelCard
-from models.card.config import FeatureConfig
 from models.diffusion.graph_noise import GraphNoise
 from models.diffusion.sampler import DenoisingModel
-from models.features.cycles import cycle_counts, six_cycles
-from models.features.molecular import MolecularFeatures
-from models.features.random_walks import random_walks
-from models.features.resistance import GRAPH_FEATURES, NODE_FEATURES, PAIR_FEATURES, resistance
-from models.features.spectrum import spectrum
 from models.graphs import GraphBatch, GraphDistribution, GraphLogits
 from models.networks.graph_transformer import GraphTransformer, Head
+from models.networks.inputs import NetworkInputs
 from models.networks.layout import edge_layout
 
 _SMALLEST_PROBABILITY = 1e-20
-_CYCLE_LENGTHS = 3
-_CYCLE_SCALE = 10.0
 
 
 class Denoiser(nn.Module, DenoisingModel):
@@ -110,75 +103,3 @@ def _log_joint(
     # One-hot rows pick their column; as a product it stays differentiable in the noisy graph.
     residual: Tensor = (noisy.flatten(1, -2) @ joint.mT).view(*noisy.shape[:-1], num_types)
     return residual
-
-
-class NetworkInputs(nn.Module):
-    """Everything that the network reads: one-hot categories, features of the noisy graph, time and size."""
-
-    def __init__(self, card: ModelCard, features: FeatureConfig) -> None:
-        super().__init__()
-        self.num_node_types, self.num_edge_types = len(card.node_types), len(card.edge_types)
-        self.features = features
-        self.max_nodes = card.max_nodes
-        if features.molecular:
-            self.molecular = MolecularFeatures(card.node_types, card.edge_types, max_nodes=card.max_nodes)
-
-        powers = features.random_walk_powers
-        cycles = _CYCLE_LENGTHS if features.cycles else 0
-        chemistry = features.molecular
-        eigenvalues, is_spectral = features.eigenvalues, features.eigenvalues > 0
-        node_inputs = len(card.node_prior) + 1 + powers + cycles + eigenvalues + is_spectral + 2 * chemistry
-        edge_inputs = len(card.edge_prior) + powers + eigenvalues
-        global_inputs = 3 + cycles + features.six_cycles + eigenvalues + is_spectral + chemistry
-        if features.resistance:
-            node_inputs, edge_inputs = node_inputs + NODE_FEATURES, edge_inputs + PAIR_FEATURES
-            global_inputs += GRAPH_FEATURES
-        self.widths = (node_inputs, edge_inputs, global_inputs)
-
-    def forward(
-        self,
-        nodes: Float[Tensor, "b n k"],
-        edges: Float[Tensor, "b n n l"],
-        graph: GraphBatch,
-        *,
-        t: Int[Tensor, " b"],
-        noise: GraphNoise,
-    ) -> tuple[Float[Tensor, "b n _"], Float[Tensor, "b n n _"], Float[Tensor, "b _"]]:
-        """Inputs for nodes, pairs and the whole graph; `graph` gives sizes and masks only."""
-        node_mask = graph.node_mask
-        adjacency = edges[..., 1 : self.num_edge_types].sum(-1) * graph.edge_mask
-        node_inputs = [nodes, adjacency.sum(-1, keepdim=True) / 4]
-        edge_inputs = [edges]
-        global_inputs = [
-            t[:, None] / noise.num_timesteps,
-            noise.alpha_bar[t][:, None].float(),
-            graph.num_nodes[:, None] / self.max_nodes,
-        ]
-
-        if self.features.random_walk_powers:
-            walks = random_walks(adjacency, self.features.random_walk_powers)
-            node_inputs.append(walks.diagonal(dim1=1, dim2=2).mT)
-            edge_inputs.append(walks)
-        if self.features.cycles:
-            cycles = cycle_counts(adjacency)
-            lengths = torch.arange(3, 3 + _CYCLE_LENGTHS, device=cycles.device)
-            node_inputs.append((cycles / _CYCLE_SCALE).clamp(max=1))
-            global_inputs.append((cycles.sum(1) / lengths / _CYCLE_SCALE).clamp(max=1))
-        if self.features.six_cycles:
-            global_inputs.append((six_cycles(adjacency)[:, None] / _CYCLE_SCALE).clamp(max=1))
-        if self.features.eigenvalues:
-            shape = spectrum(adjacency, node_mask, self.features.eigenvalues)
-            node_inputs += [shape.not_largest, shape.projections.diagonal(dim1=1, dim2=2).mT]
-            edge_inputs.append(shape.projections)
-            global_inputs += [shape.components, shape.eigenvalues]
-        if self.features.resistance:
-            apart = resistance(adjacency, node_mask)
-            node_inputs.append(apart.nodes)
-            edge_inputs.append(apart.pairs)
-            global_inputs.append(apart.graph)
-        if self.features.molecular:
-            bonds = edges[..., : self.num_edge_types] * graph.edge_mask[..., None]
-            per_atom, weight = self.molecular(nodes[..., : self.num_node_types], bonds, node_mask)
-            node_inputs.append(per_atom)
-            global_inputs.append(weight)
-        return torch.cat(node_inputs, -1), torch.cat(edge_inputs, -1), torch.cat(global_inputs, -1)

@@ -18,8 +18,8 @@ from models.card.card import ModelCard, RegressorCard
 from models.diffusion.graph_noise import GraphNoise
 from models.diffusion.guidance import PropertyModel
 from models.graphs import GraphBatch
-from models.networks.denoiser import NetworkInputs
 from models.networks.graph_transformer import GraphTransformer
+from models.networks.inputs import NetworkInputs
 from models.networks.layout import edge_layout
 from models.networks.pooling import STATISTICS, masked_statistics
 from models.properties import PropertyDistribution
