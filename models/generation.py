@@ -24,7 +24,6 @@ from models.checkpoint import LoadedModel
 from models.compute.lanes import Lanes
 from models.compute.precision import autocast
 from models.conditional import Goal, PredictedProperties, Steering
-from models.diffusion.corruption import draw_graphs
 from models.diffusion.guidance import Guidance
 from models.diffusion.randomness import (
     CANDIDATE_STREAM,
@@ -35,7 +34,7 @@ from models.diffusion.randomness import (
     offspring_seeds,
     uniforms,
 )
-from models.diffusion.sampler import draw_prior, reverse_step, time_grid
+from models.diffusion.sampler import Step, draw_prior, reverse_step, time_grid
 from models.graphs import GraphBatch
 
 # Σ n² of the graphs in one batch on one core, which gains little from more: 404 of QM9's largest. QM9's network makes
@@ -281,13 +280,11 @@ def advance(cohorts: Sequence[Cohort]) -> list[Cohort]:
     # One row per graph, brought to the device in one piece.
     t, s = times.repeat_interleave(torch.tensor(counts), dim=0).to(first.seeds.device).unbind(1)
     graphs, seeds = GraphBatch.concatenate([c.graphs for c in cohorts]), torch.cat([c.seeds for c in cohorts])
-    reverse, drawn_by = reverse_step(plan.sampler, eta=plan.eta), draw_graphs
-    if guidances := [cohort.guidance for cohort in cohorts if cohort.guidance]:
-        guidance = Guidance.concatenate(guidances)
-        reverse, drawn_by = guidance.reverse(reverse), guidance.draw
+    reverse = reverse_step(plan.sampler, eta=plan.eta)
+    guidances = [cohort.guidance for cohort in cohorts if cohort.guidance]
+    step = Guidance.concatenate(guidances).step(reverse) if guidances else Step(reverse)
     with autocast(first.generation.device):
-        probs = reverse(denoiser, graphs, s=s, t=t)
-        drawn = drawn_by(probs, seeds, num_nodes=graphs.num_nodes, step=s)
+        drawn = step(denoiser, graphs, seeds, s=s, t=t)
     return [
         replace(cohort, graphs=part, step=cohort.step + 1).with_frame()
         for cohort, part in zip(cohorts, drawn.split(counts), strict=True)

@@ -30,9 +30,10 @@ from torch import Tensor
 
 from models.card.config import GuidanceConfig
 from models.compute.arithmetic import softmax
+from models.diffusion.context import NO_CONTEXT, Context
 from models.diffusion.corruption import draw_graphs
 from models.diffusion.randomness import CHOICE_STREAM, PROPOSAL_STREAM, draw, offspring_seeds, uniforms
-from models.diffusion.sampler import DenoisingModel, Draw, ReverseStep
+from models.diffusion.sampler import DenoisingModel, Draw, ReverseStep, Step
 from models.graphs import GraphBatch, GraphDistribution
 from models.properties import PropertyDistribution
 
@@ -128,6 +129,10 @@ class Guidance:
         """How graphs are drawn from that step: chosen from proposals if the estimator is "proposals"."""
         return _Chosen(self) if self.config.estimator == "proposals" else draw_graphs
 
+    def step(self, reverse: ReverseStep) -> Step:
+        """A step of a sampler, steered."""
+        return Step(self.reverse(reverse), self.draw)
+
     def acts(self, t: Int[Tensor, " b"]) -> Bool[Tensor, " b"]:
         """Whether guidance acts on a graph at time t: within the window, and with a scale that is not zero."""
         share = t / self.num_timesteps
@@ -140,9 +145,15 @@ class _Tilted:
     guidance: Guidance
 
     def __call__(
-        self, denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
+        self,
+        denoiser: DenoisingModel,
+        z_t: GraphBatch,
+        *,
+        s: Int[Tensor, " b"],
+        t: Int[Tensor, " b"],
+        context: Context = NO_CONTEXT,
     ) -> GraphDistribution:
-        probs = self.reverse(denoiser, z_t, s=s, t=t)
+        probs = self.reverse(denoiser, z_t, s=s, t=t, context=context)
         guided = self.guidance.acts(t).nonzero()[:, 0]
         if len(guided) == 0:
             return probs

@@ -23,9 +23,7 @@ References:
     Boget 2025, Simple and critical iterative denoising, arXiv:2503.21592 (renoise)
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -33,6 +31,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from models.card.config import Grid, Sampler
+from models.diffusion.context import NO_CONTEXT, Context
 from models.diffusion.corruption import draw_graphs
 from models.diffusion.graph_noise import GraphNoise
 from models.graphs import GraphBatch, GraphDistribution, GraphLogits
@@ -48,8 +47,8 @@ class DenoisingModel(Protocol):
     def num_timesteps(self) -> int:
         """T, the last timestep."""
 
-    def __call__(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> GraphLogits:
-        """Logits of the clean graph; t is a timestep per graph."""
+    def __call__(self, graph: GraphBatch, t: Int[Tensor, " b"], *, context: Context = NO_CONTEXT) -> GraphLogits:
+        """Logits of the clean graph, given the noisy one, a timestep per graph, and what else is known."""
 
 
 @runtime_checkable
@@ -57,7 +56,13 @@ class ReverseStep(Protocol):
     """A sampler: the distribution of the graph at s, given the one at t."""
 
     def __call__(
-        self, denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
+        self,
+        denoiser: DenoisingModel,
+        z_t: GraphBatch,
+        *,
+        s: Int[Tensor, " b"],
+        t: Int[Tensor, " b"],
+        context: Context = NO_CONTEXT,
     ) -> GraphDistribution:
         """p(z_s | z_t); each graph has its own s < t."""
 
@@ -104,17 +109,27 @@ def draw_prior(
 
 
 def ancestral(
-    denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
+    denoiser: DenoisingModel,
+    z_t: GraphBatch,
+    *,
+    s: Int[Tensor, " b"],
+    t: Int[Tensor, " b"],
+    context: Context = NO_CONTEXT,
 ) -> GraphDistribution:
     """p(z_s | z_t) with the network's prediction of the clean graph; each graph has its own s < t."""
-    return denoiser.noise.posterior(_clean(denoiser, z_t, t), z_t, s=s, t=t)
+    return denoiser.noise.posterior(_clean(denoiser, z_t, t, context), z_t, s=s, t=t)
 
 
 def renoise(
-    denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
+    denoiser: DenoisingModel,
+    z_t: GraphBatch,
+    *,
+    s: Int[Tensor, " b"],
+    t: Int[Tensor, " b"],
+    context: Context = NO_CONTEXT,
 ) -> GraphDistribution:
     """Σ_x p̂(x | z_t) q(z_s | x); each graph has its own s < t."""
-    return denoiser.noise.corrupt_probs(_clean(denoiser, z_t, t), s)
+    return denoiser.noise.corrupt_probs(_clean(denoiser, z_t, t, context), s)
 
 
 @dataclass(frozen=True)
@@ -124,9 +139,15 @@ class Mixed:
     eta: float
 
     def __call__(
-        self, denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
+        self,
+        denoiser: DenoisingModel,
+        z_t: GraphBatch,
+        *,
+        s: Int[Tensor, " b"],
+        t: Int[Tensor, " b"],
+        context: Context = NO_CONTEXT,
     ) -> GraphDistribution:
-        clean = _clean(denoiser, z_t, t)
+        clean = _clean(denoiser, z_t, t, context)
         kept, redrawn = denoiser.noise.posterior(clean, z_t, s=s, t=t), denoiser.noise.corrupt_probs(clean, s)
         return kept.mixed_with(redrawn, self.eta)
 
@@ -142,30 +163,31 @@ def reverse_step(sampler: Sampler, *, eta: float) -> ReverseStep:
             return Mixed(eta)
 
 
-@torch.no_grad()
-def sample(
-    denoiser: DenoisingModel,
-    num_nodes: Int[Tensor, " b"],
-    seeds: Int[Tensor, " b"],
-    *,
-    reverse: ReverseStep = ancestral,
-    draw: Draw = draw_graphs,
-    grid: Sequence[int],
-    max_nodes: int,
-    on_step: Callable[[GraphBatch], None] = lambda z: None,
-) -> GraphBatch:
-    """Clean graphs of the given sizes, one per seed, by a sampler's `reverse` step; `on_step` sees the noisy graphs after each step.
+@dataclass(frozen=True)
+class Step:
+    """One step of the reverse process: the distribution of the graph at s, and one draw from it."""
 
-    A graph depends on its seed, its size, the grid and `max_nodes` alone, not on its batch mates.
-    """
-    z = draw_prior(denoiser, num_nodes, seeds, max_nodes=max_nodes)
-    for t, s in pairwise(grid):
-        later, earlier = torch.full_like(num_nodes, t), torch.full_like(num_nodes, s)
-        z = draw(reverse(denoiser, z, s=earlier, t=later), seeds, num_nodes=num_nodes, step=earlier)
-        on_step(z)
-    return z
+    reverse: ReverseStep = ancestral
+    draw: Draw = draw_graphs
+
+    def __call__(
+        self,
+        denoiser: DenoisingModel,
+        z_t: GraphBatch,
+        seeds: Int[Tensor, " b"],
+        *,
+        s: Int[Tensor, " b"],
+        t: Int[Tensor, " b"],
+        context: Context = NO_CONTEXT,
+    ) -> GraphBatch:
+        """z_s; each graph has its own seed and its own s < t.
+
+        A graph depends on its seed, its size, the times and the width of the batch alone, not on its batch mates.
+        """
+        probs = self.reverse(denoiser, z_t, s=s, t=t, context=context)
+        return self.draw(probs, seeds, num_nodes=z_t.num_nodes, step=s)
 
 
-def _clean(denoiser: DenoisingModel, z_t: GraphBatch, t: Int[Tensor, " b"]) -> GraphDistribution:
+def _clean(denoiser: DenoisingModel, z_t: GraphBatch, t: Int[Tensor, " b"], context: Context) -> GraphDistribution:
     """p̂(x | z_t), over the states of the noise."""
-    return denoiser.noise.over_states(denoiser(z_t, t).softmax())
+    return denoiser.noise.over_states(denoiser(z_t, t, context=context).softmax())

@@ -1,7 +1,5 @@
 """What every network reads: the noisy categories, each node's degree, the time, and the size of the graph."""
 
-from typing import Self
-
 import torch
 
 from models.card.card import ModelCard
@@ -19,7 +17,7 @@ class Categories(Feature):
         self.widths = Widths(nodes=num_node_states, pairs=num_edge_states)
 
     @classmethod
-    def of(cls, card: ModelCard, config: FeatureConfig) -> Self:
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Feature:
         return cls(len(card.node_prior), len(card.edge_prior))
 
     def forward(self, noisy: NoisyGraph) -> FeatureValues:
@@ -32,7 +30,7 @@ class Degree(Feature):
     widths = Widths(nodes=1)
 
     @classmethod
-    def of(cls, card: ModelCard, config: FeatureConfig) -> Self:
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Feature:
         return cls()
 
     def forward(self, noisy: NoisyGraph) -> FeatureValues:
@@ -45,7 +43,7 @@ class Time(Feature):
     widths = Widths(graph=2)
 
     @classmethod
-    def of(cls, card: ModelCard, config: FeatureConfig) -> Self:
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Feature:
         return cls()
 
     def forward(self, noisy: NoisyGraph) -> FeatureValues:
@@ -62,7 +60,7 @@ class Size(Feature):
         self.max_nodes = max_nodes
 
     @classmethod
-    def of(cls, card: ModelCard, config: FeatureConfig) -> Self:
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Feature:
         return cls(card.max_nodes)
 
     def forward(self, noisy: NoisyGraph) -> FeatureValues:

@@ -22,8 +22,6 @@ References:
     Alon, Yuster & Zwick 1997, Finding and counting given length cycles, section 6
 """
 
-from typing import Self
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -44,7 +42,7 @@ class CycleFeature(Feature):
     description = "cycles of length 3 to 5"
 
     @classmethod
-    def of(cls, card: ModelCard, config: FeatureConfig) -> Self | None:
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Feature | None:
         return cls() if config.cycles else None
 
     def forward(self, noisy: NoisyGraph) -> FeatureValues:
@@ -61,7 +59,7 @@ class SixCycleFeature(Feature):
     description = "cycles of length 6"
 
     @classmethod
-    def of(cls, card: ModelCard, config: FeatureConfig) -> Self | None:
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Feature | None:
         return cls() if config.six_cycles else None
 
     def forward(self, noisy: NoisyGraph) -> FeatureValues:

@@ -12,7 +12,6 @@ DiGress calls this extra data (`compute_extra_data`).
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Self
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -69,7 +68,7 @@ class Feature(nn.Module, ABC):
 
     @classmethod
     @abstractmethod
-    def of(cls, card: ModelCard, config: FeatureConfig) -> Self | None:
+    def of(cls, card: ModelCard, config: FeatureConfig) -> "Feature | None":
         """The feature for the graphs of a card, or None if the settings leave it out."""
 
     @abstractmethod

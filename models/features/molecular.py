@@ -9,7 +9,6 @@ Reference: Vignac et al. 2023, DiGress, arXiv:2209.14734, appendix B
 """
 
 from collections.abc import Sequence
-from typing import Self
 
 import torch
 from jaxtyping import Bool, Float
@@ -42,7 +41,7 @@ class MolecularFeature(Feature):
         self.register_buffer("orders", torch.tensor([bond_order(label) for label in edge_types]), persistent=False)
 
     @classmethod
-    def of(cls, card: ModelCard, config: FeatureConfig) -> Self | None:
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Feature | None:
         return cls(card.node_types, card.edge_types, max_nodes=card.max_nodes) if config.molecular else None
 
     def forward(self, noisy: NoisyGraph) -> FeatureValues:

@@ -11,8 +11,6 @@ References:
     Qin et al. 2024, DeFoG, arXiv:2410.04263 (RRWP for generation)
 """
 
-from typing import Self
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -32,7 +30,7 @@ class RandomWalkFeature(Feature):
         self.description = f"random walks of up to {num_powers} steps"
 
     @classmethod
-    def of(cls, card: ModelCard, config: FeatureConfig) -> Self | None:
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Feature | None:
         return cls(config.random_walk_powers) if config.random_walk_powers else None
 
     def forward(self, noisy: NoisyGraph) -> FeatureValues:

@@ -17,7 +17,6 @@ Reference: Klein & Randić 1993, Resistance distance, doi:10.1007/BF01164627
 """
 
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from jaxtyping import Bool, Float
@@ -38,7 +37,7 @@ class ResistanceFeature(Feature):
     description = "resistance distances"
 
     @classmethod
-    def of(cls, card: ModelCard, config: FeatureConfig) -> Self | None:
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Feature | None:
         return cls() if config.resistance else None
 
     def forward(self, noisy: NoisyGraph) -> FeatureValues:

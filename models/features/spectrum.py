@@ -19,7 +19,6 @@ Reference: Vignac et al. 2023, DiGress, arXiv:2209.14734, appendix B (spectral f
 """
 
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from jaxtyping import Bool, Float
@@ -44,7 +43,7 @@ class SpectralFeature(Feature):
         self.description = f"{num_eigenvalues} lowest eigenvalues of the Laplacian with their eigenvectors"
 
     @classmethod
-    def of(cls, card: ModelCard, config: FeatureConfig) -> Self | None:
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Feature | None:
         return cls(config.eigenvalues) if config.eigenvalues else None
 
     def forward(self, noisy: NoisyGraph) -> FeatureValues:

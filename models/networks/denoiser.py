@@ -21,6 +21,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models.card.card import ModelCard
+from models.diffusion.context import NO_CONTEXT, Context
 from models.diffusion.graph_noise import GraphNoise
 from models.diffusion.sampler import DenoisingModel
 from models.graphs import GraphBatch, GraphDistribution, GraphLogits
@@ -56,7 +57,7 @@ class Denoiser(nn.Module, DenoisingModel):
         """T, the last timestep."""
         return self.noise.num_timesteps
 
-    def forward(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> GraphLogits:
+    def forward(self, graph: GraphBatch, t: Int[Tensor, " b"], *, context: Context = NO_CONTEXT) -> GraphLogits:
         """Logits of p̂(x | z_t) over the card's node and edge types (never the mask state), in single precision."""
         t = t.clamp(min=self.min_timestep)
         noisy = self.noise.one_hot(graph)
