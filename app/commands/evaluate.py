@@ -52,7 +52,7 @@ def evaluate(
     require("fcd_torch", "evaluate")
     import torch
 
-    from models.data.file_graphs import DataFileError
+    from models.data.files.parsed import DataFileError
     from models.evaluation.molecules import EvaluationError
     from models.evaluation.report import DEFAULT_SEED, reference_data
     from models.evaluation.report import evaluate as measure

@@ -20,11 +20,11 @@ def require_measurable(properties: Sequence[str], measure: Measure, card: ModelC
     Raises:
         CommandError: if it does not.
     """
-    from models.evaluation.guidance import MEASURABLE
+    from models.evaluation.guidance import measurable
 
     if len(set(properties)) < len(properties):
         raise CommandError(f"--property {', '.join(properties)}: name each once")
-    known = list(MEASURABLE[measure])
+    known = measurable(measure, card)
     if measure == "judge" and (judge := card.judge) is not None:
         known = [name for name in known if name in {told.name for told in judge.properties}]
     if unknown := [name for name in properties if name not in known]:
@@ -50,7 +50,7 @@ def measure_by(name: Measure, card: ModelCard, checkpoints: Path, *, jobs: int) 
                     f"{card.name} has no judge; train one, like `digress train qm9-judge`, or use rdkit or dft"
                 )
             network = load_regressors(card, checkpoints / card.name, "judge")[0]
-            return by_judge(network, [known.name for known in judge.properties])
+            return by_judge(network, [known.name for known in judge.properties], card)
         case _:
             require("pyscf", "chemistry")
             require("tblite", "chemistry")

@@ -42,7 +42,7 @@ def plot_guidance(
     import torch
 
     from app.catalogue.validation import find_card
-    from models.evaluation.guidance import DEFAULT_SEED, steered_values
+    from models.evaluation.guidance import DEFAULT_SEED, steered_values, training_values
     from models.evaluation.molecules import EvaluationError
     from models.evaluation.plot import KINDS, plot_targets
     from worker.plans import plan
@@ -75,7 +75,8 @@ def plot_guidance(
                 steered[target] = steered_values(loaded, plan(request, card), name, measure_with, on_progress)
         except EvaluationError as error:
             raise CommandError(str(error)) from error
-    plot_targets(steered, card.properties[name], out, title=f"{card.name}: {name} by {measure}")
+    training = training_values(card, name)
+    plot_targets(steered, card.properties[name], out, training=training, title=f"{card.name}: {name} by {measure}")
 
 
 def plot(

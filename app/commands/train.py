@@ -48,7 +48,7 @@ def train(
     require("lightning", "train")
     require("qm9pack", "train")
     from app.settings import read_settings
-    from models.data.file_graphs import DataFileError
+    from models.data.files.parsed import DataFileError
     from models.training.folder import TrainingFolderError
     from models.training.plan import plan_runs
     from models.training.preset import PresetError, RegressorPreset

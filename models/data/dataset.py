@@ -58,6 +58,16 @@ class LabelledGraphs:
         """The chosen graphs with their properties."""
         return LabelledGraphs(self.graphs[index], self.values[index])
 
+    def with_properties(self, columns: Sequence[int]) -> "LabelledGraphs":
+        """The same graphs with these properties alone."""
+        return LabelledGraphs(self.graphs, self.values[:, columns])
+
+    @staticmethod
+    def concatenate(parts: Sequence["LabelledGraphs"]) -> "LabelledGraphs":
+        """All graphs of parts of one width, in order."""
+        graphs = GraphBatch.concatenate([part.graphs for part in parts])
+        return LabelledGraphs(graphs, torch.cat([part.values for part in parts]))
+
     def to(self, device: torch.device | str) -> "LabelledGraphs":
         """The same on another device."""
         return LabelledGraphs(self.graphs.to(device), self.values.to(device))

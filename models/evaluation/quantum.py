@@ -26,7 +26,7 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 from scipy.optimize import minimize
 
-from models.data.qm9 import HARTREE_IN_EV
+from models.data.qm9_properties import HARTREE_IN_EV
 
 BOHR_IN_ANGSTROM = 0.529177210903
 

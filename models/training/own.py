@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from models.data.catalogue import LabelledData
-from models.data.own import fingerprint
+from models.data.files.load import fingerprint
 from models.training.preset import DenoiserPreset, Preset, parse_preset
 
 # Σ n² of a training batch, the most graphs in it, and how many batches there should be at least:
@@ -70,7 +70,7 @@ def own_regressor(model: DenoiserPreset, data: LabelledData) -> Preset:
             "model": model.name,
             "dataset": model.dataset,
             "dataset_sha256": model.dataset_sha256,
-            "properties": [known.name for known in data.properties],
+            "properties": data.property_names,
             "features": model.features.model_dump(),
             "network": model.network.model_dump(),
             "training": {
@@ -83,7 +83,7 @@ def own_regressor(model: DenoiserPreset, data: LabelledData) -> Preset:
 
 def share_of_model(data: LabelledData) -> float:
     """Of the minutes of a training, those that are the model's."""
-    return _SHARE_OF_MODEL if data.properties else 1.0
+    return _SHARE_OF_MODEL if data.labels.properties else 1.0
 
 
 def name_of(file: Path) -> str:

@@ -55,7 +55,7 @@ def plan_runs(
     else:
         model = own_model(file, data, name=name, max_minutes=max_minutes, overrides=overrides)
     runs = [_run(model, root, resume=resume)]
-    if data.properties and isinstance(model, DenoiserPreset):
+    if data.labels.properties and isinstance(model, DenoiserPreset):
         regressor = own_regressor(model, data)
         runs.append((regressor, TrainingFolder(root / "regressor", regressor.checkpoint, root)))
     return runs

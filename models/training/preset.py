@@ -83,7 +83,7 @@ class _Preset(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: ModelName
-    dataset: Annotated[str, Field(description="One of the package's data sets, or a file (`models.data.own`).")]
+    dataset: Annotated[str, Field(description="One of the package's data sets, or a file (`models.data.files.load`).")]
     dataset_sha256: Annotated[str | None, Field(description="Of a file, so that resuming finds the same.")] = None
     notes: list[str] = []
     features: FeatureConfig = FeatureConfig()

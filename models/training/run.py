@@ -11,10 +11,14 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from models.card.folder import shipped_checkpoints
 from models.compute.precision import has_native_bfloat16
 from models.data.dataset import batches
+from models.data.files.load import fingerprint
 from models.training.ema import ExponentialMovingAverage
 from models.training.folder import StateFile, TrainingFolder
-from models.training.preset import DenoiserPreset, Preset, RegressorPreset
-from models.training.task import DenoiserTask, RegressorTask, Task, require_unchanged, said_from
+from models.training.preset import DenoiserPreset, Preset, PresetError, RegressorPreset
+from models.training.tasks.denoiser import DenoiserTask
+from models.training.tasks.regressor import RegressorTask
+from models.training.tasks.start_from import with_note_of_start
+from models.training.tasks.task import Task
 
 _ORDERS_PER_START = 1_000_000
 
@@ -40,9 +44,9 @@ def train(
         DataFileError: if a file holds no graphs to learn from.
         OSError: if it is gone.
     """
-    require_unchanged(preset)
+    _require_unchanged(preset)
     folder.require(run=resume)
-    preset = preset if resume else said_from(preset)
+    preset = preset if resume else with_note_of_start(preset)
     folder.save_preset(preset)
     torch.set_flush_denormal(True)
     torch.set_float32_matmul_precision("high")
@@ -97,6 +101,19 @@ def train(
     if trainer.is_global_zero:
         task.report(trainer.callback_metrics)
     return True
+
+
+def _require_unchanged(preset: Preset) -> None:
+    """Make sure that a file to learn from is what it was when the preset was made.
+
+    Raises:
+        PresetError: if it is not.
+        OSError: if it is gone.
+    """
+    if preset.dataset_sha256 is not None and fingerprint(Path(preset.dataset)) != preset.dataset_sha256:
+        raise PresetError(
+            f"{preset.dataset} has changed since this run was begun; start another one for it, in another folder"
+        )
 
 
 def _task(preset: Preset, folder: TrainingFolder, checkpoints: Path, *, resume: bool) -> Task:

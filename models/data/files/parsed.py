@@ -1,6 +1,6 @@
 """What readers of files make: graphs with types and properties, checked, or an error that names the line.
 
-A reader turns one entry of a file into an `OwnGraph` and raises ValueError if it cannot; `collected` tells the file and
+A reader turns one entry of a file into an `ParsedGraph` and raises ValueError if it cannot; `collected` tells the file and
 the lines of the first few that it could not read.
 """
 
@@ -54,7 +54,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class OwnGraph:
+class ParsedGraph:
     """A graph of a file: the type of every node, (i, j, type) of every edge, its properties, and where it stands."""
 
     line: int
@@ -64,7 +64,7 @@ class OwnGraph:
     file: str = ""
 
 
-def assemble(line: int, nodes: Sequence[Node], links: Sequence[Link], properties: Mapping[str, float]) -> OwnGraph:
+def assemble(line: int, nodes: Sequence[Node], links: Sequence[Link], properties: Mapping[str, float]) -> ParsedGraph:
     """The graph of named nodes and of edges between the names; raises LineError if that is none."""
     places: dict[str, int] = {}
     for node in nodes:
@@ -92,11 +92,11 @@ def assemble(line: int, nodes: Sequence[Node], links: Sequence[Link], properties
         if any("\ud800" <= character <= "\udfff" for character in part.type):
             raise LineError(part.line, f"the type {part.type!r} has half of a character")
     return sound(
-        OwnGraph(line, [node.type for node in nodes], [(i, j, label) for (i, j), label in edges.items()], properties)
+        ParsedGraph(line, [node.type for node in nodes], [(i, j, label) for (i, j), label in edges.items()], properties)
     )
 
 
-def sound(graph: OwnGraph) -> OwnGraph:
+def sound(graph: ParsedGraph) -> ParsedGraph:
     """The graph, if it is one that can be learned from; raises LineError if not."""
     if not graph.types:
         raise LineError(graph.line, "the graph has no nodes")
@@ -106,8 +106,8 @@ def sound(graph: OwnGraph) -> OwnGraph:
 
 
 def collected(
-    path: Path, entries: Iterable[tuple[int, Any]], read: Callable[[int, Any], OwnGraph]
-) -> Iterator[OwnGraph]:
+    path: Path, entries: Iterable[tuple[int, Any]], read: Callable[[int, Any], ParsedGraph]
+) -> Iterator[ParsedGraph]:
     """What `read` makes of each entry; the first few that it cannot read are told together."""
     problems = []
     for number, entry in entries:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from xml.parsers import expat
 
-from models.data.file_graphs import DataFileError, LineError, Link, Node, OwnGraph, assemble, properties_of, type_of
+from models.data.files.parsed import DataFileError, LineError, Link, Node, ParsedGraph, assemble, properties_of, type_of
 
 _NUMERIC = {"int", "long", "float", "double"}
 # What the service tells of every graph, what of molecules, and how it calls properties.
@@ -18,7 +18,7 @@ _SERVED_TOO = {"smiles", "valid"}
 _PREFIXES = ("properties.", "property_errors.")
 
 
-def read_graphml(path: Path) -> Iterator[OwnGraph]:
+def read_graphml(path: Path) -> Iterator[ParsedGraph]:
     """The graphs of a file, in order.
 
     Raises:
@@ -43,7 +43,7 @@ class _GraphMLReader:
     """Listens to a parser and puts graphs together."""
 
     def __init__(self, parser: expat.XMLParserType) -> None:
-        self.graphs: list[OwnGraph] = []
+        self.graphs: list[ParsedGraph] = []
         self._parser = parser
         self._keys: dict[str, tuple[str, str, str]] = {}  # id -> what it is for, its name, its type
         self._defaults: dict[tuple[str, str], str] = {}
@@ -108,7 +108,7 @@ class _GraphMLReader:
             self.graphs.append(self._finished(self._graph))
             self._graph = None
 
-    def _finished(self, begin: int) -> OwnGraph:
+    def _finished(self, begin: int) -> ParsedGraph:
         def typed(purpose: str, data: dict[str, str]) -> str:
             known = {name: text for (wanted, name), text in self._defaults.items() if wanted in {purpose, "all"}}
             return type_of(known | data, purpose)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from models.data.catalogue import load_labelled
-from models.data.file_graphs import DataFileError
-from models.data.own import OwnData, load_file
+from models.data.files.load import FileData, load_file
+from models.data.files.parsed import DataFileError
 from models.evaluation.isomorphism import GraphSet
 from models.evaluation.molecules import smiles_of
 from models.training.own import own_model
@@ -46,7 +46,7 @@ def as_graphml(graphs: list[nx.Graph], path: Path) -> Path:
     return path
 
 
-def all_graphs(data: OwnData) -> list[tuple[list[str], list[tuple[int, int, str]]]]:
+def all_graphs(data: FileData) -> list[tuple[list[str], list[tuple[int, int, str]]]]:
     found = data.graphs
     return [
         graph

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from models.data.file_graphs import Link, Node, OwnGraph, assemble, collected, numbered, properties_of, type_of
+from models.data.files.parsed import Link, Node, ParsedGraph, assemble, collected, numbered, properties_of, type_of
 
 
-def read_node_link(path: Path) -> Iterator[OwnGraph]:
+def read_node_link(path: Path) -> Iterator[ParsedGraph]:
     """The graphs of a file, in order.
 
     Raises:
@@ -17,7 +17,7 @@ def read_node_link(path: Path) -> Iterator[OwnGraph]:
     yield from collected(path, numbered(path), _graph_of)
 
 
-def _graph_of(line: int, text: str) -> OwnGraph:
+def _graph_of(line: int, text: str) -> ParsedGraph:
     try:
         found = json.loads(text)
     except ValueError as error:
