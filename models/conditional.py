@@ -15,8 +15,9 @@ from torch import Tensor
 from models.card.card import ModelCard
 from models.card.config import Estimator, GuidanceConfig
 from models.checkpoint import LoadedModel
-from models.diffusion.guidance import Guidance, Targets
+from models.diffusion.guidance import Guidance
 from models.diffusion.sampler import draw_prior
+from models.diffusion.targets import Targets
 from models.graphs import GraphBatch
 from models.molecules import canonical_smiles, to_molecule
 from models.networks.denoiser import Denoiser

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
-from rdkit import Chem, RDLogger
+from rdkit import Chem
 from rdkit.Chem import rdDepictor
 from rdkit.Chem.Draw import rdMolDraw2D
 from rdkit.Geometry import Point2D
@@ -17,32 +17,21 @@ from app.pictures.composition import ELEMENTS, NO_TYPES, Look, Vocabulary, compo
 from app.pictures.scene import Circle, Lines, Scene, Text, Theme
 from app.pictures.svg import write_film, write_svg
 from app.schemas import Graph, Trajectory
+from models import molecules
 
-_BONDS = {
-    "single": Chem.BondType.SINGLE,
-    "double": Chem.BondType.DOUBLE,
-    "triple": Chem.BondType.TRIPLE,
-    "aromatic": Chem.BondType.AROMATIC,
-}
 _ATOMIC_NUMBERS = {"N": 7, "O": 8, "F": 9}
 # A bond is no longer than this share of the picture's width.
 _LONGEST_BOND = 0.16
-# Why a molecule is not valid is not the log's business.
-RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
 
 
 def to_molecule(graph: Graph) -> Chem.Mol:
     """The molecule of a graph with atoms and bonds, atoms in the order of its nodes; valid or not."""
-    molecule = Chem.RWMol()
-    places = {}
-    hydrogens_are_drawn = any(node["element"] == "H" for node in graph.nodes)
-    for node in graph.nodes:
-        atom = Chem.Atom(node["element"])
-        atom.SetFormalCharge(node["charge"])
-        atom.SetNoImplicit(hydrogens_are_drawn)
-        places[node["id"]] = molecule.AddAtom(atom)
-    for edge in graph.edges:
-        molecule.AddBond(places[edge["source"]], places[edge["target"]], _BONDS[edge["type"]])
+    place = {node["id"]: index for index, node in enumerate(graph.nodes)}
+    molecule = molecules.to_molecule(
+        [molecules.atom_type(node["element"], node["charge"]) for node in graph.nodes],
+        [(place[edge["source"]], place[edge["target"]], edge["type"]) for edge in graph.edges],
+        hydrogens_are_drawn=any(node["element"] == "H" for node in graph.nodes),
+    )
     if graph.graph["valid"]:
         Chem.SanitizeMol(molecule)
     else:

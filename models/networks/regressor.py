@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from models.card.card import ModelCard, RegressorCard
 from models.diffusion.graph_noise import GraphNoise
-from models.diffusion.guidance import PropertyModel
+from models.diffusion.targets import PropertyModel
 from models.graphs import GraphBatch
 from models.networks.graph_transformer import GraphTransformer
 from models.networks.inputs import NetworkInputs

@@ -8,9 +8,10 @@ from models.card.config import GuidanceConfig
 from models.compute.precision import has_native_bfloat16
 from models.diffusion import guidance as guidance_module
 from models.diffusion.corruption import draw_graphs
-from models.diffusion.guidance import Guidance, Targets
+from models.diffusion.guidance import Guidance
 from models.diffusion.randomness import graph_seeds
 from models.diffusion.sampler import Step, ancestral, time_grid
+from models.diffusion.targets import Targets
 from models.graphs import GraphBatch, GraphDistribution
 from tests.conftest import make_card, make_denoiser, make_regressor, random_graphs
 from tests.models.diffusion.reference import sample
