@@ -99,7 +99,7 @@ class Steering:
             log_density = log_density + by_draw.view(-1, len(sizes), _PRIOR_DRAWS).logsumexp(2)
         return log_density
 
-    def tell(self, graphs: GraphBatch) -> PredictedProperties:
+    def predict(self, graphs: GraphBatch) -> PredictedProperties:
         """The properties of finished graphs, all that the model's regressors know."""
         now = torch.zeros_like(graphs.num_nodes)
         values: dict[str, Tensor] = {}
@@ -111,7 +111,7 @@ class Steering:
         return PredictedProperties(values, errors)
 
     def distance(self, graphs: GraphBatch, indices: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
-        """How far finished graphs are to be expected from the targets; `indices` are their numbers in the plan."""
+        """The expected distance of finished graphs from the targets; `indices` are their numbers in the plan."""
         now = torch.zeros_like(graphs.num_nodes)
         distance = torch.zeros(len(graphs), device=now.device)
         for targets in self._targets:

@@ -235,7 +235,7 @@ class Generation:
             kept = self._decide(cohort, self._steering)
             if len(kept.candidates) == 0:
                 return None
-            properties = self._steering.tell(kept.graphs)
+            properties = self._steering.predict(kept.graphs)
         return GeneratedBatch(kept.candidates // self.plan.candidates, kept.seeds, kept.graphs, properties, kept.frames)
 
     def _decide(self, cohort: Cohort, steering: Steering) -> _Drawn:
@@ -272,7 +272,10 @@ class Generation:
 
 @torch.no_grad()
 def advance(cohorts: Sequence[Cohort]) -> list[Cohort]:
-    """Each cohort one step further, by one call of the network for all of them; they are of one group."""
+    """Each cohort one step further, by one call of the network for all of them; they are of one group.
+
+    DiGress: a turn of the loop in `sample_batch`, Algorithm 2.
+    """
     first = cohorts[0]
     denoiser, plan = first.generation.model.denoiser, first.generation.plan
     counts = [len(cohort.graphs) for cohort in cohorts]

@@ -6,6 +6,8 @@ Three views of the same thing, kept apart by type:
     GraphLogits         unnormalised log-probabilities over categories
     GraphDistribution   probabilities over categories
 
+DiGress has one class for all three, and for transition matrices and widths: `PlaceHolder`.
+
 Edges are undirected: every (n, n) array here is symmetric. Edge category 0 means "no edge", and the
 diagonal is always category 0. A graph smaller than its batch is padded at the end; padding has category 0
 and means nothing.

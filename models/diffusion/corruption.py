@@ -16,14 +16,17 @@ def corrupt(
     *,
     noise: GraphNoise,
 ) -> GraphBatch:
-    """Graphs at noise level t; the same seed at the same t gives the same noisy graph."""
+    """Graphs at noise level t; the same seed at the same t gives the same noisy graph.
+
+    DiGress: `apply_noise`, which also draws t.
+    """
     return draw_graphs(noise.corrupt(graph, t), seeds, num_nodes=graph.num_nodes, step=t)
 
 
 def draw_graphs(
     probs: GraphDistribution, seeds: Int[Tensor, " b"], *, num_nodes: Int[Tensor, " b"], step: Int[Tensor, " b"]
 ) -> GraphBatch:
-    """One graph from each distribution; `step` tells apart the draws that a graph goes through."""
+    """One graph from each distribution; `step` gives each draw of a graph its own random numbers."""
     max_nodes = probs.nodes.shape[1]
     device = probs.nodes.device
     node_uniform = uniforms(seeds, step=step, stream=NODE_STREAM, positions=torch.arange(max_nodes, device=device))

@@ -51,7 +51,10 @@ class LikelihoodBound:
 def likelihood_bound(
     denoiser: DenoisingModel, clean: GraphBatch, seeds: Int[Tensor, " b"], *, num_times: int
 ) -> LikelihoodBound:
-    """The terms, the sum over time from `num_times` times per graph; a function of the seeds."""
+    """The terms, the sum over time from `num_times` times per graph; a function of the seeds.
+
+    DiGress: `kl_prior`, `compute_Lt` and `reconstruction_logp`.
+    """
     last = torch.full_like(seeds, denoiser.num_timesteps)
     noise = denoiser.noise
     truth = noise.one_hot(clean)

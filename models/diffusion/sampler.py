@@ -165,7 +165,11 @@ def reverse_step(sampler: Sampler, *, eta: float) -> ReverseStep:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the reverse process: the distribution of the graph at s, and one draw from it."""
+    """One step of the reverse process: the distribution of the graph at s, and one draw from it.
+
+    Since the network is equivariant and random numbers belong to nodes and pairs, samples are exchangeable (DiGress, Lemma 3.3).
+    DiGress: `sample_p_zs_given_zt`, the body of the loop of Algorithm 2.
+    """
 
     reverse: ReverseStep = ancestral
     draw: Draw = draw_graphs

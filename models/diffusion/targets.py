@@ -66,6 +66,7 @@ class Targets:
         """The derivative of each graph's squared error by its one-hot nodes and pairs.
 
         A pair is written twice in a graph, so its derivative is the sum over both places, and symmetric.
+        DiGress: `cond_fn`, which takes the mean of both places, and of targets and batch.
         """
         with torch.enable_grad():
             nodes, edges = (categories.requires_grad_() for categories in self.regressor.one_hot(graph))

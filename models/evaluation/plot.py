@@ -23,7 +23,7 @@ from models.graphs import GraphBatch
 from models.molecules import parse_atom_type, to_molecule
 
 KINDS = (".svg", ".png", ".pdf")
-# Under this name a PNG of a model tells what it was drawn from (`drawn_from`).
+# The name under which a PNG of a model holds a digest of its card (`drawn_from`).
 DRAWN_FROM = "drawn-from"
 
 _BINS = 60
@@ -93,8 +93,8 @@ def drawn_from(card: ModelCard) -> str:
     """A digest of what a picture of this card shows: what draws its samples, and what was measured."""
     # Without defaults, so that a setting which is new to cards makes no picture out of date.
     shown = {"version", "weights", "diffusion", "sampling", "metrics"}
-    told = card.model_dump(mode="json", include=shown, exclude_defaults=True)
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    content = card.model_dump(mode="json", include=shown, exclude_defaults=True)
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _node_colours(card: ModelCard) -> dict[str, str]:

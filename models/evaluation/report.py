@@ -93,7 +93,7 @@ def evaluate(
 
 
 def _source(data: GraphData) -> str:
-    """What `digress evaluate` must be told of a file's data."""
+    """The option of `digress evaluate` that names a file's data."""
     return "" if data.name in DATASETS else f" --data {shlex.quote(data.name)}"
 
 

@@ -4,14 +4,14 @@
 
 R_ij, the resistance distance, is at most the length of a shortest path and equal to it where there is only one path;
 an edge whose ends are R = 1 apart is a bridge, and one on a cycle of length k alone has R = 1 - 1/k. Between components
-it grows as 1/ε, beyond any that there is within one. So it tells at any distance what random walks tell nearby:
-which edges close a cycle, and which nodes hang together.
+it grows as 1/ε, beyond any that there is within one. So it shows at any distance what random walks show nearby:
+which edges close a cycle, and which nodes are connected.
 
     pairs    same component; min(R, 1); exp(-R/4); exp(-R/16)
     nodes    share of the nodes in the same component
     graph    components and independent cycles, |E| - n + components, over n
 
-These features are computed apart from gradients: whether nodes hang together has none.
+These features are computed apart from gradients: whether nodes are connected has none.
 
 Reference: Klein & Randić 1993, Resistance distance, doi:10.1007/BF01164627
 """

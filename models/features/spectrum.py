@@ -7,7 +7,7 @@
     not_largest      1 at a node outside the largest component
     projections      n · v_k(i) v_k(j) for each of those eigenvalues: for pairs, and for nodes with i = j
 
-Components are found by walking: in a long graph the lowest eigenvalues are too near 0 to be told from it.
+Components are found by walking: in a long graph the lowest eigenvalues are too near 0 to be distinguished from it.
 
 An eigenvector is as good as its negative, and those of one eigenvalue as good as any turn of them; so a projection is the
 mean over all eigenvectors of the same eigenvalue, which says nothing of their signs and turns. DiGress gives the

@@ -33,7 +33,10 @@ _SMALLEST_PROBABILITY = 1e-20
 
 
 class Denoiser(nn.Module, DenoisingModel):
-    """The network of a card, with the features it reads and the noise it undoes."""
+    """The network of a card, with the features it reads and the noise it undoes.
+
+    It is equivariant to the order of nodes (DiGress, Lemma 3.1).
+    """
 
     def __init__(self, card: ModelCard) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ from models.graphs import GraphBatch
 class NetworkInputs(nn.Module):
     """The features that a card's network reads. They have no weights.
 
-    DiGress: `compute_extra_data`, and the concatenation in `forward`.
+    DiGress: `compute_extra_data` with `ExtraFeatures` and `ExtraMolecularFeatures`, and the concatenation in `forward`.
     """
 
     def __init__(self, card: ModelCard, config: FeatureConfig) -> None:

@@ -63,7 +63,7 @@ class Regressor(nn.Module, PropertyModel):
         return self.from_one_hot(*self.one_hot(graph), graph, t)
 
     def _read_out(self, graphs: Float[Tensor, "b _"]) -> Float[Tensor, "b _"]:
-        """In whole blocks of rows: the remainder of a product in single precision is rounded otherwise, and a graph's batch must not matter."""
+        """In whole blocks of rows: a product rounds the rows of an incomplete block differently, and a graph's batch must not matter."""
         answers: Tensor = self.readout(F.pad(graphs, (0, 0, 0, -len(graphs) % _ROWS)))
         return answers[: len(graphs)]
 

@@ -10,7 +10,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from models.card.folder import shipped_checkpoints
 from models.compute.precision import has_native_bfloat16
-from models.data.dataset import batches
+from models.data.batches import batches
 from models.data.files.load import fingerprint
 from models.training.ema import ExponentialMovingAverage
 from models.training.folder import StateFile, TrainingFolder
@@ -51,12 +51,30 @@ def train(
     torch.set_flush_denormal(True)
     torch.set_float32_matmul_precision("high")
     task = _task(preset, folder, checkpoints or shipped_checkpoints(), resume=resume)
-    average = ExponentialMovingAverage(preset.training.ema_decay)
-    config = preset.training
     # A run stopped within an epoch begins that epoch anew, in another order.
-    order = config.seed + folder.saved_step * _ORDERS_PER_START
-    start = folder.num_starts
-    trainer = Trainer(
+    order = preset.training.seed + folder.saved_step * _ORDERS_PER_START
+    trainer = _trainer(preset, folder, task, devices=devices, progress=progress)
+    size = preset.training.batch_size
+    trainer.fit(
+        task.module,
+        batches(task.train, batch_size=size, seed=order),
+        batches(task.validation, batch_size=size),
+        ckpt_path=folder.state if resume else None,
+        weights_only=True,
+    )
+    if task.module.progress < 1:
+        return False
+    # The callback has put the average in the module's place when training ended.
+    trainer.test(task.module, batches(task.test, batch_size=size), verbose=False)
+    if trainer.is_global_zero:
+        task.report(trainer.callback_metrics)
+    return True
+
+
+def _trainer(preset: Preset, folder: TrainingFolder, task: Task, *, devices: str, progress: bool) -> Trainer:
+    config, start = preset.training, folder.num_starts
+    average = ExponentialMovingAverage(config.ema_decay)
+    return Trainer(
         plugins=[StateFile()],
         devices=devices,
         max_epochs=-1,
@@ -86,21 +104,6 @@ def train(
         enable_progress_bar=progress,
         enable_model_summary=False,
     )
-    size = config.batch_size
-    trainer.fit(
-        task.module,
-        batches(task.train, batch_size=size, seed=order),
-        batches(task.validation, batch_size=size),
-        ckpt_path=folder.state if resume else None,
-        weights_only=True,
-    )
-    if task.module.progress < 1:
-        return False
-    # The callback has put the average in the module's place when training ended.
-    trainer.test(task.module, batches(task.test, batch_size=size), verbose=False)
-    if trainer.is_global_zero:
-        task.report(trainer.callback_metrics)
-    return True
 
 
 def _require_unchanged(preset: Preset) -> None:
@@ -125,7 +128,11 @@ def _task(preset: Preset, folder: TrainingFolder, checkpoints: Path, *, resume: 
 
 
 class ExportAverage(Callback):
-    """Writes the averaged weights as a checkpoint folder after every validation, and the last state in the end."""
+    """Writes the averaged weights as a checkpoint folder after every validation, and the last state in the end.
+
+    DiGress samples and measures in `on_validation_epoch_end` and `on_test_epoch_end`; here `digress evaluate` does, on a checkpoint folder.
+    There is no `on_train_epoch_end`: training counts steps and minutes.
+    """
 
     def __init__(self, task: Task, folder: TrainingFolder, average: ExponentialMovingAverage) -> None:
         self.task, self.folder, self.average = task, folder, average

@@ -55,7 +55,7 @@ def load_file(path: Path) -> FileData:
 
     Raises:
         DataFileError: if they cannot be read, or there are too few.
-        OSError: if the file cannot be opened.
+        OSError: if the file cannot be open_text.
     """
     graphs = list(_read(path))
     if len(graphs) < MIN_GRAPHS:
@@ -100,7 +100,7 @@ def load_file(path: Path) -> FileData:
             **encoded,
         ),
         properties,
-        {split: told.float() for split, told in values.items()},
+        {split: table.float() for split, table in values.items()},
     )
 
 
@@ -156,8 +156,8 @@ def _domain(node_types: list[str], edge_types: list[str]) -> Domain:
 
 
 def _require_everywhere(path: Path, graphs: list[ParsedGraph], properties: list[str]) -> None:
-    told = {name for graph in graphs for name in graph.properties}
-    for name in sorted(told.difference(properties)):
+    known = {name for graph in graphs for name in graph.properties}
+    for name in sorted(known.difference(properties)):
         graph = next(graph for graph in graphs if name not in graph.properties)
         raise DataFileError(
             f"{graph.file or path.name}, line {graph.line}: the property {name}, which other graphs have, is missing"

@@ -10,14 +10,14 @@ from rdkit import Chem
 from models.data.files.parsed import (
     DataFileError,
     ParsedGraph,
-    collected,
-    nameless,
+    no_name_problem,
     number,
-    numbered,
-    opened,
+    numbered_lines,
+    open_text,
     properties_of,
     property_name,
-    sound,
+    read_entries,
+    require_learnable,
 )
 from models.molecules import from_smiles, num_hydrogens, to_molecule
 
@@ -30,7 +30,7 @@ def read_smiles(path: Path) -> Iterator[ParsedGraph]:
     Raises:
         DataFileError: if a line cannot be understood.
     """
-    yield from collected(path, numbered(path), lambda line, text: _molecule(line, text.split()[0]))
+    yield from read_entries(path, numbered_lines(path), lambda line, text: _molecule(line, text.split()[0]))
 
 
 def _molecule(line: int, smiles: str) -> ParsedGraph:
@@ -46,7 +46,7 @@ def _molecule(line: int, smiles: str) -> ParsedGraph:
         raise ValueError(
             f"{smiles!r} has an atom with more or fewer hydrogens than its bonds and charge imply, as radicals have, and a graph does not tell; leave it out"
         )
-    return sound(ParsedGraph(line, *parsed))
+    return require_learnable(ParsedGraph(line, *parsed))
 
 
 def read_table(path: Path, delimiter: str) -> Iterator[ParsedGraph]:
@@ -55,7 +55,7 @@ def read_table(path: Path, delimiter: str) -> Iterator[ParsedGraph]:
     Raises:
         DataFileError: if a row cannot be understood.
     """
-    with opened(path) as file:
+    with open_text(path) as file:
         # Strict, for otherwise a quote that is not closed would take the rest of the file for one field.
         reader, rows, begin = csv.reader(file, delimiter=delimiter, strict=True), [], 1
         try:
@@ -86,7 +86,7 @@ def read_table(path: Path, delimiter: str) -> Iterator[ParsedGraph]:
         and any(number(row[column]) is not None for _, row in entries if column < len(row))
     ]
     if missing := [titles[column] for column in numeric if not header[column]]:
-        raise DataFileError(f"{path.name}, line 1: {nameless(missing[0])}")
+        raise DataFileError(f"{path.name}, line 1: {no_name_problem(missing[0])}")
 
     def read(line: int, row: list[str]) -> ParsedGraph:
         if len(row) != len(header):
@@ -100,4 +100,4 @@ def read_table(path: Path, delimiter: str) -> Iterator[ParsedGraph]:
         molecule = _molecule(line, row[place].strip())
         return ParsedGraph(line, molecule.types, molecule.edges, properties)
 
-    yield from collected(path, entries, read)
+    yield from read_entries(path, entries, read)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from models.card.card import ModelCard
 from models.checkpoint import save_checkpoint
+from models.data.batches import GraphDataset
 from models.data.catalogue import load_dataset
-from models.data.dataset import GraphData, GraphDataset
+from models.data.dataset import GraphData
 from models.training.denoising import DiffusionModule, denoiser_of
 from models.training.module import TrainingModule
 from models.training.preset import DenoiserPreset

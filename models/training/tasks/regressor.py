@@ -11,8 +11,8 @@ from torch import Tensor
 from models.card.card import Property, RegressorCard
 from models.card.files import written_whole
 from models.checkpoint import load_checkpoint, save_checkpoint, save_regressor
+from models.data.batches import LabelledDataset
 from models.data.catalogue import LabelledData, load_labelled
-from models.data.dataset import LabelledDataset
 from models.data.named import PropertySource
 from models.training.module import TrainingModule
 from models.training.preset import PresetError, RegressorPreset

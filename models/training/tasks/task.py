@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from models.data.dataset import GraphDataset, LabelledDataset
+from models.data.batches import GraphDataset, LabelledDataset
 from models.training.module import TrainingModule
 
 Data = GraphDataset | LabelledDataset

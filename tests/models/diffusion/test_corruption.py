@@ -49,6 +49,7 @@ def test_the_absorbing_state_is_the_only_thing_left_in_the_end() -> None:
 
 
 def test_the_loss_does_not_change_when_nodes_are_renamed() -> None:
+    """DiGress, Lemma 3.2: the loss is invariant to permutations of nodes."""
     denoiser, clean = make_denoiser(make_card()), random_graphs([9] * 4)
     z_t = noisy(clean, 20, denoiser)
     order = torch.stack([torch.randperm(9, generator=torch.Generator().manual_seed(i)) for i in range(4)])

@@ -223,6 +223,7 @@ def test_a_trained_models_graph_is_the_same_alone_and_in_a_crowd(qm9: tuple[Mode
 
 
 def test_samples_of_a_trained_model_are_exchangeable(qm9: tuple[ModelCard, Denoiser]) -> None:
+    """DiGress, Lemma 3.3: a graph is as likely as the same graph with its nodes in another order."""
     _, denoiser = qm9
     num_graphs = 600
     sizes = torch.full((num_graphs,), 9)

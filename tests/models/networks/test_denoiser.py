@@ -39,6 +39,7 @@ def assert_same(found: GraphLogits, expected: GraphLogits, graph: GraphBatch) ->
 
 @torch.no_grad()
 def test_renaming_nodes_renames_the_prediction(denoiser: Denoiser) -> None:
+    """DiGress, Lemma 3.1: the network is equivariant to permutations of nodes."""
     graph = random_graphs([9, 9, 9])
     order = torch.stack([torch.randperm(9, generator=torch.Generator().manual_seed(i)) for i in range(3)])
 

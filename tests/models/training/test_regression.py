@@ -8,7 +8,7 @@ from models.card.card import ModelCard
 from models.card.folder import shipped_checkpoints
 from models.checkpoint import load_checkpoint, load_regressors
 from models.data import qm9, qm9_properties
-from models.data.dataset import LabelledDataset
+from models.data.batches import LabelledDataset
 from models.networks.regressor import Regressor
 from models.training.folder import TrainingFolder
 from models.training.preset import PresetError, RegressorPreset, RegressorTraining, load_preset

@@ -11,7 +11,7 @@ from models.data.files.load import FileData, load_file
 from models.data.files.parsed import DataFileError
 from models.evaluation.isomorphism import GraphSet
 from models.evaluation.molecules import smiles_of
-from models.training.own import own_model
+from models.training.file_presets import model_preset
 from tests.conftest import make_card
 
 SMILES = ["C", "CC", "CCO", "C=O", "C#N", "c1ccccc1", "CC(=O)[O-]", "N", "CN", "CCC", "N#CCO", "C1CC1"]
@@ -430,7 +430,7 @@ def test_graphs_are_told_what_hangs_together_and_large_ones_in_which_communities
     else:
         path = as_graphml([nx.path_graph(40 if what == "large" else 12) for _ in range(12)], tmp_path / "a.graphml")
 
-    features = own_model(path, load_labelled(str(path)), name="a", max_minutes=1.0).features
+    features = model_preset(path, load_labelled(str(path)), name="a", max_minutes=1.0).features
 
     assert (features.resistance, features.eigenvalues > 0) == (resistance, eigenvalues)
 
