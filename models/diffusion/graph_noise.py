@@ -53,7 +53,7 @@ class GraphNoise(nn.Module):
         )
 
     def one_hot(self, graph: GraphBatch) -> GraphDistribution:
-        """A graph as the distribution that is certain of it, over the states of the noise."""
+        """A graph as a distribution: all probability on its own categories, over the states of the noise."""
         return GraphDistribution(
             F.one_hot(graph.nodes, len(self.nodes.prior)).float(),
             F.one_hot(graph.edges, len(self.edges.prior)).float(),

@@ -9,7 +9,7 @@ for the sampler `ancestral` with all T steps. Nodes and pairs are drawn independ
 is a sum over nodes and one over unordered pairs. The sum over t is estimated from a few times per graph, one from
 each of as many equal parts of 2 … T.
 
-It is the likelihood of the graph with its nodes in the order given; of the graph in any order it is the more by at most log n!.
+This is the likelihood of the graph with its nodes in the given order. Over all orders together, log p is larger by at most log n!.
 
 References:
     Vignac et al. 2023, DiGress, arXiv:2209.14734, appendix (the bound and its terms)

@@ -10,12 +10,12 @@ Grids, as shares u = k/K of the way to T:
 Samplers, which all need one prediction p̂(x | z_t) of the network for a step:
 
     ancestral   Σ_x p̂(x | z_t) q(z_s | z_t, x), the posterior of `models.diffusion.noise`
-    renoise     Σ_x p̂(x | z_t) q(z_s | x): draws a clean graph and adds noise again, so that z_t is forgotten, and with
-                it the mistakes in it; sounder graphs, less like the data
+    renoise     Σ_x p̂(x | z_t) q(z_s | x): draws a clean graph and adds noise again. This forgets z_t and the mistakes
+                in it: more graphs are valid, but they resemble the data less
     mixed       η · renoise + (1 - η) · ancestral, at every node and pair
 
-`ancestral` on the uniform grid with K = T is DiGress's sampler. (A card's `min_timestep` above 1 changes what the
-network is asked: `models.networks.denoiser`.)
+`ancestral` on the uniform grid with K = T is DiGress's sampler. (With a `min_timestep` above 1 the network is
+called differently: `models.networks.denoiser`.)
 
 References:
     Vignac et al. 2023, DiGress, arXiv:2209.14734, algorithm 2

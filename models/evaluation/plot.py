@@ -1,4 +1,4 @@
-"""Pictures: of a model's graphs, of how good they are by the number of steps, and of where steering leads a property."""
+"""Plots: a model's samples, quality by the number of steps, and property values of guided graphs."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Dipole moment and orbital energies of a molecule by density-functional theory, as QM9 has them.
+"""Dipole moment and orbital energies of a molecule by density-functional theory, at QM9's level of theory.
 
     SMILES → conformers (ETKDG) → the lowest by MMFF94 → relaxed with GFN2-xTB → B3LYP/6-31G(2df,p), one point
 

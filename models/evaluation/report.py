@@ -1,4 +1,4 @@
-"""Measuring a checkpoint: draw fresh samples, compute their metrics, say how it was done."""
+"""Measuring a checkpoint: draw fresh samples, compute their metrics, record how."""
 
 import math
 import shlex

@@ -11,7 +11,7 @@ which edges close a cycle, and which nodes are connected.
     nodes    share of the nodes in the same component
     graph    components and independent cycles, |E| - n + components, over n
 
-These features are computed apart from gradients: whether nodes are connected has none.
+These features are computed without gradients: whether nodes are connected has none.
 
 Reference: Klein & Randić 1993, Resistance distance, doi:10.1007/BF01164627
 """

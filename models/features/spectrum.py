@@ -7,13 +7,13 @@
     not_largest      1 at a node outside the largest component
     projections      n · v_k(i) v_k(j) for each of those eigenvalues: for pairs, and for nodes with i = j
 
-Components are found by walking: in a long graph the lowest eigenvalues are too near 0 to be distinguished from it.
+Components are found by reachability: in a long graph the lowest eigenvalues are too near 0 to be distinguished from it.
 
-An eigenvector is as good as its negative, and those of one eigenvalue as good as any turn of them; so a projection is the
-mean over all eigenvectors of the same eigenvalue, which says nothing of their signs and turns. DiGress gives the
+The sign of an eigenvector is arbitrary, and so is the basis of a repeated eigenvalue. So a projection is the
+mean over all eigenvectors of the same eigenvalue, which depends on neither. DiGress gives the
 network the eigenvectors themselves, and those of the Laplacian D - A.
 
-These features are computed apart from gradients: where eigenvalues meet they have none.
+These features are computed without gradients, which do not exist where eigenvalues coincide.
 
 Reference: Vignac et al. 2023, DiGress, arXiv:2209.14734, appendix B (spectral features)
 """

@@ -9,11 +9,11 @@ The residual is what is known without any network. "posterior" is Bayes' rule fo
 which already knows how much noise there is at t, so that the network only learns what the rest of the graph adds.
 "one_hot" adds the noisy category itself, as DiGress does (arXiv:2209.14734, appendix C).
 
-Below `min_timestep` the network is asked as if t were that. There the forward process leaves almost everything
-as it was, so a network trained on it trusts z_t blindly; but a sampler's z_t also carries the network's own
-mistakes, and these it must stay willing to mend.
+Below `min_timestep` the network is called with t = `min_timestep`. There the forward process changes almost nothing,
+so a network trained on such graphs trusts z_t blindly. But a sampler's z_t contains the network's own mistakes, and
+it must go on correcting them.
 
-Inputs are differentiable functions of the one-hot noisy graph, those from its eigenvectors and resistances apart.
+Inputs are differentiable functions of the one-hot noisy graph, except eigenvectors and resistances.
 """
 
 import torch
@@ -43,7 +43,7 @@ class Denoiser(nn.Module, DenoisingModel):
         self.noise = GraphNoise.of(card)
         self.inputs = NetworkInputs(card, card.features)
         self.network = GraphTransformer(card.network, inputs=self.inputs.widths, graph_is_read=False)
-        # They start at zero, so that the residual speaks first.
+        # They start at zero, so that a new network answers with the residual alone.
         self.node_head = Head(card.network.node_width, len(card.node_types))
         self.edge_head = Head(card.network.edge_width, len(card.edge_types))
         self.edge_layout = card.network.edge_layout

@@ -1,12 +1,12 @@
 """The regressor: noisy graph and time in, a distribution over each property of the clean graph out.
 
-The trunk is the denoiser's (`models.networks.graph_transformer`). What its streams hold in the end is read off
+The trunk is the denoiser's (`models.networks.graph_transformer`). Its last streams are read
 twice: as pooled statistics, and as a sum over nodes, since many properties are sums of contributions of atoms:
 
     readout = MLP(y, pool(X), pool(E), Σ_i X_i / n_max)
 
-A property is answered with a distribution (`models.properties`), so the network also says how much z_t leaves open:
-much at high noise, little near the clean graph, and more for some molecules than for others.
+The answer for a property is a distribution (`models.properties`), so the network also predicts its own uncertainty:
+large at high noise, small near the clean graph, and larger for some molecules than for others.
 """
 
 import torch

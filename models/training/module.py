@@ -1,4 +1,4 @@
-"""What every training has in common: how the weights move, when it is over, and where its random numbers come from."""
+"""What every training has in common: the optimizer and its schedule, when training ends, and its random numbers."""
 
 import math
 import time
@@ -48,7 +48,7 @@ class TrainingClock:
 
 
 class TrainingModule(LightningModule, ABC):
-    """A network in training; what is learned from a batch, and how it is judged, is for subclasses to say."""
+    """A network in training; subclasses define the loss and the evaluation."""
 
     # -- set-up
 

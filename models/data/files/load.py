@@ -1,4 +1,4 @@
-"""Graphs from a file of the user's: the vocabulary, the sizes and the split are found from what is in it.
+"""Graphs from a file of the user's; vocabulary, sizes and split come from its content.
 
     .smi .smiles .txt    a SMILES a line, and whatever else after a space or tab
     .csv .tsv            a header with a column `smiles`; its numeric columns are properties
@@ -10,7 +10,7 @@ The type of a node or edge is its attribute `type`, or else `label`; one that ha
 Graphs whose nodes are atoms and whose edges are bonds are molecules, and SMILES always are. Of SMILES, isotopes and the
 arrangement in space are left out.
 
-A mistake in the file is an error that names its line.
+An error in the file is reported with its line.
 """
 
 import hashlib

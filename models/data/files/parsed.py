@@ -1,4 +1,4 @@
-"""What readers of files make: graphs with types and properties, checked, or an error that names the line.
+"""What readers of files return: graphs with types and properties, checked, or an error that names the line.
 
 A reader turns one entry of a file into a `ParsedGraph` and raises ValueError if it cannot; `read_entries` names the file
 and the lines of the first few that it could not read.
