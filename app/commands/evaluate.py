@@ -59,7 +59,7 @@ def evaluate(
         digress evaluate molecules --data molecules.csv --save
     """
     require_extra("evaluate", "fcd_torch")
-    from models.data.file_graphs import DataFileError
+    from models.data.files.parsed import DataFileError
     from models.evaluation.molecules import EvaluationError
     from models.evaluation.report import DEFAULT_SEED, reference_data
     from models.evaluation.report import evaluate as measure

@@ -45,7 +45,7 @@ def plot_guidance(
     """
     require_extra("chemistry", "qm9pack", "matplotlib")
     from app.catalogue.validation import find_card
-    from models.evaluation.guidance import DEFAULT_SEED, steered_values
+    from models.evaluation.guidance import DEFAULT_SEED, steered_values, training_values
     from models.evaluation.molecules import EvaluationError
     from models.evaluation.plot import plot_targets
     from worker.plans import plan
@@ -68,7 +68,8 @@ def plot_guidance(
         for target, request in requests.items():
             with progress_bar(f"{name} = {target:g}", num_graphs) as on_progress:
                 steered[target] = steered_values(loaded, plan(request, card), name, measures, on_progress)
-    plot_targets(steered, card.properties[name], out, title=f"{card.name}: {name} by {measure}")
+    training = training_values(card, name)
+    plot_targets(steered, card.properties[name], out, training=training, title=f"{card.name}: {name} by {measure}")
 
 
 def plot(

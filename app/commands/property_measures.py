@@ -20,11 +20,11 @@ def require_measurable(properties: Sequence[str], measure: Measure, card: ModelC
     Raises:
         CommandError: if it does not.
     """
-    from models.evaluation.guidance import MEASURABLE
+    from models.evaluation.guidance import measurable
 
     if len(set(properties)) < len(properties):
         raise CommandError(f"--property {', '.join(properties)}: name each once")
-    known = list(MEASURABLE[measure])
+    known = measurable(measure, card)
     if measure == "judge" and (judge := card.judge) is not None:
         judged = {prediction.name for prediction in judge.properties}
         known = [name for name in known if name in judged]
@@ -51,7 +51,7 @@ def load_measure(name: Measure, card: ModelCard, checkpoints: Path, *, num_proce
                     f"{card.name} has no judge; train one, like `digress train qm9-judge`, or use rdkit or dft"
                 )
             network = load_regressors(card, checkpoints / card.name, "judge")[0]
-            return by_judge(network, [known.name for known in judge.properties])
+            return by_judge(network, [known.name for known in judge.properties], card)
         case _:
             require_extra("chemistry", "pyscf", "tblite")
             return lambda smiles: _by_dft(smiles, num_processes=num_processes)

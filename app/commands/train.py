@@ -50,7 +50,7 @@ def train(
         digress train --data molecules.csv --max-minutes 30
     """
     require_extra("train", "lightning", "qm9pack")
-    from models.data.file_graphs import DataFileError
+    from models.data.files.parsed import DataFileError
     from models.training.folder import TrainingFolderError
     from models.training.plan import plan_runs
     from models.training.preset import PresetError, RegressorPreset

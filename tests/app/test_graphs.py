@@ -268,7 +268,7 @@ def test_a_file_that_cannot_be_sent_to_its_end_is_cut_off_and_does_not_look_whol
             with pytest.raises(httpx2.RemoteProtocolError):
                 list(parts)
 
-        wait_until(lambda: "is cut off" in (tmp_path / "api.log").read_text(), seconds=5)
+        wait_until(lambda: "response aborted" in (tmp_path / "api.log").read_text(), seconds=5)
         assert 'route="/jobs/{job_id}/graphs",status="500"' not in client.get("/metrics").text
     assert "the job has expired meanwhile" in (tmp_path / "api.log").read_text()
     assert "Traceback" not in (tmp_path / "api.log").read_text()

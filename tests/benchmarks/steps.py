@@ -76,8 +76,8 @@ def published_size() -> list[Comparison]:
     contestants: dict[str, Callable[[], object]] = {
         "bfloat16": in_bfloat16(lambda: ours(rounded)),
         "by tables": in_bfloat16(lambda: table_step(rounded, graph, s=s, t=t)),
-        "posterior": lambda: single.edge_noise.posterior(clean, **edges),
-        "posterior by tables": lambda: table_posterior(single.edge_noise, clean, **edges),
+        "posterior": lambda: single.noise.edges.posterior(clean, **edges),
+        "posterior by tables": lambda: table_posterior(single.noise.edges, clean, **edges),
         "shipped": lambda: advance([cohort]),
         "single": lambda: ours(single),
     }

@@ -7,7 +7,8 @@ import torch
 
 from models.card.card import ModelCard
 from models.data import qm9
-from models.data.dataset import SPLITS, GraphData, GraphDataset, ShuffledSampler, batches
+from models.data.batches import GraphDataset, ShuffledSampler, batches
+from models.data.dataset import SPLITS, GraphData
 from models.evaluation.molecules import smiles_of, stability
 from tests.conftest import make_card
 

@@ -5,7 +5,7 @@ from rdkit import Chem
 from torch import Tensor
 
 from models.features.cycles import cycle_counts, six_cycles
-from models.features.molecular import MolecularFeatures
+from models.features.molecular import MolecularFeature
 from models.features.random_walks import random_walks
 from models.features.resistance import resistance, resistance_distance
 from models.features.spectrum import spectrum
@@ -64,9 +64,11 @@ def test_charge_counts_the_missing_hydrogens_and_weight_the_heavy_atoms(smiles: 
     orders = torch.zeros(len(atoms), len(atoms), dtype=torch.long)
     for begin, end, label in bonds:
         orders[begin, end] = orders[end, begin] = edge_types.index(label)
-    features = MolecularFeatures(node_types, edge_types, max_nodes=9)
+    features = MolecularFeature(node_types, edge_types, max_nodes=9)
 
-    per_atom, weight = features(nodes, torch.eye(4)[orders][None], torch.ones(1, len(atoms), dtype=torch.bool))
+    per_atom, weight = features.charge_valency_weight(
+        nodes, torch.eye(4)[orders][None], torch.ones(1, len(atoms), dtype=torch.bool)
+    )
 
     molecule = Chem.MolFromSmiles(smiles)
     hydrogens = [atom.GetTotalNumHs() for atom in molecule.GetAtoms()]

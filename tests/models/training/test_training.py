@@ -27,7 +27,7 @@ from models.training.preset import (
     saved_preset,
 )
 from models.training.run import train as run
-from models.training.task import DenoiserTask
+from models.training.tasks.denoiser import DenoiserTask
 from tests.conftest import make_card, random_graphs
 from tests.forked import forked
 from tests.forked import run as run_forked

@@ -1,7 +1,7 @@
-"""What readers of files make: graphs with types and properties, checked, or an error that names the line.
+"""What readers of files return: graphs with types and properties, checked, or an error that names the line.
 
-A reader turns one entry of a file into an `OwnGraph` and raises ValueError if it cannot; `collected` tells the file and
-the lines of the first few that it could not read.
+A reader turns one entry of a file into a `ParsedGraph` and raises ValueError if it cannot; `read_entries` names the file
+and the lines of the first few that it could not read.
 """
 
 import math
@@ -16,7 +16,7 @@ from models.card.config import MASK_TYPE
 MAX_NODES = 1_000
 NO_EDGE = "none"
 # In single precision, which ends at 3.4e38, these can be added up for the mean of a hundred million graphs,
-# and what is left of differences by a hundredth of a deviation, the sharpest that a regressor tells, is no zero.
+# and differences by a hundredth of a deviation, the smallest that a regressor predicts, do not vanish.
 LARGEST_VALUE = 1e30
 SMALLEST_SPREAD = 1e-30
 _SHOWN = 5
@@ -29,8 +29,8 @@ class DataFileError(ValueError):
 class LineError(ValueError):
     """A mistake inside an entry, and the line where it stands."""
 
-    def __init__(self, line: int, told: str) -> None:
-        super().__init__(told)
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
         self.line = line
 
 
@@ -54,7 +54,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class OwnGraph:
+class ParsedGraph:
     """A graph of a file: the type of every node, (i, j, type) of every edge, its properties, and where it stands."""
 
     line: int
@@ -64,7 +64,7 @@ class OwnGraph:
     file: str = ""
 
 
-def assemble(line: int, nodes: Sequence[Node], links: Sequence[Link], properties: Mapping[str, float]) -> OwnGraph:
+def assemble(line: int, nodes: Sequence[Node], links: Sequence[Link], properties: Mapping[str, float]) -> ParsedGraph:
     """The graph of named nodes and of edges between the names; raises LineError if that is none."""
     places: dict[str, int] = {}
     for node in nodes:
@@ -91,12 +91,12 @@ def assemble(line: int, nodes: Sequence[Node], links: Sequence[Link], properties
             )
         if any("\ud800" <= character <= "\udfff" for character in part.type):
             raise LineError(part.line, f"the type {part.type!r} has half of a character")
-    return sound(
-        OwnGraph(line, [node.type for node in nodes], [(i, j, label) for (i, j), label in edges.items()], properties)
+    return require_learnable(
+        ParsedGraph(line, [node.type for node in nodes], [(i, j, label) for (i, j), label in edges.items()], properties)
     )
 
 
-def sound(graph: OwnGraph) -> OwnGraph:
+def require_learnable(graph: ParsedGraph) -> ParsedGraph:
     """The graph, if it is one that can be learned from; raises LineError if not."""
     if not graph.types:
         raise LineError(graph.line, "the graph has no nodes")
@@ -105,10 +105,10 @@ def sound(graph: OwnGraph) -> OwnGraph:
     return graph
 
 
-def collected(
-    path: Path, entries: Iterable[tuple[int, Any]], read: Callable[[int, Any], OwnGraph]
-) -> Iterator[OwnGraph]:
-    """What `read` makes of each entry; the first few that it cannot read are told together."""
+def read_entries(
+    path: Path, entries: Iterable[tuple[int, Any]], read: Callable[[int, Any], ParsedGraph]
+) -> Iterator[ParsedGraph]:
+    """What `read` makes of each entry; one error names the first few that it cannot read."""
     problems = []
     for number, entry in entries:
         try:
@@ -120,23 +120,23 @@ def collected(
         raise DataFileError(f"{path.name}, {'; '.join(problems[:_SHOWN])}{more}")
 
 
-def numbered(path: Path) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines with anything on them, counted from 1."""
-    with opened(path) as file:
+    with open_text(path) as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
                 yield number, line
 
 
-def opened(path: Path) -> IO[str]:
+def open_text(path: Path) -> IO[str]:
     """The file as text, without the mark that some editors put at its beginning."""
     return path.open(encoding="utf-8-sig", errors="replace", newline="")
 
 
-def type_of(attributes: Mapping[str, Any], otherwise: str) -> str:
+def type_of(attributes: Mapping[str, Any], default: str) -> str:
     """The type of a node or edge: its attribute `type`, or else `label`."""
-    told = (attributes.get(name) for name in ("type", "label"))
-    return next((str(found) for found in told if found is not None), otherwise)
+    values = (attributes.get(name) for name in ("type", "label"))
+    return next((str(value) for value in values if value is not None), default)
 
 
 def number(text: str | float | int) -> float | None:
@@ -148,23 +148,23 @@ def number(text: str | float | int) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def properties_of(told: Iterable[tuple[int, str, str | float | int]]) -> dict[str, float]:
-    """Numbers by what cards call them, of (line, name, number); raises LineError if one is none, cannot be learned, or not be told by its name."""
+def properties_of(entries: Iterable[tuple[int, str, str | float | int]]) -> dict[str, float]:
+    """Numbers by the names that cards give them, of (line, name, number); raises LineError if one is no number, too large, or has no usable name."""
     names: dict[str, str] = {}
     properties = {}
-    for line, told_name, text in told:
-        name, value = property_name(told_name), number(text)
+    for line, given_name, text in entries:
+        name, value = property_name(given_name), number(text)
         if not name:
-            raise LineError(line, nameless(told_name))
+            raise LineError(line, no_name_problem(given_name))
         # networkx writes a graph's data once for every graph of the file that follows.
-        if names.setdefault(name, told_name) != told_name:
-            raise LineError(line, f"two properties are called {name}: {names[name]!r} and {told_name!r}")
+        if names.setdefault(name, given_name) != given_name:
+            raise LineError(line, f"two properties are called {name}: {names[name]!r} and {given_name!r}")
         if value is None:
-            raise LineError(line, f"the property {told_name} is {text!r:.20}, not a finite number")
+            raise LineError(line, f"the property {given_name} is {text!r:.20}, not a finite number")
         if abs(value) > LARGEST_VALUE:
             raise LineError(
                 line,
-                f"the property {told_name} is {value:g}, and values from {-LARGEST_VALUE:g} to {LARGEST_VALUE:g} can be learned; "
+                f"the property {given_name} is {value:g}, and values from {-LARGEST_VALUE:g} to {LARGEST_VALUE:g} can be learned; "
                 "choose another unit, or its logarithm",
             )
         properties[name] = value
@@ -177,6 +177,6 @@ def property_name(text: str) -> str:
     return name if not name or name[:1].isalpha() else f"property_{name}"
 
 
-def nameless(text: str) -> str:
+def no_name_problem(text: str) -> str:
     """What is wrong with a property that `property_name` has no name for."""
     return f"the name of the property {text!r} has no letter from a to z and no digit; it needs one"

@@ -1,4 +1,4 @@
-"""Graphs from a file of the user's: the vocabulary, the sizes and the split are found from what is in it.
+"""Graphs from a file of the user's; vocabulary, sizes and split come from its content.
 
     .smi .smiles .txt    a SMILES a line, and whatever else after a space or tab
     .csv .tsv            a header with a column `smiles`; its numeric columns are properties
@@ -10,7 +10,7 @@ The type of a node or edge is its attribute `type`, or else `label`; one that ha
 Graphs whose nodes are atoms and whose edges are bonds are molecules, and SMILES always are. Of SMILES, isotopes and the
 arrangement in space are left out.
 
-A mistake in the file is an error that names its line.
+An error in the file is reported with its line.
 """
 
 import hashlib
@@ -26,10 +26,10 @@ from torch import Tensor
 from models.card.config import Domain
 from models.data.dataset import GraphData
 from models.data.encoding import encode_graphs
-from models.data.file_graphs import NO_EDGE, SMALLEST_SPREAD, DataFileError, OwnGraph
-from models.data.graphml import read_graphml
-from models.data.node_link import read_node_link
-from models.data.smiles import read_smiles, read_table
+from models.data.files.graphml import read_graphml
+from models.data.files.node_link import read_node_link
+from models.data.files.parsed import NO_EDGE, SMALLEST_SPREAD, DataFileError, ParsedGraph
+from models.data.files.smiles import read_smiles, read_table
 from models.molecules import BONDS, atom_valence
 
 MAX_TYPES = 100
@@ -42,7 +42,7 @@ _SMILES = {".smi", ".smiles", ".txt", ".csv", ".tsv"}
 
 
 @dataclass(frozen=True)
-class OwnData:
+class FileData:
     """A file's data set, with the properties of the graphs of each split."""
 
     graphs: GraphData
@@ -50,12 +50,12 @@ class OwnData:
     values: dict[str, Float[Tensor, "b p"]]
 
 
-def load_file(path: Path) -> OwnData:
+def load_file(path: Path) -> FileData:
     """The graphs of a file, four fifths to train on, a tenth each to validate and test with.
 
     Raises:
         DataFileError: if they cannot be read, or there are too few.
-        OSError: if the file cannot be opened.
+        OSError: if the file cannot be open_text.
     """
     graphs = list(_read(path))
     if len(graphs) < MIN_GRAPHS:
@@ -88,7 +88,7 @@ def load_file(path: Path) -> OwnData:
         for split, chosen in parts.items()
     }
     _require_spread(path, properties, values["train"])
-    return OwnData(
+    return FileData(
         GraphData(
             # A folder may be called as a data set of this package is.
             name=f"{path.name}/" if path.is_dir() else path.name,
@@ -100,7 +100,7 @@ def load_file(path: Path) -> OwnData:
             **encoded,
         ),
         properties,
-        {split: told.float() for split, told in values.items()},
+        {split: table.float() for split, table in values.items()},
     )
 
 
@@ -110,7 +110,7 @@ def fingerprint(path: Path) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def _read(path: Path) -> Iterator[OwnGraph]:
+def _read(path: Path) -> Iterator[ParsedGraph]:
     if path.is_dir():
         if not (files := _graphml_files(path)):
             raise DataFileError(f"the folder {path.name} holds no .graphml or .xml, which alone are read from folders")
@@ -155,16 +155,16 @@ def _domain(node_types: list[str], edge_types: list[str]) -> Domain:
     return "molecule" if set(edge_types) <= set(BONDS) else "graph"
 
 
-def _require_everywhere(path: Path, graphs: list[OwnGraph], properties: list[str]) -> None:
-    told = {name for graph in graphs for name in graph.properties}
-    for name in sorted(told.difference(properties)):
+def _require_everywhere(path: Path, graphs: list[ParsedGraph], properties: list[str]) -> None:
+    known = {name for graph in graphs for name in graph.properties}
+    for name in sorted(known.difference(properties)):
         graph = next(graph for graph in graphs if name not in graph.properties)
         raise DataFileError(
             f"{graph.file or path.name}, line {graph.line}: the property {name}, which other graphs have, is missing"
         )
 
 
-def _require_memory(path: Path, graphs: list[OwnGraph]) -> None:
+def _require_memory(path: Path, graphs: list[ParsedGraph]) -> None:
     """Those of a split are held as large as the largest of them, a byte for every pair of nodes."""
     largest = max(graphs, key=lambda graph: len(graph.types))
     needed = len(graphs) * len(largest.types) ** 2

@@ -5,19 +5,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from models.data.file_graphs import Link, Node, OwnGraph, assemble, collected, numbered, properties_of, type_of
+from models.data.files.parsed import (
+    Link,
+    Node,
+    ParsedGraph,
+    assemble,
+    numbered_lines,
+    properties_of,
+    read_entries,
+    type_of,
+)
 
 
-def read_node_link(path: Path) -> Iterator[OwnGraph]:
+def read_node_link(path: Path) -> Iterator[ParsedGraph]:
     """The graphs of a file, in order.
 
     Raises:
         DataFileError: if a line cannot be understood.
     """
-    yield from collected(path, numbered(path), _graph_of)
+    yield from read_entries(path, numbered_lines(path), _graph_of)
 
 
-def _graph_of(line: int, text: str) -> OwnGraph:
+def _graph_of(line: int, text: str) -> ParsedGraph:
     try:
         found = json.loads(text)
     except ValueError as error:
@@ -30,7 +39,7 @@ def _graph_of(line: int, text: str) -> OwnGraph:
         raise ValueError('no node-link graph, like {"nodes": [{"id": 0, "type": "C"}], "edges": []}')
     if found.get("directed") or found.get("multigraph"):
         raise ValueError("directed graphs and multigraphs are not supported")
-    links: Any = next((told for name in ("edges", "links") if (told := found.get(name)) not in (None, [])), [])
+    links: Any = next((value for name in ("edges", "links") if (value := found.get(name)) not in (None, [])), [])
     if not isinstance(links, list) or not all(isinstance(entry, dict) for entry in (*found["nodes"], *links)):
         raise ValueError("nodes and edges must be lists of objects")
     if missing := [key for key in ("source", "target") if any(key not in link for link in links)]:
@@ -51,7 +60,7 @@ def _properties(line: int, about: Any) -> dict[str, float]:
     if not isinstance(properties, dict):
         return {}
     return properties_of(
-        (line, name, told)
-        for name, told in properties.items()
-        if isinstance(told, int | float) and not isinstance(told, bool)
+        (line, name, value)
+        for name, value in properties.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
     )

@@ -1,4 +1,4 @@
-"""Presets for data of the user's own: chosen by what the graphs are and how large."""
+"""Presets for a file of the user's: chosen by what its graphs are and how large."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from models.data.catalogue import LabelledData
-from models.data.own import fingerprint
+from models.data.files.load import fingerprint
 from models.training.preset import DenoiserPreset, Preset, parse_preset
 
 # Σ n² of a training batch, the most graphs in it, and how many batches there should be at least:
@@ -20,7 +20,7 @@ _DEFAULT_MINUTES = 60.0
 _SHARE_OF_MODEL = 0.6
 
 
-def own_model(
+def model_preset(
     file: Path, data: LabelledData, *, name: str, max_minutes: float | None, overrides: Sequence[str] = ()
 ) -> Preset:
     """A model to train on a file's data set, in `max_minutes` with its regressor, if the data set has properties.
@@ -45,13 +45,13 @@ def own_model(
                 # What hangs together. Of small graphs of two communities, after five minutes, 73 and 79 % were in one piece
                 # without (two seeds, 400 samples), 81 and 94 % with it; with eigenvalues, too, 79 %.
                 "resistance": not is_molecule,
-                # In which communities: a large graph does not tell by short walks.
+                # In which communities: short walks do not show that in a large graph.
                 "eigenvalues": 6 if largest > _SMALL and not is_molecule else 0,
             },
             "network": {"num_layers": 5, "triangle_width": 16},
             "sampling": {"sampler": "mixed", "num_steps": 100},
             "training": {
-                **_training(data, max_minutes=share_of_model(data) * (max_minutes or _DEFAULT_MINUTES)),
+                **_training(data, max_minutes=model_share(data) * (max_minutes or _DEFAULT_MINUTES)),
                 "learning_rate": 3e-3,
                 "optimizer": "muon",
             },
@@ -60,8 +60,8 @@ def own_model(
     )
 
 
-def own_regressor(model: DenoiserPreset, data: LabelledData) -> Preset:
-    """A regressor that steers a model of `own_model` to the properties of its data set."""
+def regressor_preset(model: DenoiserPreset, data: LabelledData) -> Preset:
+    """A regressor that steers a model of `model_preset` to the properties of its data set."""
     minutes = model.training.max_minutes or _DEFAULT_MINUTES
     return parse_preset(
         {
@@ -70,20 +70,20 @@ def own_regressor(model: DenoiserPreset, data: LabelledData) -> Preset:
             "model": model.name,
             "dataset": model.dataset,
             "dataset_sha256": model.dataset_sha256,
-            "properties": [known.name for known in data.properties],
+            "properties": data.property_names,
             "features": model.features.model_dump(),
             "network": model.network.model_dump(),
             "training": {
-                **_training(data, max_minutes=minutes * (1 / share_of_model(data) - 1)),
+                **_training(data, max_minutes=minutes * (1 / model_share(data) - 1)),
                 "learning_rate": 2e-3,
             },
         }
     )
 
 
-def share_of_model(data: LabelledData) -> float:
-    """Of the minutes of a training, those that are the model's."""
-    return _SHARE_OF_MODEL if data.properties else 1.0
+def model_share(data: LabelledData) -> float:
+    """The share of the training minutes that the model gets; a regressor gets the rest."""
+    return _SHARE_OF_MODEL if data.labels.properties else 1.0
 
 
 def name_of(file: Path) -> str:

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from models.data.catalogue import load_labelled
-from models.data.file_graphs import DataFileError
-from models.data.own import OwnData, load_file
+from models.data.files.load import FileData, load_file
+from models.data.files.parsed import DataFileError
 from models.evaluation.isomorphism import GraphSet
 from models.evaluation.molecules import smiles_of
-from models.training.own import own_model
+from models.training.file_presets import model_preset
 from tests.conftest import make_card
 
 SMILES = ["C", "CC", "CCO", "C=O", "C#N", "c1ccccc1", "CC(=O)[O-]", "N", "CN", "CCC", "N#CCO", "C1CC1"]
@@ -46,7 +46,7 @@ def as_graphml(graphs: list[nx.Graph], path: Path) -> Path:
     return path
 
 
-def all_graphs(data: OwnData) -> list[tuple[list[str], list[tuple[int, int, str]]]]:
+def all_graphs(data: FileData) -> list[tuple[list[str], list[tuple[int, int, str]]]]:
     found = data.graphs
     return [
         graph
@@ -430,7 +430,7 @@ def test_graphs_are_told_what_hangs_together_and_large_ones_in_which_communities
     else:
         path = as_graphml([nx.path_graph(40 if what == "large" else 12) for _ in range(12)], tmp_path / "a.graphml")
 
-    features = own_model(path, load_labelled(str(path)), name="a", max_minutes=1.0).features
+    features = model_preset(path, load_labelled(str(path)), name="a", max_minutes=1.0).features
 
     assert (features.resistance, features.eigenvalues > 0) == (resistance, eigenvalues)
 

@@ -9,16 +9,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from xml.parsers import expat
 
-from models.data.file_graphs import DataFileError, LineError, Link, Node, OwnGraph, assemble, properties_of, type_of
+from models.data.files.parsed import DataFileError, LineError, Link, Node, ParsedGraph, assemble, properties_of, type_of
 
 _NUMERIC = {"int", "long", "float", "double"}
-# What the service tells of every graph, what of molecules, and how it calls properties.
+# What the service writes of every graph, and of molecules, and the prefix of properties.
 _SERVED = {"model", "seed"}
 _SERVED_TOO = {"smiles", "valid"}
 _PREFIXES = ("properties.", "property_errors.")
 
 
-def read_graphml(path: Path) -> Iterator[OwnGraph]:
+def read_graphml(path: Path) -> Iterator[ParsedGraph]:
     """The graphs of a file, in order.
 
     Raises:
@@ -43,7 +43,7 @@ class _GraphMLReader:
     """Listens to a parser and puts graphs together."""
 
     def __init__(self, parser: expat.XMLParserType) -> None:
-        self.graphs: list[OwnGraph] = []
+        self.graphs: list[ParsedGraph] = []
         self._parser = parser
         self._keys: dict[str, tuple[str, str, str]] = {}  # id -> what it is for, its name, its type
         self._defaults: dict[tuple[str, str], str] = {}
@@ -51,7 +51,7 @@ class _GraphMLReader:
         self._graph: int | None = None
         self._nodes: list[tuple[int, str, dict[str, str]]] = []
         self._edges: list[tuple[int, str, str, dict[str, str]]] = []
-        self._told: list[tuple[int, str, str, str]] = []  # the graph's data: line, name, type, text
+        self._data: list[tuple[int, str, str, str]] = []  # the graph's data: line, name, type, text
         self._attributes: dict[str, str] | None = None  # of the node or edge that is open
         self._line, self._key, self._text = 0, "", ""
         parser.StartElementHandler = self._start
@@ -75,7 +75,7 @@ class _GraphMLReader:
             if self._graph is not None:
                 raise ValueError("a graph inside a graph is not supported")
             self._graph = self._line
-            self._nodes, self._edges, self._told, self._attributes = [], [], [], None
+            self._nodes, self._edges, self._data, self._attributes = [], [], [], None
         elif tag == "node":
             self._attributes = {}
             self._nodes.append((self._line, _attribute(given, "id", tag), self._attributes))
@@ -101,14 +101,14 @@ class _GraphMLReader:
             if self._attributes is not None:
                 self._attributes[name] = self._text.strip()
             elif purpose in {"graph", "all"}:
-                self._told.append((self._line, name, kind, self._text.strip()))
+                self._data.append((self._line, name, kind, self._text.strip()))
         elif tag in {"node", "edge"}:
             self._attributes = None
         elif tag == "graph" and self._graph is not None:
             self.graphs.append(self._finished(self._graph))
             self._graph = None
 
-    def _finished(self, begin: int) -> OwnGraph:
+    def _finished(self, begin: int) -> ParsedGraph:
         def typed(purpose: str, data: dict[str, str]) -> str:
             known = {name: text for (wanted, name), text in self._defaults.items() if wanted in {purpose, "all"}}
             return type_of(known | data, purpose)
@@ -122,12 +122,12 @@ class _GraphMLReader:
 
     def _numbers(self) -> Iterator[tuple[int, str, str]]:
         """The numeric data of the graph that is open: line, name, text."""
-        names = {name for _, name, _, _ in self._told}
+        names = {name for _, name, _, _ in self._data}
         is_served = names >= _SERVED and all(
             name in _SERVED_TOO or name.startswith(_PREFIXES) for name in names - _SERVED
         )
         prefix = _PREFIXES[0] if is_served else ""
-        for line, name, kind, text in self._told:
+        for line, name, kind, text in self._data:
             if kind in _NUMERIC and name.startswith(prefix):
                 yield line, name.removeprefix(prefix), text
 

@@ -7,33 +7,33 @@ from pathlib import Path
 
 from rdkit import Chem
 
-from models.data.file_graphs import (
+from models.data.files.parsed import (
     DataFileError,
-    OwnGraph,
-    collected,
-    nameless,
+    ParsedGraph,
+    no_name_problem,
     number,
-    numbered,
-    opened,
+    numbered_lines,
+    open_text,
     properties_of,
     property_name,
-    sound,
+    read_entries,
+    require_learnable,
 )
 from models.molecules import from_smiles, num_hydrogens, to_molecule
 
 _NOT_HEAVY = {"H", "H+", "H-", "*"}
 
 
-def read_smiles(path: Path) -> Iterator[OwnGraph]:
+def read_smiles(path: Path) -> Iterator[ParsedGraph]:
     """The molecules of a file with a SMILES a line, and whatever else after a space or tab.
 
     Raises:
         DataFileError: if a line cannot be understood.
     """
-    yield from collected(path, numbered(path), lambda line, text: _molecule(line, text.split()[0]))
+    yield from read_entries(path, numbered_lines(path), lambda line, text: _molecule(line, text.split()[0]))
 
 
-def _molecule(line: int, smiles: str) -> OwnGraph:
+def _molecule(line: int, smiles: str) -> ParsedGraph:
     parsed = from_smiles(smiles)
     if parsed is None or not parsed[0]:
         raise ValueError(f"RDKit cannot read the SMILES {smiles!r}")
@@ -46,16 +46,16 @@ def _molecule(line: int, smiles: str) -> OwnGraph:
         raise ValueError(
             f"{smiles!r} has an atom with more or fewer hydrogens than its bonds and charge imply, as radicals have, and a graph does not tell; leave it out"
         )
-    return sound(OwnGraph(line, *parsed))
+    return require_learnable(ParsedGraph(line, *parsed))
 
 
-def read_table(path: Path, delimiter: str) -> Iterator[OwnGraph]:
+def read_table(path: Path, delimiter: str) -> Iterator[ParsedGraph]:
     """The molecules of a table with a header and a column `smiles`.
 
     Raises:
         DataFileError: if a row cannot be understood.
     """
-    with opened(path) as file:
+    with open_text(path) as file:
         # Strict, for otherwise a quote that is not closed would take the rest of the file for one field.
         reader, rows, begin = csv.reader(file, delimiter=delimiter, strict=True), [], 1
         try:
@@ -86,9 +86,9 @@ def read_table(path: Path, delimiter: str) -> Iterator[OwnGraph]:
         and any(number(row[column]) is not None for _, row in entries if column < len(row))
     ]
     if missing := [titles[column] for column in numeric if not header[column]]:
-        raise DataFileError(f"{path.name}, line 1: {nameless(missing[0])}")
+        raise DataFileError(f"{path.name}, line 1: {no_name_problem(missing[0])}")
 
-    def read(line: int, row: list[str]) -> OwnGraph:
+    def read(line: int, row: list[str]) -> ParsedGraph:
         if len(row) != len(header):
             raise ValueError(f"{len(row)} columns where the header has {len(header)}")
         for column in numeric:
@@ -98,6 +98,6 @@ def read_table(path: Path, delimiter: str) -> Iterator[OwnGraph]:
                 )
         properties = properties_of((line, titles[column], row[column]) for column in numeric)
         molecule = _molecule(line, row[place].strip())
-        return OwnGraph(line, molecule.types, molecule.edges, properties)
+        return ParsedGraph(line, molecule.types, molecule.edges, properties)
 
-    yield from collected(path, entries, read)
+    yield from read_entries(path, entries, read)
