@@ -1,7 +1,7 @@
 """Small real objects that many tests share."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jaxtyping
@@ -10,6 +10,7 @@ import structlog
 import torch
 import torch.nn.functional as F
 
+from app.cli import main
 from models.card.card import ModelCard, RegressorCard, TrainingRecord
 from models.card.config import DiffusionConfig, FeatureConfig, NetworkConfig, SamplingConfig
 from models.card.folder import shipped_checkpoints
@@ -20,9 +21,9 @@ from models.networks.regressor import Regressor
 
 # These take longest and come first: each is one process's (`make test`), which would be at it alone if it began last.
 LONGEST = (
-    *("e2e/test_page.py", "worker/test_faults.py", "integration/test_flow.py", "integration/test_readme.py"),
-    *("integration/test_commands.py", "integration/test_tutorial.py", "integration/test_generate.py"),
-    *("docker/test_compose.py", "models/test_conditional.py", "models/training/test_training.py"),
+    *("e2e/test_page.py", "faults/test_workers.py", "integration/test_flow.py", "integration/test_readme.py"),
+    *("app/test_cli.py", "integration/test_tutorial.py", "app/commands/test_generate.py"),
+    *("docker/test_compose.py", "models/test_conditional.py", "models/training/test_run.py"),
     *("integration/test_tracing.py", "fuzz/test_fuzz.py", "integration/test_examples.py", "worker/test_same_graphs.py"),
     *("worker/test_rq_worker.py", "models/evaluation/test_graphs.py", "models/data/test_qm9.py"),
 )
@@ -203,3 +204,26 @@ def qm9(qm9_folder: Path) -> tuple[ModelCard, Denoiser]:
 def qm9_model(qm9_folder: Path) -> LoadedModel:
     """The shipped checkpoint with its regressors."""
     return load_model(qm9_folder)
+
+
+@pytest.fixture
+def error_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., str]]:
+    """What `digress` writes to standard error on a mistake. It runs in this process: starting one for each takes minutes."""
+
+    def run(*arguments: str, status: int = 1, **variables: str) -> str:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("sys.argv", ["digress", *arguments])
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert stop.value.code == status
+        assert not list(tmp_path.iterdir()), "a file is left behind"
+        return capsys.readouterr().err
+
+    before = structlog.get_config()
+    yield run
+    # The command has bound it to a standard error that is closed now.
+    structlog.configure(**before)
