@@ -1,9 +1,12 @@
 """Small real objects that many tests share."""
 
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import jaxtyping
 import pytest
 import structlog
@@ -18,9 +21,14 @@ from models.checkpoint import LoadedModel, load_checkpoint, load_model
 from models.graphs import GraphBatch
 from models.networks.denoiser import Denoiser
 from models.networks.regressor import Regressor
+from tests.forked import digress, forked, run
+from tests.servers import running, stack, valkey
 
-# These take longest and come first: each is one process's (`make test`), which would be at it alone if it began last.
+# Tests of one group run in one process (`make test`). A group is a file, or all that share the service below. The longest
+# groups come first: one that began last would keep a process busy alone.
+SHIPPED = "shipped service"
 LONGEST = (
+    SHIPPED,
     *("e2e/test_page.py", "faults/test_workers.py", "integration/test_flow.py", "integration/test_readme.py"),
     *("app/test_cli.py", "integration/test_tutorial.py", "app/commands/test_generate.py"),
     *("docker/test_compose.py", "models/test_conditional.py", "models/training/test_run.py"),
@@ -28,14 +36,35 @@ LONGEST = (
     *("worker/test_rq_worker.py", "models/evaluation/test_graphs.py", "models/data/test_qm9.py"),
 )
 
+TESTS = Path(__file__).parent
 NODE_TYPES = ["C", "N", "O", "N+"]
 EDGE_TYPES = ["none", "single", "double"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
-    assert all(path.exists() for path in places)
-    items.sort(key=lambda item: places.get(item.path, len(places)))
+# Whoever has one of these starts servers or commands, or asks one that another test has started.
+STARTS_PROCESSES = (digress, forked, run, running, stack, valkey)
+SERVED_FOLDERS = {"benchmarks", "docker", "e2e", "faults", "fuzz", "integration"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    assert all((TESTS / name).exists() for name in LONGEST if name != SHIPPED)
+    places = {name: place for place, name in enumerate(LONGEST)}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+        if is_served(item):
+            item.add_marker("served")
+    items.sort(key=lambda item: places.get(group_of(item), len(places)))
+
+
+def group_of(item: pytest.Function) -> str:
+    return SHIPPED if "shipped_service" in item.fixturenames else item.path.relative_to(TESTS).as_posix()
+
+
+def is_served(item: pytest.Function) -> bool:
+    """Whether a test needs servers or other processes; `make test-quick` leaves it out."""
+    if item.path.relative_to(TESTS).parts[0] in SERVED_FOLDERS or "redis_url" in item.fixturenames:
+        return True
+    return any(value is one for value in vars(item.module).values() for one in STARTS_PROCESSES)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -187,6 +216,26 @@ def concatenate(first: GraphBatch, second: GraphBatch) -> GraphBatch:
         torch.cat([first.edges, second.edges]),
         torch.cat([first.num_nodes, second.num_nodes]),
     )
+
+
+@dataclass(frozen=True)
+class ShippedService:
+    """`digress serve` with all shipped checkpoints, as a user starts it."""
+
+    client: httpx2.Client
+    process: subprocess.Popen[bytes]
+    folder: Path
+    """The current folder of the service."""
+
+
+@pytest.fixture(scope="session")
+def shipped_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShippedService]:
+    """One for all tests that leave it as it was."""
+    folder = tmp_path_factory.mktemp("shipped")
+    for name in ("app", "worker", "models"):
+        (folder / f"{name}.py").write_text("raise SystemExit('this is not the package')")
+    with stack(folder) as (client, process):
+        yield ShippedService(client, process, folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A real browser before the real service: an API and a worker with two shipped models, and a proxy between browser and API."""
+"""A real browser before the real service: an API and a worker with the shipped models, and a proxy between browser and API."""
 
 import re
 import shutil
@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwr
 
 from app.commands.supervisor import free_port
 from tests import tcp_proxy
-from tests.servers import only, running, stack, wait_until
+from tests.conftest import ShippedService
+from tests.servers import running, wait_until
 
 # Debian's, or another that is called so; Playwright's own would have to be downloaded from elsewhere.
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
@@ -60,13 +61,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("page")
-    with stack(folder, only(folder, "qm9", "comm20")) as (client, _):
-        found = Site(client, free_port(), folder)
-        with running(found.proxy(), {}, folder / "proxy.log"):
-            wait_until(lambda: answers(found.url), seconds=10)
-            yield found
+def site(shipped_service: ShippedService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    found = Site(shipped_service.client, free_port(), tmp_path_factory.mktemp("page"))
+    with running(found.proxy(), {}, found.folder / "proxy.log"):
+        wait_until(lambda: answers(found.url), seconds=10)
+        yield found
 
 
 def answers(url: str) -> bool:

@@ -33,6 +33,8 @@ from worker.records import JobOver, JobRecord
 from worker.rq_worker import GenerationWorker
 from worker.store import ModelStore
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:

@@ -158,7 +158,7 @@ def test_resuming_restores_weights_average_and_optimizer(
     assert not torch.equal(again["state_dict"][name], again["current_model_state"][name])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_stopped_training_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
     log = tmp_path / "log"
     with forked(train(tmp_path / "run"), {}, log) as process:
@@ -170,6 +170,7 @@ def test_a_stopped_training_says_how_to_go_on(tmp_path: Path, number: signal.Sig
     assert (tmp_path / "run" / "state" / "last.ckpt").exists()
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_network(tmp_path: Path) -> None:
     command = train(tmp_path, "--devices", "2", "--set", "training.max_steps=60")
 
