@@ -95,7 +95,7 @@ def test_a_filter_draws_again_until_it_is_satisfied(client: httpx2.Client) -> No
     assert again["graphs"] == filtered["graphs"]
 
 
-@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("threads", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_the_command_line_draws_the_same_graphs_without_redis_on_any_number_of_threads(job: Any, threads: str) -> None:
     done = subprocess.run(
         [DIGRESS, "sample", "qm9", "-n", "16", "--seed", "7"],

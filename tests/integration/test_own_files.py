@@ -14,7 +14,7 @@ from models.evaluation.graphs import adjacencies
 from tests.forked import digress
 from tests.servers import stack
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 WAIT = {"Prefer": "wait=60"}
 
 
