@@ -24,16 +24,15 @@ from models.networks.regressor import Regressor
 from tests.forked import digress, forked, run
 from tests.servers import running, stack, valkey
 
-# Tests of one group run in one process (`make test`). A group is a file, or all that share the service below. The longest
+# Tests of one group run in one process (`make test`). A group is a file, or all that share one of these services. The longest
 # groups come first: one that began last would keep a process busy alone.
-SHIPPED = "shipped service"
+SHIPPED, WATCHED = "shipped service", "prometheus"
 LONGEST = (
     SHIPPED,
-    *("e2e/test_page.py", "faults/test_workers.py", "integration/test_flow.py", "integration/test_readme.py"),
-    *("app/test_cli.py", "integration/test_tutorial.py", "app/commands/test_generate.py"),
-    *("docker/test_compose.py", "models/test_conditional.py", "models/training/test_run.py"),
-    *("integration/test_tracing.py", "fuzz/test_fuzz.py", "integration/test_examples.py", "worker/test_same_graphs.py"),
-    *("worker/test_rq_worker.py", "models/evaluation/test_graphs.py", "models/data/test_qm9.py"),
+    *("faults/test_workers.py", WATCHED, "docker/test_compose.py", "app/commands/test_generate.py"),
+    *("models/training/test_run.py", "integration/test_flow.py", "integration/test_tracing.py", "app/test_cli.py"),
+    *("fuzz/test_fuzz.py", "models/test_conditional.py", "worker/test_same_graphs.py", "worker/test_rq_worker.py"),
+    *("models/evaluation/test_graphs.py", "models/data/test_qm9.py"),
 )
 
 TESTS = Path(__file__).parent
@@ -47,7 +46,7 @@ SERVED_FOLDERS = {"benchmarks", "docker", "e2e", "faults", "fuzz", "integration"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    assert all((TESTS / name).exists() for name in LONGEST if name != SHIPPED)
+    assert all((TESTS / name).exists() for name in LONGEST if name not in {SHIPPED, WATCHED})
     places = {name: place for place, name in enumerate(LONGEST)}
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group_of(item)))
@@ -57,12 +56,15 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
 
 
 def group_of(item: pytest.Function) -> str:
-    return SHIPPED if "shipped_service" in item.fixturenames else item.path.relative_to(TESTS).as_posix()
+    for fixture, group in {"shipped_service": SHIPPED, "prometheus": WATCHED}.items():
+        if fixture in item.fixturenames:
+            return group
+    return item.path.relative_to(TESTS).as_posix()
 
 
 def is_served(item: pytest.Function) -> bool:
     """Whether a test needs servers or other processes; `make test-quick` leaves it out."""
-    if item.path.relative_to(TESTS).parts[0] in SERVED_FOLDERS or "redis_url" in item.fixturenames:
+    if item.path.relative_to(TESTS).parts[0] in SERVED_FOLDERS or "valkey_url" in item.fixturenames:
         return True
     return any(value is one for value in vars(item.module).values() for one in STARTS_PROCESSES)
 
@@ -216,6 +218,13 @@ def concatenate(first: GraphBatch, second: GraphBatch) -> GraphBatch:
         torch.cat([first.edges, second.edges]),
         torch.cat([first.num_nodes, second.num_nodes]),
     )
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One for all tests that leave it running; each empties it first."""
+    with valkey(tmp_path_factory.mktemp("valkey")) as url:
+        yield url
 
 
 @dataclass(frozen=True)

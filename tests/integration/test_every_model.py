@@ -23,6 +23,7 @@ def test_six_are_listed_with_how_good_they_were_measured_to_be(client: httpx2.Cl
 
 
 @pytest.mark.parametrize("name", CARDS)
+@pytest.mark.slow
 def test_a_graph_of_each_is_drawn(client: httpx2.Client, name: str) -> None:
     card = CARDS[name]
 
