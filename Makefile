@@ -40,12 +40,12 @@ bench: .venv/.benchmarks ## the speed of everything, against something else in t
 fuzz: .venv/.development ## ten thousand generated requests to a running service, by schemathesis; ten minutes
 	.venv/bin/python -m tests.fuzz
 
-check: .venv/.development ## format, lint, types, the import rule, sizes and the deployment files
+check: .venv/.development ## format, lint, types, the import rule, sizes, documents and the deployment files
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/pytest -q --noconftest tests/test_structure.py
+	.venv/bin/pytest -q --noconftest tests/test_structure.py tests/test_documentation.py
 	.venv/bin/hadolint docker/*.Dockerfile
 	.venv/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	.venv/bin/kubernetes-validate --strict --quiet --no-warn docker/kubernetes/base/*.yaml

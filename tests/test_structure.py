@@ -1,21 +1,16 @@
-"""How large files, functions and folders may become, and how long a sentence. `make check` runs this file.
+"""How large files, functions and folders may become. `make check` runs this file.
 
 An exception stands here by name, with its reason.
 """
 
 import ast
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
-
-import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("app", "worker", "models")
 MAX_LINES, MAX_FUNCTION_LINES, MAX_MODULES = 350, 60, 12
-MEDIAN_WORDS, MAX_WORDS = 18, 40
 CODE = {".css", ".html", ".js", ".lua", ".py"}
 FILE_EXCEPTIONS: dict[str, str] = {}
 FUNCTION_EXCEPTIONS: dict[str, str] = {}
@@ -51,15 +46,6 @@ def long_functions(source: str) -> dict[str, int]:
     return found
 
 
-def sentences(markdown: str) -> list[str]:
-    """The running text, less code, tables, headings, pictures and comments."""
-    text = re.sub(r"```.*?```|<!--.*?-->", "", markdown, flags=re.DOTALL)
-    blocks = re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )", text)
-    prose = [" ".join(block.split()) for block in blocks if not re.match(r"\s*[#|<!]", block)]
-    prose = [re.sub(r"`[^`]*`", "code", re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", block)) for block in prose]
-    return [part for block in prose for part in re.split(r"(?<=[.!?])\s+", block) if re.search(r"\w", part)]
-
-
 def test_no_file_is_too_long() -> None:
     lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in code_files()}
 
@@ -86,27 +72,8 @@ def test_no_folder_has_too_many_modules() -> None:
     assert too_many.keys() == FOLDER_EXCEPTIONS.keys(), too_many
 
 
-def test_the_readme_is_made_of_short_sentences() -> None:
-    words = {sentence: len(sentence.split()) for sentence in sentences((ROOT / "README.md").read_text("utf-8"))}
-
-    assert [sentence for sentence, count in words.items() if count > MAX_WORDS] == []
-    assert median(words.values()) < MEDIAN_WORDS
-
-
 def test_methods_and_functions_in_functions_are_measured_with_their_decorators() -> None:
     body = "\n".join(["        pass"] * MAX_FUNCTION_LINES)
     source = f"class A:\n    @property\n    def f(self):\n{body}\n\ndef g():\n    def h():\n{body}\n"
 
     assert long_functions(source) == {"A.f": 62, "g": 62, "g.h": 61}
-
-
-@pytest.mark.parametrize(
-    ("markdown", "found"),
-    [
-        ("# Title\n\nOne. Two\nlines.\n", ["One.", "Two lines."]),
-        ("- an [item](https://example.org)\n- `x = 1` is code\n", ["- an item", "- code is code"]),
-        ("```sh\nls\n```\n\n| a | table |\n", []),
-    ],
-)
-def test_sentences_are_the_running_text(markdown: str, found: list[str]) -> None:
-    assert sentences(markdown) == found
