@@ -4,13 +4,12 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import networkx
 import pytest
 
-from tests.servers import only, stack
+from tests.conftest import ShippedService
 
 ROOT = Path(__file__).parents[2]
 TEXT = "\n".join((ROOT / path).read_text() for path in ("README.md", "app/README.md"))
@@ -19,10 +18,8 @@ SESSIONS = [block for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) i
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("readme")
-    with stack(folder, only(folder, "qm9", "comm20")) as (client, _):
-        yield str(client.base_url).removeprefix("http://").rstrip("/")
+def address(shipped_service: ShippedService) -> str:
+    return str(shipped_service.client.base_url).removeprefix("http://").rstrip("/")
 
 
 def type_in(command: list[str], text: str, address: str, folder: Path) -> str:

@@ -25,7 +25,7 @@ from models.checkpoint import save_checkpoint
 from models.generation import Progress
 from tests.conftest import make_card, make_denoiser
 from tests.forked import WORKER, forked
-from tests.servers import valkey, wait_until
+from tests.servers import wait_until
 from worker.engine.budget import Budget
 from worker.engine.engine import Engine
 from worker.jobs import GenerationJob
@@ -33,11 +33,14 @@ from worker.records import JobOver, JobRecord
 from worker.rq_worker import GenerationWorker
 from worker.store import ModelStore
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+
 
 @pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
-    with valkey(tmp_path) as url:
-        yield url
+def url(valkey_url: str) -> str:
+    with Redis.from_url(valkey_url) as redis:
+        redis.flushall()
+    return valkey_url
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from models.training.run import train as run
 from models.training.tasks.regressor import RegressorTask
 from tests.conftest import make_card, make_denoiser, make_regressor_card, random_graphs
 from tests.forked import run as run_forked
-from tests.models.training.test_training import TINY
+from tests.models.training.test_run import TINY
 from tests.servers import DIGRESS
 
 SHORT = [*TINY, "training.max_steps=60", "training.test_graphs=200"]

@@ -1,26 +1,14 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from models.card.card import ModelCard
-from models.card.folder import CardError, read_card, read_cards, write_card
 from models.card.measurements import Measurement
 from tests.conftest import make_card
-
-
-def test_a_card_survives_being_written_and_read(tmp_path: Path) -> None:
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-
-    write_card(make_card(), folder)
-
-    assert read_card(folder) == make_card()
-    assert list(read_cards(tmp_path)) == ["tiny"]
 
 
 @pytest.mark.parametrize(
@@ -53,28 +41,6 @@ def test_the_priors_follow_the_kind() -> None:
     assert card.node_prior == card.node_marginals
     assert kinds["uniform"].edge_prior == pytest.approx([1 / 3] * 3)
     assert kinds["absorbing"].edge_prior == [0, 0, 0, 1]
-
-
-def test_a_new_measurement_takes_the_place_of_the_one_by_the_same_settings() -> None:
-    def measured(num_steps: int, valid: float) -> Measurement:
-        return Measurement(
-            num_graphs=9,
-            sampler="ancestral",
-            grid="uniform",
-            num_steps=num_steps,
-            seed=0,
-            command="",
-            values={"valid": valid},
-        )
-
-    card = (
-        make_card()
-        .with_measurement(measured(10, 0.5))
-        .with_measurement(measured(20, 0.6))
-        .with_measurement(measured(10, 0.7))
-    )
-
-    assert [(m.num_steps, m.values["valid"]) for m in card.metrics] == [(20, 0.6), (10, 0.7)]
 
 
 def test_what_was_measured_of_another_version_is_kept_but_is_not_the_cards_quality() -> None:
@@ -110,37 +76,7 @@ def test_a_cards_quality_is_by_its_own_settings_on_the_most_samples() -> None:
     assert mixed.quality is None
 
 
-def test_a_folder_must_be_called_like_its_card(tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
-    write_card(make_card(), tmp_path / "other")
-
-    with pytest.raises(CardError, match="'tiny', but its folder is called 'other'"):
-        read_cards(tmp_path)
-
-
-def test_a_missing_or_unreadable_card_is_named(tmp_path: Path) -> None:
-    (tmp_path / "tiny").mkdir()
-    (tmp_path / "tiny" / "card.json").write_text("{}")
-
-    with pytest.raises(CardError, match=r"card\.json is not a model card"):
-        read_card(tmp_path / "tiny")
-    with pytest.raises(CardError, match="cannot be read"):
-        read_card(tmp_path / "none")
-    with pytest.raises(CardError, match="not a folder"):
-        read_cards(tmp_path / "none")
-
-
 def test_reading_cards_needs_no_torch() -> None:
     code = "import sys, models.card; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_a_folder_without_checkpoint_folders_is_refused_with_a_hint(tmp_path: Path) -> None:
-    with pytest.raises(CardError, match="holds no checkpoint folder; is a training only just begun"):
-        read_cards(tmp_path)
-
-    write_card(make_card(), tmp_path)
-
-    with pytest.raises(CardError, match=f"give its parent, {tmp_path.parent}"):
-        read_cards(tmp_path)

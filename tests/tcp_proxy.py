@@ -1,7 +1,7 @@
-"""A gate in front of a port: `python gate.py PORT TARGET [CERTIFICATE KEY]`.
+"""A TCP proxy in front of a port: `python tcp_proxy.py PORT TARGET [CERTIFICATE KEY]`.
 
-Killing it cuts every connection through it and lets no new one be made, until another one stands there. With a certificate
-it speaks TLS to those who come.
+Killing it cuts every connection through it. No new one can be made until another proxy listens there. With a certificate
+it speaks TLS to its clients.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from contextlib import suppress
 
 
 async def serve(port: int, target: int, context: ssl.SSLContext | None) -> None:
-    """Carry everything to `target` on this machine and back, for ever."""
+    """Forward everything to `target` on this machine and back, for ever."""
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):

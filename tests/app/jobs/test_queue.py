@@ -1,6 +1,8 @@
 """The order of the queue, and what it says of itself; a stand-in for a worker takes jobs as a real one does."""
 
+import asyncio
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +12,11 @@ from fastapi.testclient import TestClient
 from redis import Redis
 
 from app.jobs.keys import BACKLOG_KEY, WORKERS_KEY, worker_key
+from app.jobs.queue import JobQueue
 from app.jobs.reports import WorkerReport
+from app.main import build
+from app.schemas import CompletedRequest
+from app.settings import Settings
 from tests.app.conftest import PROBLEM, make_client
 from worker.engine.engine import Engine
 from worker.jobs import GenerationJob
@@ -198,3 +204,43 @@ def test_jobs_are_listed_newest_first_in_pages(client: TestClient, redis: Redis)
     assert [len(page) for page in listed][:2] == [3, 3]
     assert client.get("/jobs?cursor=x").status_code == 422
     assert json.dumps(pages[0]["jobs"][0]["graphs"]) == "null"
+
+
+def test_hundreds_of_waiting_clients_hold_up_nobody(redis_url: str) -> None:
+    queue: JobQueue = build(Settings.model_validate({"redis_url": redis_url})).state.queue
+    request = CompletedRequest(model="tiny", num_graphs=1, seed=1, sampler="ancestral", num_steps=1)
+    job_id = queue.submit(request).job_id
+
+    async def never() -> bool:
+        return False
+
+    async def crowd() -> tuple[int, int, float]:
+        started, num_threads = time.monotonic(), threading.active_count()
+        waiting = [asyncio.create_task(queue.wait(job_id, 3, should_stop=never)) for _ in range(300)]
+        await asyncio.sleep(1)
+        num_workers, more = await queue.num_workers(), threading.active_count() - num_threads
+        await asyncio.gather(*waiting)
+        await queue.close()
+        return num_workers, more, time.monotonic() - started
+
+    num_workers, more_threads, seconds = asyncio.run(crowd())
+
+    assert (num_workers, more_threads) == (0, 0)
+    assert seconds < 10  # one after another they would take a quarter of an hour
+
+
+def test_waiting_ends_when_it_is_pointless(redis_url: str) -> None:
+    queue: JobQueue = build(Settings.model_validate({"redis_url": redis_url})).state.queue
+    request = CompletedRequest(model="tiny", num_graphs=1, seed=1, sampler="ancestral", num_steps=1)
+    job_id, started = queue.submit(request).job_id, time.monotonic()
+
+    async def should_stop() -> bool:
+        return time.monotonic() > started + 1
+
+    async def wait() -> None:
+        await queue.wait(job_id, 60, should_stop=should_stop)
+        await queue.close()
+
+    asyncio.run(wait())
+
+    assert time.monotonic() - started < 10

@@ -22,7 +22,7 @@ from app.commands.console import CommandError
 from app.commands.remote_generation import wait_and_save
 from app.commands.supervisor import free_port
 from app.pictures.formats import Format
-from tests import gate
+from tests import tcp_proxy
 from tests.forked import forked, run
 from tests.servers import DIGRESS, only, running, stack, wait_until
 
@@ -183,11 +183,11 @@ def test_a_mistake_is_said_with_what_would_be_right_and_asks_for_nothing(
     words: str,
     variables: dict[str, str],
     client: httpx2.Client,
-    complaint: Callable[..., str],
+    error_output: Callable[..., str],
 ) -> None:
     before = newest(client)["id"]
 
-    said = complaint("generate", *arguments, status=status, **variables)
+    said = error_output("generate", *arguments, status=status, **variables)
 
     assert words in said
     assert KEY not in said
@@ -291,8 +291,8 @@ def test_a_server_that_stays_away_is_given_up_with_the_way_to_go_on(
 @contextmanager
 def way_to(client: httpx2.Client, port: int, folder: Path) -> Iterator[None]:
     """The server, as it can be reached at another port for a while."""
-    command = [sys.executable, gate.__file__, str(port), str(client.base_url.port)]
-    with running(command, {}, folder / "gate.log"):
+    command = [sys.executable, tcp_proxy.__file__, str(port), str(client.base_url.port)]
+    with running(command, {}, folder / "proxy.log"):
         wait_until(lambda: connects(port), seconds=10)
         yield
 

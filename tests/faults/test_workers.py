@@ -222,7 +222,9 @@ def test_redis_restarted_in_the_middle_of_a_job(tmp_path: Path, checkpoints: Pat
         worker.__exit__(None, None, None)
 
 
-@pytest.mark.parametrize("seconds", [LEASE_SECONDS + 1, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "seconds", [pytest.param(LEASE_SECONDS + 1, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.slow)]
+)
 def test_redis_out_of_reach_for_a_while(service: Service, seconds: int) -> None:
     with service.worker():
         jobs = {service.submit(size): size for size in [LONG, *[SHORT] * 20]}
@@ -235,6 +237,7 @@ def test_redis_out_of_reach_for_a_while(service: Service, seconds: int) -> None:
         service.wait_until_idle()
 
 
+@pytest.mark.slow
 def test_after_redis_was_away_no_worker_takes_the_others_for_dead(service: Service) -> None:
     with service.worker(DIGRESS_MAX_JOBS="1"), service.worker(DIGRESS_MAX_JOBS="1") as late:
         jobs = [service.submit(LONG) for _ in range(2)]
@@ -253,6 +256,7 @@ def test_after_redis_was_away_no_worker_takes_the_others_for_dead(service: Servi
         assert service.events(job_id).count("status") == 2  # queued and running, once each
 
 
+@pytest.mark.slow
 def test_a_worker_that_has_only_just_come_takes_nobody_for_dead(service: Service) -> None:
     with service.worker() as late:
         job_id = service.submit(LONG)
@@ -355,6 +359,7 @@ def test_a_job_past_its_deadline_fails_and_says_so(service: Service) -> None:
     assert b"took longer" in service.redis.hget(f"digress:job:{job_id}", "error")  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_three_hundred_jobs_through_two_workers_have_one_result_each(service: Service) -> None:
     jobs = [service.submit(SHORT, num_steps=FEW_STEPS) for _ in range(300)]
 

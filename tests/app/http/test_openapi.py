@@ -211,3 +211,28 @@ def test_the_example_of_an_sd_file_is_that_of_the_graph() -> None:
         Chem.MolFromMolBlock(f"{again}M  END")
     )
     assert data == written
+
+
+def test_openapi_names_every_route_and_the_problem_document(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+
+    assert set(document["paths"]) == {
+        "/generate",
+        "/generate/conditional",
+        "/metrics",
+        "/jobs",
+        "/jobs/{job_id}",
+        "/jobs/{job_id}/events",
+        "/jobs/{job_id}/graphs",
+        "/jobs/{job_id}/graphs/{number}",
+        "/jobs/{job_id}/graphs/{number}/trajectory",
+        "/models",
+        "/models/{name}",
+        "/models/{name}/load",
+        "/models/{name}/plot",
+        "/models/{name}/unload",
+        "/health/live",
+        "/health/ready",
+    }
+    assert "Problem" in document["components"]["schemas"]
+    assert client.get("/docs").status_code == 200

@@ -10,25 +10,18 @@ from typing import Any
 import pytest
 import torch
 
-from models.card.folder import CardError, read_card
+from models.card.folder import read_card
 from models.checkpoint import load_checkpoint, load_model
 from models.generation import generate
 from models.plan import GenerationPlan
-from models.training.denoising import DiffusionModule, denoiser_of
-from models.training.ema import ExponentialMovingAverage
+from models.training.denoising import DiffusionModule
 from models.training.folder import TrainingFolder
-from models.training.module import TrainingClock
 from models.training.preset import (
     DenoiserPreset,
-    DenoiserTraining,
-    PresetError,
-    available_presets,
     load_preset,
     saved_preset,
 )
 from models.training.run import train as run
-from models.training.tasks.denoiser import DenoiserTask
-from tests.conftest import make_card, random_graphs
 from tests.forked import forked
 from tests.forked import run as run_forked
 from tests.servers import DIGRESS, variables, wait_until
@@ -38,47 +31,6 @@ TINY = [
     *("network.node_hidden=16", "network.edge_hidden=8", "network.global_hidden=8", "network.num_heads=2"),
     *("training.batch_size=32", "training.validation_steps=50", "training.validation_graphs=64"),
 ]
-
-
-def test_the_shipped_presets_are_sound() -> None:
-    assert available_presets() == [
-        "comm20",
-        "planar",
-        "qm9",
-        "qm9-h",
-        "qm9-judge",
-        "qm9-regressor",
-        "sbm",
-        "tree",
-        "zinc250k",
-    ]
-    assert all(load_preset(name).name == name for name in available_presets())
-
-
-def test_a_preset_can_be_changed_by_overrides() -> None:
-    preset = load_preset("qm9", ["training.batch_size=64", "diffusion.schedule=linear", "sampling.num_steps=20"])
-
-    assert isinstance(preset, DenoiserPreset)
-    assert (preset.training.batch_size, preset.diffusion.schedule, preset.sampling.num_steps) == (64, "linear", 20)
-
-
-@pytest.mark.parametrize(
-    ("override", "words"),
-    [
-        ("training.batch_sise=64", "training.batch_sise"),
-        ("training.batch_size=many", "training.batch_size"),
-        ("training.batch_size", "key=value"),
-        ("name.first=x", "'name' is a value"),
-    ],
-)
-def test_an_override_that_does_not_fit_is_named(override: str, words: str) -> None:
-    with pytest.raises(PresetError, match=words):
-        load_preset("qm9", [override])
-
-
-def test_an_unknown_preset_lists_the_known_ones() -> None:
-    with pytest.raises(PresetError, match=r"available: .*qm9"):
-        load_preset("zinc")
 
 
 @pytest.mark.filterwarnings("ignore:::lightning")  # whose own calls are deprecated
@@ -96,103 +48,6 @@ def test_a_model_of_graphs_without_chemistry_is_trained_and_drawn_from(tmp_path:
         assert set(graphs.num_nodes.tolist()) <= set(model.card.size_distribution)
         assert graphs.edges.max() == 1
         assert torch.equal(graphs.edges, graphs.edges.mT)
-
-
-def test_the_average_follows_its_formula() -> None:
-    average = ExponentialMovingAverage(0.9)
-    update = average._kwargs["multi_avg_fn"]
-    averages, expected = [torch.zeros(3)], torch.zeros(3)
-
-    for n in range(1, 200):
-        weights = torch.full((3,), float(n))
-        update(averages, [weights], torch.tensor(n))
-        decay = min(0.9, (1 + n) / (10 + n))
-        expected = decay * expected + (1 - decay) * weights
-
-    torch.testing.assert_close(averages[0], expected)
-
-
-def test_a_clock_goes_on_from_where_it_was() -> None:
-    clock = TrainingClock("wall")
-
-    clock.resume_from(12.5)
-
-    assert 12.5 <= clock.minutes < 12.6
-
-
-def test_time_is_drawn_from_one_to_the_last_step_and_more_often_where_a_distortion_says() -> None:
-    means, amid = {}, {}
-    for distortion in ("uniform", "polydec", "cubic", "early", "middle"):
-        config = DenoiserTraining.model_validate({"time_distortion": distortion})
-        times = DiffusionModule(make_card(), config)._draw_time(torch.arange(20_000)).double()
-        assert set(times.tolist()) == set(range(1, 51))
-        means[distortion] = float(times.mean())
-        amid[distortion] = float(((times > 17.5) & (times <= 32.5)).double().mean())
-
-    assert means["uniform"] == pytest.approx(25.5, abs=0.5)
-    assert means["polydec"] == pytest.approx(50 / 3, abs=0.7)
-    assert means["cubic"] == pytest.approx(50 / 4, abs=0.7)
-    assert means["early"] == pytest.approx(50 * (0.9 / 4 + 0.1 * 3 / 4), abs=0.7)
-    assert means["middle"] == pytest.approx(25.5, abs=0.5)
-    assert amid["uniform"] == pytest.approx(0.3, abs=0.02)
-    assert amid["middle"] == pytest.approx(0.8, abs=0.03)
-
-
-def test_a_network_learns_a_handful_of_graphs() -> None:
-    torch.manual_seed(0)
-    module = DiffusionModule(make_card(), DenoiserTraining(learning_rate=3e-3))
-    optimizer = torch.optim.Adam(module.parameters(), lr=3e-3)
-    graphs, seeds = random_graphs([9, 6, 9, 4]), torch.arange(4)
-    losses = []
-
-    for _ in range(150):
-        loss = module._loss(graphs, torch.full((4,), 10), seeds).total(5.0)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        losses.append(loss.item())
-
-    assert losses[-1] < 0.3 * losses[0]
-
-
-def test_a_training_may_begin_with_the_weights_of_a_checkpoint_of_the_same_shape(
-    tmp_path: Path, qm9_folder: Path
-) -> None:
-    start = f"training.start_from={qm9_folder}"
-
-    begun = DenoiserTask(preset := load_denoiser_preset("qm9", start), tmp_path)
-
-    _, denoiser = load_checkpoint(qm9_folder)
-    torch.testing.assert_close(denoiser_of(begun.module).state_dict(), denoiser.state_dict(), rtol=0, atol=0)
-    assert preset.training.start_from == str(qm9_folder)
-    with pytest.raises(PresetError, match="has other network"):
-        DenoiserTask(load_denoiser_preset("qm9", start, "network.num_layers=2"), tmp_path)
-    with pytest.raises(PresetError, match="has other diffusion"):
-        DenoiserTask(load_denoiser_preset("qm9", start, "diffusion.num_timesteps=100"), tmp_path)
-    same = ["network.num_layers=6"]
-    with pytest.raises(PresetError, match="has other node types"):
-        DenoiserTask(load_denoiser_preset("qm9-h", start, *same), tmp_path)
-    with pytest.raises(CardError):
-        DenoiserTask(load_denoiser_preset("qm9", f"training.start_from={tmp_path}"), tmp_path)
-
-
-def test_a_training_that_begins_with_weights_without_triangles_begins_with_the_same_function(tmp_path: Path) -> None:
-    small = ["network.num_layers=2", "network.triangle_width=0"]
-    folder = tmp_path / "comm20"
-    folder.mkdir()
-    plain = DenoiserTask(load_denoiser_preset("comm20", *small), folder)
-    denoiser = denoiser_of(plain.module)
-    with torch.no_grad():
-        for parameter in denoiser.parameters():
-            parameter.add_(0.1 * torch.randn(parameter.shape))
-    plain.export(plain.module, gradient_steps=0)
-
-    changes = ["network.num_layers=2", "network.triangle_width=4", f"training.start_from={folder}"]
-    begun = denoiser_of(DenoiserTask(load_denoiser_preset("comm20", *changes), tmp_path).module)
-
-    graphs, t = plain.validation.__getitems__([0, 1, 2]), torch.tensor([1, 50, 400])
-    torch.testing.assert_close(begun(graphs, t).edges, denoiser(graphs, t).edges, rtol=0, atol=1e-5)
-    assert any("triangles_to_edge" in name for name in begun.state_dict())
 
 
 @pytest.mark.filterwarnings("ignore:::lightning")  # whose own calls are deprecated
@@ -303,7 +158,7 @@ def test_resuming_restores_weights_average_and_optimizer(
     assert not torch.equal(again["state_dict"][name], again["current_model_state"][name])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_stopped_training_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
     log = tmp_path / "log"
     with forked(train(tmp_path / "run"), {}, log) as process:
@@ -315,6 +170,7 @@ def test_a_stopped_training_says_how_to_go_on(tmp_path: Path, number: signal.Sig
     assert (tmp_path / "run" / "state" / "last.ckpt").exists()
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_network(tmp_path: Path) -> None:
     command = train(tmp_path, "--devices", "2", "--set", "training.max_steps=60")
 
