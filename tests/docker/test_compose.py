@@ -134,6 +134,7 @@ def client(running: dict[str, list[Container]]) -> Iterator[httpx2.Client]:
         yield client
 
 
+@pytest.mark.slow
 @needs_namespaces
 def test_a_job_goes_through_for_who_has_the_key(client: httpx2.Client) -> None:
     body = {"model": "qm9", "num_graphs": 4, "seed": 7, "num_steps": 10}
@@ -145,6 +146,7 @@ def test_a_job_goes_through_for_who_has_the_key(client: httpx2.Client) -> None:
     assert httpx2.post(f"{client.base_url}/generate", json=body).status_code == 401
 
 
+@pytest.mark.slow
 @needs_namespaces
 @pytest.mark.parametrize("name", ["redis", "api", "worker"])
 def test_a_service_has_no_rights_and_no_place_to_write_but_its_own(
@@ -163,6 +165,7 @@ def test_a_service_has_no_rights_and_no_place_to_write_but_its_own(
     assert container.execute(["touch", "/tmp/x"]).returncode == 0
 
 
+@pytest.mark.slow
 @needs_namespaces
 def test_redis_lets_nobody_in_without_the_password_and_no_list_of_processes_tells_it(
     running: dict[str, list[Container]],
@@ -174,6 +177,7 @@ def test_redis_lets_nobody_in_without_the_password_and_no_list_of_processes_tell
     assert SECRETS["REDIS_PASSWORD"] not in Path(f"/proc/{redis.process.pid}/cmdline").read_text()
 
 
+@pytest.mark.slow
 @needs_namespaces
 @needs_prometheus
 def test_prometheus_finds_the_api_and_both_workers_by_name(
@@ -192,6 +196,7 @@ def test_prometheus_finds_the_api_and_both_workers_by_name(
             wait_until(lambda: targets(asked) == expected, seconds=60)
 
 
+@pytest.mark.slow
 @needs_namespaces
 def test_what_a_host_was_computing_when_its_network_went_is_computed_by_the_other(
     running: dict[str, list[Container]], client: httpx2.Client

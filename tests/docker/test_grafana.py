@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 import yaml
 
 from tests.docker.conftest import FOLDER as PROMETHEUS
@@ -81,6 +82,7 @@ def test_what_every_replica_says_of_the_queue_is_never_added_up() -> None:
 
 
 @needs_prometheus
+@pytest.mark.slow
 def test_every_query_of_every_panel_gives_finite_values_under_traffic(prometheus: httpx2.Client) -> None:
     faults = []
     for panel in PANELS:
@@ -96,6 +98,7 @@ def test_every_query_of_every_panel_gives_finite_values_under_traffic(prometheus
 
 
 @needs_prometheus
+@pytest.mark.slow
 def test_alerts_that_fire_are_marked_and_models_can_be_chosen(prometheus: httpx2.Client) -> None:
     (alerts,) = ANNOTATIONS
     (metric, label) = re.findall(r"label_values\((\w+), (\w+)\)", VARIABLES["model"]["query"]["query"])[0]

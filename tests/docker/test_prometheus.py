@@ -51,6 +51,7 @@ def test_every_alert_says_what_to_do_and_so_does_the_readme() -> None:
 
 
 @needs_prometheus
+@pytest.mark.slow
 def test_a_real_prometheus_reaches_every_target(prometheus: httpx2.Client) -> None:
     assert {result["metric"]["job"]: result["value"][1] for result in query(prometheus, "up")} == {
         "digress-api": "1",
@@ -61,6 +62,7 @@ def test_a_real_prometheus_reaches_every_target(prometheus: httpx2.Client) -> No
 
 @needs_prometheus
 @pytest.mark.parametrize("rule", [rule for rule in RULES if "record" in rule], ids=lambda rule: rule["record"])
+@pytest.mark.slow
 def test_every_recording_rule_gives_finite_values_under_traffic(prometheus: httpx2.Client, rule: Any) -> None:
     found = query(prometheus, rule["record"])
 
@@ -70,6 +72,7 @@ def test_every_recording_rule_gives_finite_values_under_traffic(prometheus: http
 
 @needs_prometheus
 @pytest.mark.parametrize("rule", [rule for rule in RULES if "alert" in rule], ids=lambda rule: rule["alert"])
+@pytest.mark.slow
 def test_what_an_alert_compares_is_there_and_finite(prometheus: httpx2.Client, rule: Any) -> None:
     compared = re.sub(r"( or absent\(.*\))|( (==|<|>) [\d.]+)", "", rule["expr"])
     assert compared != rule["expr"]
@@ -82,6 +85,7 @@ def test_what_an_alert_compares_is_there_and_finite(prometheus: httpx2.Client, r
 
 
 @needs_prometheus
+@pytest.mark.slow
 def test_nothing_fires_at_once_but_the_rehearsal(prometheus: httpx2.Client) -> None:
     alerts = prometheus.get("/api/v1/alerts").json()["data"]["alerts"]
 

@@ -415,7 +415,7 @@ def test_earlier_jobs_are_shown_again(page: Page, site: Site) -> None:
     assert job_of(site, page)["model"] == "comm20"
 
 
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_nobody_is_kept_out(open_tab: OpenTab, site: Site, dark: bool) -> None:
     """By axe (WCAG): at the beginning, with results, with a graph open and its film."""
     tab = open_tab(site.url, dark=dark)

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from tests.forked import digress
 
 
@@ -10,6 +12,7 @@ def test_a_model_is_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_plot_guidance_writes_a_picture(tmp_path: Path) -> None:
     out = tmp_path / "logp.svg"
     steering = ["--property", "logp", "--measure", "rdkit", "--target", "-1", "--target", "2"]

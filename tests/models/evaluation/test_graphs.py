@@ -36,7 +36,9 @@ def planar() -> GraphData:
     return load_synthetic("planar")
 
 
-@pytest.mark.parametrize("family", ["planar", "sbm", "tree", "comm20"])
+@pytest.mark.parametrize(
+    "family", ["tree", "comm20", *(pytest.param(name, marks=pytest.mark.slow) for name in ("planar", "sbm"))]
+)
 def test_fresh_graphs_of_a_family_score_near_one_and_random_ones_badly(family: Family) -> None:
     data = load_synthetic(family)
     train, test = list(adjacencies(data.train)), list(adjacencies(data.test))

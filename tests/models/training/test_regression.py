@@ -59,6 +59,7 @@ def test_a_regressor_joins_its_model_in_one_folder_that_can_be_served(tmp_path: 
 
 
 @pytest.mark.filterwarnings("ignore:::lightning")  # whose own calls are deprecated
+@pytest.mark.slow
 def test_a_judge_leaves_the_guide_that_steers_as_it_was(tmp_path: Path, qm9_folder: Path) -> None:
     folder = TrainingFolder(tmp_path, "qm9")
 

@@ -122,7 +122,7 @@ def tensors(state: Any) -> list[torch.Tensor]:
 
 
 @pytest.mark.filterwarnings("ignore:::lightning")  # whose own calls are deprecated
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("optimizer", [pytest.param("adamw", marks=pytest.mark.slow), "muon"])
 def test_resuming_restores_weights_average_and_optimizer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str
 ) -> None:
