@@ -1,4 +1,4 @@
-"""The API: `create_app` puts the parts together, `build` finds them from the settings."""
+"""The API: `create_app` assembles the application, `build` makes its parts from the settings."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -36,11 +36,11 @@ from models.card.folder import read_cards
 
 _DESCRIPTION = (
     "New graphs from discrete denoising diffusion (DiGress, ICLR 2023). "
-    "POST /generate queues a job; GET /jobs/{id} gives its graphs; GET /models says what can be generated."
+    "POST /generate queues a job; GET /jobs/{id} returns its graphs; GET /models lists what can be generated."
 )
 
 
-# Every client that waits for its job holds one.
+# Every client that waits for its job holds a connection to Redis.
 _MAX_CONNECTIONS = 5_000
 
 
@@ -53,9 +53,9 @@ def create_app(
     webhooks: WebhookSender | None = None,
     at_end: Callable[[], None] = lambda: None,
 ) -> FastAPI:
-    """The application over a queue and the models to serve; everybody is let in if there is no gate.
+    """The application for a queue and the models to serve; without an authenticator, everybody has access.
 
-    `at_end` is called when it stops, in a thread.
+    `at_end` is called in a thread when it stops.
     """
 
     @asynccontextmanager
@@ -68,7 +68,7 @@ def create_app(
         await run_in_threadpool(at_end)
 
     app = FastAPI(
-        redirect_slashes=False,  # one address for each thing, and no answer that the document does not tell of
+        redirect_slashes=False,  # one address per resource, and no response that the document does not describe
         title="digress-serve",
         version=version("digress-serve"),
         description=_DESCRIPTION,
@@ -78,7 +78,7 @@ def create_app(
     app.state.queue, app.state.served_models, app.state.authenticator = queue, served_models, authenticator
     app.state.has_webhooks = webhooks is not None
     app.state.metrics = ApiMetrics(QueueCollector(queue.state))
-    app.state.is_stopping = lambda: False  # whoever runs the server may know better
+    app.state.is_stopping = lambda: False  # `digress api` replaces it
     app.add_middleware(IgnoreDisconnectsMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(SecurityHeadersMiddleware)
@@ -92,10 +92,10 @@ def create_app(
 
 
 def build(settings: Settings | None = None) -> FastAPI:
-    """The application that the environment describes.
+    """The application for the settings.
 
     Raises:
-        SettingsError: if a setting does not fit, or DIGRESS_REDIS_URL is not set, or something is not installed.
+        SettingsError: if a setting is invalid, DIGRESS_REDIS_URL is not set, or a package is missing.
         CardError: if a model card cannot be read.
     """
     settings = settings or read_settings()
@@ -117,29 +117,29 @@ def build(settings: Settings | None = None) -> FastAPI:
     if settings.webhook_secret:
         secret = settings.webhook_secret.get_secret_value()
         webhooks = WebhookSender(queue, async_redis, secret=secret, allow_private=settings.webhook_private)
-    # The application itself sends the last spans, since the server then ends the process by the signal that it was sent.
+    # The application sends the last spans itself, because uvicorn then ends the process by a signal.
     at_end = start_tracing(settings, "digress-api")
     app = create_app(queue, served_models, settings, authenticator=authenticator, webhooks=webhooks, at_end=at_end)
-    app.openapi()  # takes so long that no request should have to wait for it
+    app.openapi()  # takes long, so no request should have to wait for it
     return app
 
 
 def _require_protection(settings: Settings) -> None:
-    """Not everybody shall be able to use the service by mistake.
+    """Refuse settings that would let everybody or nobody use the service by mistake.
 
     Raises:
-        SettingsError: if other machines can reach it and no keys are needed, without a word that this is meant;
-            or if keys are needed and there are none.
+        SettingsError: if other machines can reach the API without a key, unless DIGRESS_AUTH is `off`; or if keys are needed
+            and there are none.
     """
     if settings.auth is None and settings.is_public:
         raise SettingsError(
             f"DIGRESS_HOST is {settings.host}, which other machines can reach: set DIGRESS_AUTH=keys, so that requests need a key "
-            "(DIGRESS_ADMIN_KEY, or one made by `digress keys create NAME`), or DIGRESS_AUTH=off to let everybody in"
+            "(DIGRESS_ADMIN_KEY, or one made with `digress keys create NAME`), or DIGRESS_AUTH=off to let everybody in"
         )
     if settings.auth == "keys" and settings.admin_key is None:
-        # Without an answer nobody can be let in anyway.
+        # If Redis does not answer, nobody has access anyway.
         with suppress(RedisError), Redis.from_url(settings.require_redis_url(), socket_timeout=5) as redis:
             if not ApiKeyStore(redis).all():
                 raise SettingsError(
-                    "DIGRESS_AUTH is keys, and there is no key: make one by `digress keys create NAME`, or set DIGRESS_ADMIN_KEY"
+                    "DIGRESS_AUTH is keys, and there is no key: make one with `digress keys create NAME`, or set DIGRESS_ADMIN_KEY"
                 )

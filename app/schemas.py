@@ -92,13 +92,13 @@ class SizeRange(BaseModel):
 
 
 class GraphFilter(BaseModel):
-    """What graphs must be to be returned; others are drawn again, several times if need be."""
+    """Conditions on the returned graphs; graphs that fail are drawn again, several times if needed."""
 
     model_config = ConfigDict(extra="forbid")
 
-    valid: Annotated[StrictBool, Field(description="Molecules that RDKit can sanitise.")] = False
+    valid: Annotated[StrictBool, Field(description="Only molecules that RDKit can sanitise.")] = False
     unique: Annotated[StrictBool, Field(description="No valid molecule twice in one job.")] = False
-    connected: Annotated[StrictBool, Field(description="Graphs in one piece.")] = False
+    connected: Annotated[StrictBool, Field(description="Only connected graphs.")] = False
 
 
 def _number_or_range(value: object) -> str | None:
@@ -137,7 +137,7 @@ class GenerateRequest(BaseModel):
     sampler: Sampler | None = None
     num_steps: Annotated[StrictInt | None, Field(ge=1, description="Fewer is faster, more is better."), _WHOLE] = None
     filter: Annotated[
-        GraphFilter, Field(description="What the graphs must be; those that are not are drawn again, up to ten times.")
+        GraphFilter, Field(description="Conditions on the graphs; graphs that fail are drawn again, up to ten times.")
     ] = GraphFilter()
     keep_frames: Annotated[
         StrictInt,
@@ -146,11 +146,11 @@ class GenerateRequest(BaseModel):
     ] = 0
     webhook: Annotated[
         HttpUrl | None,
-        Field(description="URL notified by a signed POST when the job ends, if the service sends webhooks."),
+        Field(description="URL notified by a signed POST when the job ends; retried for about an hour."),
     ] = None
     priority: Annotated[
         Priority,
-        Field(description="A share of the workers: 'high' has 16, 'normal' 4 and 'low' 1; none waits for ever."),
+        Field(description="Share of the workers: 'high' has 16, 'normal' 4 and 'low' 1; no job waits for ever."),
     ] = Priority.NORMAL
 
     kind: ClassVar[JobKind] = "unconditional"
@@ -184,11 +184,11 @@ class ConditionalRequest(GenerateRequest):
 
     targets: Annotated[
         dict[StrictStr, TargetValue],
-        Field(min_length=1, description="Property -> wanted value in its own unit; the model's card lists them."),
+        Field(min_length=1, description="Property -> wanted value in its unit; the model's card lists the properties."),
     ]
     guidance_scale: Annotated[
         TargetValue | None,
-        Field(ge=0, description="How hard to steer: 0 not at all; more costs variety and, in the end, validity."),
+        Field(ge=0, description="How strongly to steer; 0 is not at all. High values reduce variety and validity."),
     ] = None
     estimator: Annotated[Estimator | None, Field(description="How to guide; 'gradient' is DiGress's own.")] = None
     candidates: Annotated[
@@ -248,16 +248,16 @@ class Graph(BaseModel):
 
 
 class Frame(BaseModel):
-    """A graph on its way: node-link as `Graph`, with the types alone."""
+    """A graph during denoising: node-link as `Graph`, with types only."""
 
-    step: Annotated[int, Field(description="Steps done; 0 is noise.")]
+    step: Annotated[int, Field(description="Denoising steps done; 0 is pure noise.")]
     t: Annotated[int, Field(description="Timestep, from the model's number of timesteps down to 0, the clean graph.")]
     nodes: list[dict[str, Any]]
     edges: list[dict[str, Any]]
 
 
 class Trajectory(BaseModel):
-    """A graph's way from noise."""
+    """The frames of a graph, from noise to the result."""
 
     frames: list[Frame]
 
@@ -268,7 +268,7 @@ class JobProgress(BaseModel):
     fraction: Annotated[float, Field(ge=0, le=1)]
     graphs_done: int
     num_graphs: int
-    position: Annotated[int | None, Field(description="Jobs ahead of it in the queue; null once it has begun.")] = None
+    position: Annotated[int | None, Field(description="Jobs ahead in the queue; null once the job has started.")] = None
     eta_seconds: Annotated[
         float | None,
         Field(description="Expected seconds until the job ends, by the workers' recent speed; null if unknown."),
@@ -279,7 +279,7 @@ class JobSummary(BaseModel):
     """Counts over a job's graphs; those about molecules are null for other graphs."""
 
     num_graphs: int
-    short: Annotated[int, Field(description="Graphs that are missing, since no draw of them passed the filter.")] = 0
+    short: Annotated[int, Field(description="Missing graphs: no draw of them passed the filter.")] = 0
     valid: int | None = None
     valid_and_connected: int | None = None
     unique: Annotated[int | None, Field(description="Distinct molecules among the valid ones.")] = None
@@ -289,17 +289,19 @@ class JobSummary(BaseModel):
     ] = None
     predicted_error: Annotated[
         dict[str, float] | None,
-        Field(description="Target -> mean absolute distance of the valid graphs' predicted property from it."),
+        Field(
+            description="Target -> mean absolute difference between it and the predicted property of the valid graphs."
+        ),
     ] = None
-    seconds: Annotated[float, Field(description="Time the worker computed.")]
+    seconds: Annotated[float, Field(description="Computing time of the worker.")]
 
 
 class JobLinks(BaseModel):
     """Where to go from a job."""
 
     self: str
-    events: Annotated[str, Field(description="What happens to it, as server-sent events.")]
-    graphs: Annotated[str, Field(description="Its graphs, in pages or as lines of JSON, once it has ended.")]
+    events: Annotated[str, Field(description="Its events, as server-sent events.")]
+    graphs: Annotated[str, Field(description="Its graphs in pages or as JSON lines, once it has ended.")]
     model: str
 
 
@@ -307,7 +309,7 @@ class GraphPage(BaseModel):
     """Some of a job's graphs, in their order."""
 
     graphs: list[Graph]
-    next: Annotated[str | None, Field(description="Where the ones after these are; null if these are the last.")]
+    next: Annotated[str | None, Field(description="Path of the next page; null on the last one.")]
 
 
 class Job(BaseModel):
@@ -320,7 +322,7 @@ class Job(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    expires_at: Annotated[datetime | None, Field(description="Known once the job has ended.")]
+    expires_at: Annotated[datetime | None, Field(description="Set once the job has ended.")]
     request: AnyCompletedRequest
     progress: JobProgress
     summary: JobSummary | None
@@ -336,7 +338,7 @@ class JobPage(BaseModel):
     """Some of the jobs, the newest first, without their graphs."""
 
     jobs: list[Job]
-    next: Annotated[str | None, Field(description="Where the older ones are; null if there are none.")]
+    next: Annotated[str | None, Field(description="Path of the next page; null on the last one.")]
 
 
 class Health(BaseModel):

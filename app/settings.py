@@ -1,6 +1,6 @@
 """Settings, from the environment: DIGRESS_REDIS_URL, DIGRESS_PORT and so on.
 
-Read once, in `build()` or by a command, and passed on from there; nothing else looks at the environment for them.
+`build()` or a command reads them once and passes them on; nothing else reads them from the environment.
 """
 
 from ipaddress import ip_address
@@ -15,11 +15,11 @@ from models.card.folder import shipped_checkpoints
 
 
 class SettingsError(ValueError):
-    """A setting that is missing, does not fit, or does not fit this machine."""
+    """A setting is missing, invalid, or impossible on this machine."""
 
 
 class Settings(BaseSettings):
-    """What can be set, and what it is when it is not."""
+    """All settings with their defaults."""
 
     model_config = SettingsConfigDict(env_prefix="DIGRESS_", env_ignore_empty=True, frozen=True)
 
@@ -27,36 +27,40 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65_535, description="Port the API listens on.")] = 8000
     redis_url: Annotated[
         RedisDsn | None,
-        Field(description="Redis or Valkey that holds queue and jobs; `digress serve` starts one if this is not set."),
+        Field(description="Redis or Valkey for the queue and the jobs; `digress serve` starts one if this is not set."),
     ] = None
     log_format: Annotated[
         Literal["console", "json"],
-        Field(description="How API and worker write their logs: for people, or a JSON object a line."),
+        Field(description="Format of the logs of API and worker: text for people, or one JSON object per line."),
     ] = "console"
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Field(description="What is logged at the least.")
+        Literal["debug", "info", "warning", "error"], Field(description="Lowest level that is logged.")
     ] = "info"
     tracing: Annotated[
         bool,
-        Field(description="Send traces of requests and jobs to a collector; OTEL_EXPORTER_OTLP_ENDPOINT says where."),
+        Field(
+            description="Send traces of requests and jobs to a collector; OTEL_EXPORTER_OTLP_ENDPOINT is its address."
+        ),
     ] = False
     checkpoints: Annotated[Path, Field(description="Folder of checkpoint folders to serve.")] = shipped_checkpoints()
     auth: Annotated[
         Literal["keys", "off"] | None,
         Field(
-            description="Whether requests need an API key; not set, they need none, and the API listens on this machine only."
+            description="Whether requests need an API key. If not set, they need none, and the API listens on this machine only."
         ),
     ] = None
     admin_key: Annotated[
         SecretStr | None,
-        Field(min_length=16, description="A key that allows everything, beside those that `digress keys` makes."),
+        Field(
+            min_length=16, description="A key that allows everything, in addition to those that `digress keys` makes."
+        ),
     ] = None
     webhook_secret: Annotated[
         SecretStr | None,
-        Field(min_length=16, description="What webhooks are signed with; without it there are none."),
+        Field(min_length=16, description="Secret that signs webhooks; without it there are none."),
     ] = None
     webhook_private: Annotated[
-        bool, Field(description="Let webhooks go to addresses that are not public, for a network of your own.")
+        bool, Field(description="Allow webhooks to addresses that are not public, for a private network.")
     ] = False
     device: Annotated[
         str,
@@ -71,30 +75,26 @@ class Settings(BaseSettings):
     ] = False
     max_body_bytes: Annotated[int, Field(ge=1, description="Largest request body.")] = 65_536
     job_timeout_seconds: Annotated[
-        int, Field(ge=1, description="Longest time one job may compute: its share of the worker's.")
+        int, Field(ge=1, description="Longest computing time of one job: its share of the worker's time.")
     ] = 3_600
     lease_seconds: Annotated[
-        int, Field(ge=3, description="How long a worker may be silent before its job is given to another one.")
+        int, Field(ge=3, description="How long a worker may be silent before its jobs are given to another worker.")
     ] = 30
     max_queued_jobs: Annotated[
-        int, Field(ge=1, description="Jobs that may wait; more are answered 503 until there is room.")
+        int, Field(ge=1, description="Jobs that may wait; further requests are answered 503.")
     ] = 10_000
     max_jobs: Annotated[int, Field(ge=1, le=1_000, description="Jobs that one worker computes at the same time.")] = 128
     drain_seconds: Annotated[
         float,
-        Field(
-            ge=0, description="How long a worker that is told to stop goes on with its jobs before it hands them back."
-        ),
+        Field(ge=0, description="How long a stopping worker continues its jobs before it returns them to the queue."),
     ] = 8.0
     worker_metrics_port: Annotated[
         int | None,
         Field(
-            ge=1, le=65_535, description="Port that a worker answers Prometheus on, at DIGRESS_HOST; none if not set."
+            ge=1, le=65_535, description="Port of a worker's metrics for Prometheus, on DIGRESS_HOST; none if not set."
         ),
     ] = None
-    job_ttl_seconds: Annotated[
-        int, Field(ge=1, description="How long a job and its graphs can be read after it ended.")
-    ] = 86_400
+    job_ttl_seconds: Annotated[int, Field(ge=1, description="How long an ended job and its graphs are kept.")] = 86_400
 
     @property
     def is_public(self) -> bool:
@@ -105,7 +105,7 @@ class Settings(BaseSettings):
             return self.host != "localhost"
 
     def require_redis_url(self) -> str:
-        """The URL of Redis, for those who do not start one.
+        """The URL of Redis, which must be set.
 
         Raises:
             SettingsError: if it is not set.
@@ -119,7 +119,7 @@ def read_settings() -> Settings:
     """The settings of this process.
 
     Raises:
-        SettingsError: if one does not fit; it is called by the name of its variable.
+        SettingsError: if a setting is invalid; the message has the name of its variable.
     """
     try:
         return Settings()
@@ -128,10 +128,10 @@ def read_settings() -> Settings:
 
 
 def _describe(mistake: ErrorDetails) -> str:
-    words = f"DIGRESS_{str(mistake['loc'][0]).upper()}: {mistake['msg']}"
-    # A URL may hold a password, and a key is one.
+    message = f"DIGRESS_{str(mistake['loc'][0]).upper()}: {mistake['msg']}"
+    # A URL may contain a password, and the others are secrets.
     return (
-        words
+        message
         if mistake["loc"][0] in {"redis_url", "admin_key", "webhook_secret"}
-        else f"{words}, not {mistake['input']!r}"
+        else f"{message}, not {mistake['input']!r}"
     )

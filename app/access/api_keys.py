@@ -21,7 +21,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
 
 
 class KeyNameError(ValueError):
-    """A name that cannot be given to a key, or that none has."""
+    """A name that a key cannot have, or that no key has."""
 
 
 class Role(StrEnum):
@@ -32,19 +32,19 @@ class Role(StrEnum):
 
 
 class ApiKey(BaseModel):
-    """What is known of a key."""
+    """What Redis holds about a key."""
 
     id: str
     name: str
     sha256: str
     role: Role = Role.USER
-    rate: Annotated[int | None, Field(ge=1, description="Submissions in a minute at the most.")] = None
-    quota: Annotated[int | None, Field(ge=1, description="Graphs in a day (UTC) at the most.")] = None
+    rate: Annotated[int | None, Field(ge=1, description="Submissions per minute, at most.")] = None
+    quota: Annotated[int | None, Field(ge=1, description="Graphs per day (UTC), at most.")] = None
     created_at: datetime
 
 
 class ApiKeyStore:
-    """The keys of one Redis, for those who make and revoke them."""
+    """The keys in one Redis: make, list and revoke them."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -52,14 +52,14 @@ class ApiKeyStore:
     def create(
         self, name: str, *, role: Role = Role.USER, rate: int | None = None, quota: int | None = None
     ) -> tuple[ApiKey, str]:
-        """A new key, and the text of it, which nobody can tell again.
+        """A new key and its text, which is not stored.
 
         Raises:
-            KeyNameError: if there is one of that name, or it is no name.
+            KeyNameError: if there is a key of that name, or the name is invalid.
         """
         if not _NAME.fullmatch(name):
             raise KeyNameError(
-                f"{name!r} is no name for a key; up to 50 letters, digits, dots, dashes and underscores are"
+                f"{name!r} is no name for a key; use up to 50 letters, digits, dots, dashes and underscores"
             )
         number = secrets.token_hex(6)
         token = f"dg_{number}_{secrets.token_urlsafe(32)}"
@@ -83,10 +83,10 @@ class ApiKeyStore:
         return sorted((ApiKey.model_validate_json(key) for key in found), key=lambda key: key.created_at)
 
     def revoke(self, name: str) -> None:
-        """Make a key void.
+        """Revoke a key.
 
         Raises:
-            KeyNameError: if there is none of that name.
+            KeyNameError: if there is no key of that name.
         """
         found: Any = self._redis.hget(API_KEYS_KEY, name)
         if found is None:
@@ -96,5 +96,5 @@ class ApiKeyStore:
 
 
 def hash_token(token: str) -> str:
-    """What Redis holds of a key's text."""
+    """The SHA-256 of a key's text, which Redis holds instead of the text."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -15,25 +15,25 @@ _TOKEN = re.compile(r"dg_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 
 
 class Authenticator:
-    """Who is let in, and how often; for the API."""
+    """Finds the caller that an API key belongs to."""
 
     def __init__(self, redis: AsyncRedis, *, admin_key: str | None) -> None:
         self._redis = redis
         self._admin_hash = hash_token(admin_key) if admin_key else None
 
-    async def admit(self, token: str | None) -> Caller:
+    async def authenticate(self, token: str | None) -> Caller:
         """The caller that a key belongs to.
 
         Raises:
-            Unauthorized: if it is none, or it has been revoked.
+            Unauthorized: if there is no key, or it is unknown or revoked.
         """
         if token is None:
             raise Unauthorized("a key is needed: send the header 'Authorization: Bearer KEY'")
         if self._admin_hash and hmac.compare_digest(hash_token(token), self._admin_hash):
-            # No key that is made can have this name.
+            # Keys cannot have this name.
             return Caller(name=":admin", is_admin=True, sees_all=True)
         key = await self._key(token)
-        # Also where there is no such key, so that this takes as long.
+        # Compared even if there is no such key, so that the response time does not tell.
         if not hmac.compare_digest(hash_token(token), key.sha256 if key else "0" * 64) or key is None:
             raise Unauthorized("this key is not known, or has been revoked")
         is_admin = key.role is Role.ADMIN

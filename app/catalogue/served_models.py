@@ -28,28 +28,28 @@ class ServedModels:
         self._changes = 0
 
     async def cards(self) -> dict[str, ModelCard]:
-        """The cards of the models that are served now, by name; if Redis does not answer, those that were served last."""
+        """The cards of the models that are served now, by name; if Redis does not answer, those served last."""
         with suppress(RedisError):
             changes = int(await self._redis.get(MODEL_CHANGES_KEY) or 0)
             if changes != self._changes:
                 # The type stubs allow for a client that is not asynchronous.
                 names: Any = await self._redis.smembers(UNLOADED_KEY)
                 self._unloaded = {name.decode() for name in names}
-                self._cards = await run_in_threadpool(self._read_again)
+                self._cards = await run_in_threadpool(self._reread_cards)
                 self._changes = changes
         return {name: card for name, card in self._cards.items() if name not in self._unloaded}
 
     async def plot(self, name: str) -> bytes | None:
-        """The picture of a model that is served, PNG; None if none has been made."""
+        """The picture of a served model, PNG; None if it has none."""
         with suppress(FileNotFoundError):
             return await run_in_threadpool((self._folder / name / PLOT_FILE).read_bytes)
         return None
 
     async def load(self, name: str) -> ModelCard:
-        """Serve a model of the folder, new, changed or unloaded before.
+        """Serve a checkpoint of the folder: a new one, a changed one, or one that was unloaded.
 
         Raises:
-            NotFound: if there is none of that name.
+            NotFound: if there is no checkpoint of that name.
             NotReady: if its card cannot be read.
         """
         try:
@@ -58,7 +58,7 @@ class ServedModels:
             raise NotReady(str(error)) from error
         if name not in names:
             raise NotFound(
-                f"there is no checkpoint {shorten(name)!r} in the folder of models; there are {', '.join(names)}"
+                f"there is no checkpoint {shorten(name)!r} in the folder of models; available: {', '.join(names)}"
             )
         try:
             card = await run_in_threadpool(read_card, self._folder / name)
@@ -68,13 +68,13 @@ class ServedModels:
         return card
 
     async def unload(self, name: str) -> None:
-        """Serve a model no longer; jobs that compute go on, those that wait will fail.
+        """Stop serving a model; running jobs continue, waiting jobs will fail.
 
         Raises:
             NotFound: if it is not served.
         """
         if name not in await self.cards():
-            raise NotFound(f"there is no model {shorten(name)!r} that could be unloaded")
+            raise NotFound(f"there is no loaded model {shorten(name)!r}")
         await self._change("sadd", name)
 
     async def _change(self, command: str, name: str) -> None:
@@ -83,8 +83,8 @@ class ServedModels:
             pipeline.incr(MODEL_CHANGES_KEY)
             await pipeline.execute()
 
-    def _read_again(self) -> dict[str, ModelCard]:
-        """The cards as they are now; one that cannot be read stays as it was, for the workers have the model still."""
+    def _reread_cards(self) -> dict[str, ModelCard]:
+        """The present cards; one that cannot be read stays as it was, because the workers still have the model."""
         found = {}
         try:
             names = checkpoint_names(self._folder)

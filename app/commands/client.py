@@ -1,7 +1,7 @@
-"""Jobs of a digress-serve somewhere else, over HTTP.
+"""Jobs of a digress-serve, over HTTP.
 
-Whatever is lost on the way, nothing is done twice: a submission has an idempotency key, the events of a job go on after
-the last one that was seen, and graphs are read from their beginning.
+Nothing is done twice if the connection fails: a submission has an idempotency key, events resume after the last one
+received, and graphs are read again from the beginning.
 """
 
 import json
@@ -15,19 +15,19 @@ from urllib.parse import quote
 import httpx2
 from pydantic import BaseModel
 
-from app.commands.connection import Connection, Patience
+from app.commands.connection import Connection, RetryLimits
 from app.pictures.formats import Format
 from app.schemas import JobProgress, JobStatus, JobSummary, Problem
 from models.card.config import Domain
 
-# Without a word of a job for so long, its place in the queue is asked for.
-_QUIET_SECONDS = 2.0
-_PAUSE_SECONDS = 1.0
-_PATIENCE = Patience()
+# After so long without an event, the job is polled for its position in the queue.
+_POLL_SECONDS = 2.0
+_RECONNECT_SECONDS = 1.0
+_RETRY_LIMITS = RetryLimits()
 
 
 class RemoteJob(BaseModel):
-    """What is needed here of a job; there may be more to it, if the server is a newer one."""
+    """The fields of a job that are needed here; a newer server may send more."""
 
     id: str
     status: JobStatus
@@ -37,13 +37,13 @@ class RemoteJob(BaseModel):
 
 
 class RemoteCard(BaseModel):
-    """What is needed here of a model's card."""
+    """The fields of a model card that are needed here."""
 
     domain: Domain
 
 
 class Client:
-    """What `digress generate` asks of a server; its methods raise as `Connection.ask` does."""
+    """The requests of `digress generate`; all methods raise as `Connection.request` does."""
 
     def __init__(self, connection: Connection) -> None:
         self.url = connection.url
@@ -51,20 +51,20 @@ class Client:
 
     def card(self, model: str) -> RemoteCard:
         """The card of a model."""
-        return self._connection.ask(RemoteCard, "GET", f"/models/{quote(model, safe='')}")
+        return self._connection.request(RemoteCard, "GET", f"/models/{quote(model, safe='')}")
 
     def submit(self, body: Mapping[str, Any]) -> RemoteJob:
-        """Ask for graphs; if there are `targets` in it, for graphs near these."""
+        """Submit a request; a conditional one if it has `targets`."""
         path = "/generate/conditional" if "targets" in body else "/generate"
         headers = {"Idempotency-Key": uuid.uuid4().hex, "Content-Type": "application/json"}
-        return self._connection.ask(RemoteJob, "POST", path, content=json.dumps(body), headers=headers)
+        return self._connection.request(RemoteJob, "POST", path, content=json.dumps(body), headers=headers)
 
     def job(self, job_id: str) -> RemoteJob:
-        """A job as it is now."""
-        return self._connection.ask(RemoteJob, "GET", _path(job_id), params={"graphs": "false"})
+        """The present state of a job."""
+        return self._connection.request(RemoteJob, "GET", _path(job_id), params={"graphs": "false"})
 
     def follow(self, job: RemoteJob, show: Callable[[RemoteJob], None]) -> RemoteJob:
-        """The job once it has ended; it is shown on its way."""
+        """Wait until the job has ended; `show` is called with every change."""
         last_event = ""
         while not job.status.is_final:
             show(job)
@@ -73,48 +73,48 @@ class Client:
         return job
 
     def copy_graphs(self, job_id: str, form: Format, file: BinaryIO) -> None:
-        """Write all graphs of a job that has ended into a file that is empty."""
+        """Write all graphs of an ended job into an empty file."""
 
         def copy() -> None:
             file.seek(0)
             file.truncate()
-            with self._connection.read(f"{_path(job_id)}/graphs", format=form) as pieces:
-                file.writelines(pieces)
+            with self._connection.read(f"{_path(job_id)}/graphs", format=form) as chunks:
+                file.writelines(chunks)
 
-        self._connection.patiently(copy)
+        self._connection.with_retries(copy)
 
     def _listen(self, job: RemoteJob, last_event: str, show: Callable[[RemoteJob], None]) -> str:
-        """Show what happens to a job until it has ended, or nothing is heard of it; the id of the last event."""
+        """Show the events of a job until it has ended, or none arrives for a while; returns the id of the last event."""
         try:
             with self._connection.events(
-                f"{_path(job.id)}/events", after=last_event, quiet_seconds=_QUIET_SECONDS
+                f"{_path(job.id)}/events", after=last_event, timeout_seconds=_POLL_SECONDS
             ) as events:
                 for event in events:
-                    last_event, said = event.id, json.loads(event.data)
+                    last_event, data = event.id, json.loads(event.data)
                     match event.event:
                         case "status":
-                            job = job.model_copy(update={"status": JobStatus(said["status"])})
+                            job = job.model_copy(update={"status": JobStatus(data["status"])})
                         case "progress":
-                            job = job.model_copy(update={"progress": job.progress.model_copy(update=said)})
+                            job = job.model_copy(update={"progress": job.progress.model_copy(update=data)})
                         case _:
                             return last_event
                     show(job)
         except httpx2.ReadTimeout:
             return last_event
         except httpx2.RequestError:
-            pass  # whether the server is there will be found out by asking for the job
-        time.sleep(_PAUSE_SECONDS)
+            pass  # polling the job will show whether the server is reachable
+        time.sleep(_RECONNECT_SECONDS)
         return last_event
 
 
 @contextmanager
-def connected(url: str, api_key: str | None, patience: Patience = _PATIENCE) -> Iterator[Client]:
-    """A client of the server at an address.
+def connected(url: str, api_key: str | None, limits: RetryLimits = _RETRY_LIMITS) -> Iterator[Client]:
+    """A client of the server at a URL.
 
     Raises:
-        CommandError: if that is no address, or no key.
+        CommandError: if the URL or the key is invalid.
     """
-    connection = Connection(url, api_key, patience)
+    connection = Connection(url, api_key, limits)
     try:
         yield Client(connection)
     finally:

@@ -1,6 +1,6 @@
-"""The way to a digress-serve somewhere else: what is lost on it, or put off by the server, is asked for again.
+"""HTTP requests to a digress-serve, repeated while it is unreachable or busy.
 
-So whatever is asked here must be harmless if it is asked twice.
+So every request must be harmless if it is sent twice.
 """
 
 import time
@@ -18,149 +18,150 @@ from app.http.errors import PROBLEM_MEDIA_TYPE
 from app.schemas import Problem
 
 _TIMEOUT = httpx2.Timeout(30, connect=10)
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 8.0
+_FIRST_PAUSE, _MAX_PAUSE = 1.0, 8.0
 _BUSY = {
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.BAD_GATEWAY,
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 }
-_NOBODY_THERE = (httpx2.ConnectError, httpx2.ConnectTimeout)
+_CONNECT_ERRORS = (httpx2.ConnectError, httpx2.ConnectTimeout)
 _Result = TypeVar("_Result")
-_Said = TypeVar("_Said", bound=BaseModel)
+_Answer = TypeVar("_Answer", bound=BaseModel)
 
 
 class ServerLost(CommandError):
-    """A server that answered before, and does so no more."""
+    """A server that answered before does not answer any more."""
 
 
 class _Busy(Exception):
-    """The server asks to be asked later."""
+    """The server is too busy and asks the client to try later."""
 
-    def __init__(self, words: str, pause: float | None) -> None:
-        super().__init__(words)
+    def __init__(self, message: str, pause: float | None) -> None:
+        super().__init__(message)
         self.pause = pause
 
 
 @dataclass(frozen=True)
-class Patience:
-    """Seconds that a server may be out of reach, and that it may put off what it is asked."""
+class RetryLimits:
+    """For how many seconds requests are repeated while the server is unreachable, and while it is busy."""
 
-    lost: float = 60.0
+    unreachable: float = 60.0
     busy: float = 300.0
 
 
 class Connection:
-    """What is asked of one server, with one key."""
+    """Requests to one server, with one API key."""
 
-    def __init__(self, url: str, api_key: str | None, patience: Patience) -> None:
-        """Connects to nothing yet.
+    def __init__(self, url: str, api_key: str | None, limits: RetryLimits) -> None:
+        """Does not connect yet.
 
         Raises:
-            CommandError: if that is no address, or no key.
+            CommandError: if the URL or the key is invalid.
         """
-        self.url = _address(url)
-        self._patience, self._has_key, self._was_reached = patience, api_key is not None, False
+        self.url = _displayed_url(url)
+        self._limits, self._has_key, self._was_reached = limits, api_key is not None, False
         self._http = httpx2.Client(base_url=url, headers=_authorization(api_key), timeout=_TIMEOUT)
 
     def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         self._http.close()
 
-    def ask(self, kind: type[_Said], method: str, path: str, **more: Any) -> _Said:
-        """What the server answers, sooner or later.
+    def request(self, kind: type[_Answer], method: str, path: str, **options: Any) -> _Answer:
+        """The server's answer.
 
         Raises:
-            CommandError: as `patiently` does, and if the answer is none of digress-serve's.
+            CommandError: as `with_retries` does, and if the answer is not one of digress-serve.
         """
 
-        def ask() -> httpx2.Response:
-            answer = self._http.request(method, path, **more)
+        def send() -> httpx2.Response:
+            answer = self._http.request(method, path, **options)
             self._check(answer)
             return answer
 
-        answer = self.patiently(ask)
+        answer = self.with_retries(send)
         try:
             return kind.model_validate_json(answer.content)
         except ValidationError:
-            raise self._stranger(answer) from None
+            raise self._not_digress(answer) from None
 
     @contextmanager
     def read(self, path: str, **parameters: str) -> Iterator[Iterator[bytes]]:
-        """An answer, piece by piece; for `patiently`."""
+        """An answer in chunks; call it within `with_retries`."""
         with self._http.stream("GET", path, params=parameters) as answer:
             self._check(answer)
             yield answer.iter_bytes()
 
-    def events(self, path: str, *, after: str, quiet_seconds: float) -> AbstractContextManager[httpx2.EventSource]:
-        """Server-sent events after one that was seen; they end by a `ReadTimeout` when it is quiet."""
+    def events(self, path: str, *, after: str, timeout_seconds: float) -> AbstractContextManager[httpx2.EventSource]:
+        """Server-sent events after the one with the id `after`; raises `ReadTimeout` if none arrives in time."""
         headers = {"Last-Event-ID": after} if after else None
-        return self._http.sse(path, headers=headers, timeout=httpx2.Timeout(30, connect=10, read=quiet_seconds))
+        return self._http.sse(path, headers=headers, timeout=httpx2.Timeout(30, connect=10, read=timeout_seconds))
 
-    def patiently(self, attempt: Callable[[], _Result]) -> _Result:
-        """What comes of an attempt, which is made again while the server is out of reach or busy.
+    def with_retries(self, attempt: Callable[[], _Result]) -> _Result:
+        """The result of an attempt, repeated while the server is unreachable or busy.
 
         Raises:
-            ServerLost: if it is away for too long.
-            CommandError: if it was never there, is busy for too long, or says that something is wrong.
+            ServerLost: if the server is unreachable for too long.
+            CommandError: if it never answered, is busy for too long, or refuses the request.
         """
         started, pause = time.monotonic(), _FIRST_PAUSE
         while True:
             try:
                 return attempt()
             except httpx2.RequestError as error:
-                if isinstance(error, _NOBODY_THERE) and not self._was_reached:
+                if isinstance(error, _CONNECT_ERRORS) and not self._was_reached:
                     raise CommandError(
-                        f"no server answers at {self.url} ({_reason(error)}); start one by `digress serve`, "
-                        "or name another one by --server or DIGRESS_SERVER"
+                        f"no server answers at {self.url} ({_reason(error)}); start one with `digress serve`, "
+                        "or choose another one with --server or DIGRESS_SERVER"
                     ) from error
                 self._was_reached = True
-                words, wait, patience = f"{self.url} is out of reach ({_reason(error)})", pause, self._patience.lost
-                failure: CommandError = ServerLost(words)
+                message, wait, limit = f"{self.url} is unreachable ({_reason(error)})", pause, self._limits.unreachable
+                failure: CommandError = ServerLost(message)
             except _Busy as busy:
-                words, wait, patience = str(busy), busy.pause or pause, self._patience.busy
-                failure = CommandError(f"{words}; try again in {wait:g} s")
-            if time.monotonic() - started + wait > patience:
+                message, wait, limit = str(busy), busy.pause or pause, self._limits.busy
+                failure = CommandError(f"{message}; try again in {wait:g} s")
+            if time.monotonic() - started + wait > limit:
                 raise failure
-            print_warning(f"{words}; trying again in {wait:g} s")
+            print_warning(f"{message}; trying again in {wait:g} s")
             time.sleep(wait)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            pause = min(2 * pause, _MAX_PAUSE)
 
     def _check(self, answer: httpx2.Response) -> None:
-        """Make sure that an answer is none of an error.
+        """Make sure that an answer is a success.
 
         Raises:
-            CommandError: if it is, in the server's words.
+            _Busy: if the server asks the client to try later.
+            CommandError: if the answer is an error, with the server's message.
         """
         self._was_reached = True
         if answer.is_success:
             return
         answer.read()
         is_ours = answer.headers.get("Content-Type", "").startswith(PROBLEM_MEDIA_TYPE)
-        words = (
+        message = (
             Problem.model_validate_json(answer.content).detail if is_ours else f"{self.url} answers {_status(answer)}"
         )
         if answer.status_code in _BUSY:
-            raise _Busy(words, _retry_after(answer))
+            raise _Busy(message, _retry_after(answer))
         if not is_ours:
-            raise self._stranger(answer)
+            raise self._not_digress(answer)
         if answer.status_code == HTTPStatus.UNAUTHORIZED:
-            words = words if self._has_key else f"{self.url} needs an API key"
-            raise CommandError(f"{words}; give one by --api-key or DIGRESS_API_KEY")
-        raise CommandError(words)
+            message = message if self._has_key else f"{self.url} needs an API key"
+            raise CommandError(f"{message}; give one with --api-key or DIGRESS_API_KEY")
+        raise CommandError(message)
 
-    def _stranger(self, answer: httpx2.Response) -> CommandError:
+    def _not_digress(self, answer: httpx2.Response) -> CommandError:
         return CommandError(
-            f"{self.url} answers {_status(answer)} to {answer.request.method} {answer.request.url.path}, and not as digress-serve does; "
-            "is that the address? --server or DIGRESS_SERVER gives another one"
+            f"{self.url} answers {_status(answer)} to {answer.request.method} {answer.request.url.path}, unlike digress-serve; "
+            "check the address: --server or DIGRESS_SERVER"
         )
 
 
-def _address(url: str) -> str:
-    """An address as it may be shown: without a password.
+def _displayed_url(url: str) -> str:
+    """A URL as it may be shown: without a password.
 
     Raises:
-        CommandError: if it is none.
+        CommandError: if it is invalid.
     """
     with suppress(httpx2.InvalidURL):
         parsed = httpx2.URL(url)
@@ -173,7 +174,7 @@ def _authorization(api_key: str | None) -> dict[str, str]:
     if api_key is None:
         return {}
     if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
-        raise CommandError("the API key has characters that are in no key")
+        raise CommandError("the API key contains characters that no key has")
     return {"Authorization": f"Bearer {api_key}"}
 
 

@@ -28,7 +28,7 @@ def find_redis_server() -> str:
 
 
 def redis_command(binary: str, port: int, folder: str) -> list[str]:
-    """The command line of a server on the loopback interface that keeps its data in memory."""
+    """The command line of a server on the loopback interface that keeps its data in memory only."""
     options = {
         "bind": "127.0.0.1",
         "port": str(port),

@@ -50,7 +50,7 @@ def require_format(form: Format, model: str, domain: Domain) -> None:
     """
     if form is not Format.NDJSON and domain != "molecule":
         raise CommandError(
-            f"graphs of {model} are no molecules, so they have neither SMILES nor SD files; write .jsonl"
+            f"graphs of {model} are not molecules, so they have neither SMILES nor SD files; write .jsonl"
         )
 
 

@@ -1,4 +1,4 @@
-"""Files that commands write."""
+"""Checks on the files that commands write."""
 
 import errno
 import os
@@ -6,19 +6,19 @@ from pathlib import Path
 
 
 def require_writable(path: Path) -> None:
-    """What cannot be written should be known before the work; nothing is left behind by asking.
+    """Make sure that a file can be written, before the work begins; it is not created.
 
     Raises:
-        OSError: if it cannot.
+        OSError: if it cannot be written.
     """
-    place = path if path.exists() else path.parent
+    target = path if path.exists() else path.parent
     code = (
         errno.EISDIR
         if path.is_dir()
         else errno.ENOENT
-        if not place.exists()
+        if not target.exists()
         else errno.EACCES
-        if not os.access(place, os.W_OK)
+        if not os.access(target, os.W_OK)
         else None
     )
     if code is not None:

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def progress_bar(what: str, total: int, *, then: str | None = None) -> Iterator[Callable[["GenerationProgress"], None]]:
-    """A bar of `total` graphs, and what moves it; once all are done it says what comes `then`."""
+def progress_bar(
+    label: str, total: int, *, then: str | None = None
+) -> Iterator[Callable[["GenerationProgress"], None]]:
+    """A bar of `total` graphs, and the function that advances it; when all are done, the bar is labelled `then`."""
     with _bar() as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(label, total=total)
 
         def show(progress: "GenerationProgress") -> None:
             bar.update(task, completed=progress.fraction * total)
@@ -29,13 +31,13 @@ def progress_bar(what: str, total: int, *, then: str | None = None) -> Iterator[
 
 @contextmanager
 def job_bar() -> Iterator[Callable[[JobStatus, JobProgress], None]]:
-    """A bar of a job's graphs, and what moves it; while the job waits it tells its place in the queue."""
+    """A bar of a job's graphs, and the function that advances it; while the job waits, it shows the position in the queue."""
     with _bar() as bar:
         task = bar.add_task("", total=None)
 
         def show(status: JobStatus, progress: JobProgress) -> None:
             completed = progress.fraction * progress.num_graphs
-            bar.update(task, description=_words(status, progress), completed=completed, total=progress.num_graphs)
+            bar.update(task, description=_describe(status, progress), completed=completed, total=progress.num_graphs)
 
         yield show
 
@@ -51,16 +53,18 @@ def _bar() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _words(status: JobStatus, progress: JobProgress) -> str:
+def _describe(status: JobStatus, progress: JobProgress) -> str:
     if status is not JobStatus.QUEUED:
         return "sampling"
-    place = "" if progress.position is None else ", next" if progress.position == 0 else f", {progress.position} ahead"
-    left = progress.eta_seconds
+    position = (
+        "" if progress.position is None else ", next" if progress.position == 0 else f", {progress.position} ahead"
+    )
+    seconds = progress.eta_seconds
     end = (
         ""
-        if left is None
-        else f", done in about {left:.0f} s"
-        if left < 120
-        else f", done in about {left / 60:.0f} min"
+        if seconds is None
+        else f", done in about {seconds:.0f} s"
+        if seconds < 120
+        else f", done in about {seconds / 60:.0f} min"
     )
-    return f"queued{place}{end}"
+    return f"queued{position}{end}"

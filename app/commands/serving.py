@@ -1,4 +1,4 @@
-"""`digress serve`, `digress api` and `digress worker`: the service, whole or in parts."""
+"""`digress serve`, `digress api` and `digress worker`: the whole service, or a part of it."""
 
 import os
 

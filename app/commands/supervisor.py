@@ -89,7 +89,7 @@ def _require_redis(settings: Settings) -> None:
         if settings.auth == "keys" and settings.admin_key is None:
             raise CommandError(
                 "DIGRESS_AUTH is keys, and a Redis that is started here has none: set DIGRESS_ADMIN_KEY, or set DIGRESS_REDIS_URL"
-                " to a Redis that stays, and make a key there by `digress keys create NAME`"
+                " to a permanent Redis and make a key with `digress keys create NAME`"
             )
         return
     try:
@@ -128,7 +128,7 @@ def _require_free_port(host: str, port: int) -> None:
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on now."""
+    """A free port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -44,9 +44,9 @@ def install_handlers(app: FastAPI) -> None:
         if error.status_code == HTTPStatus.NOT_FOUND:
             detail = f"there is nothing at {request.url.path}; see /docs"
         elif error.status_code == HTTPStatus.BAD_REQUEST:
-            detail = "the body is not JSON that can be read"
+            detail = "the body is not JSON that can be decoded"
         elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            detail = f"{request.url.path} does not take {request.method}; see /docs"
+            detail = f"{request.url.path} does not accept {request.method}; see /docs"
             headers |= _allowed(request)
         return _response(_problem(HTTPStatus(error.status_code), detail), headers)
 
@@ -97,7 +97,7 @@ def _problem(status: HTTPStatus, detail: str, errors: Sequence[FieldProblem] = (
 
 
 def field_problem(mistake: Mapping[str, Any]) -> FieldProblem:
-    """A mistake that Pydantic found, in the caller's terms: ("num_nodes", "[range]", "min") is num_nodes.min."""
+    """An error of Pydantic, named as the caller knows the field: ("num_nodes", "[range]", "min") is num_nodes.min."""
     names = [str(part) for part in mistake["loc"] if not str(part).startswith("[")]
     return FieldProblem(field=".".join(names) or "body", detail=_detail(mistake))
 
@@ -116,7 +116,7 @@ def _detail(mistake: Mapping[str, Any]) -> str:
 
 def _unknown_field(name: str) -> str:
     if name in ConditionalRequest.model_fields and name not in GenerateRequest.model_fields:
-        return "there is no such field here; /generate/conditional has it"
+        return "there is no such field here, but /generate/conditional has it"
     alike = get_close_matches(name[:MAX_ECHO], [*ConditionalRequest.model_fields, *GraphFilter.model_fields], n=1)
     meant = f"did you mean {alike[0]!r}? " if alike else ""
-    return f"there is no such field; {meant}see /docs for those there are"
+    return f"there is no such field; {meant}see /docs for all fields"

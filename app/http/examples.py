@@ -1,6 +1,7 @@
-"""The examples of /openapi.json: one job, from the request to its graph in every form.
+"""The examples of /openapi.json: one job, from the request to its graph in every format.
 
-`qm9` has answered so; `tests/integration/test_examples.py` asks it again. Routes call them by name (`app.http.openapi.example`).
+They are real answers of `qm9`; `tests/integration/test_examples.py` repeats the requests. Routes refer to them by name
+(`app.http.openapi.example`).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -199,7 +200,7 @@ _FILM = """\
 </g>
 </svg>
 """
-# The first bytes of every such file, as JSON can hold them.
+# The first bytes of every PNG file, as JSON can hold them.
 _PNG = "\x89PNG\r\n\x1a\n"
 _METRICS = """\
 # HELP digress_queue_jobs Jobs that wait.
@@ -251,5 +252,5 @@ _EXAMPLES: dict[str, BaseModel | list[BaseModel] | str] = {
 
 
 def named_examples() -> dict[str, Any]:
-    """All of them by the name that routes call them by, in the wire format."""
+    """All examples by name, in the wire format."""
     return {name: to_jsonable_python(value) for name, value in _EXAMPLES.items()}

@@ -1,7 +1,7 @@
-"""What /openapi.json says of every route alike: how requests go wrong, and the headers of all answers.
+"""What /openapi.json says about all routes: their errors, and the headers of all responses.
 
-A problem is described once for each status, under `components.responses`, with an example; what routes name by
-`problems` refers to it. A method that a path does not take (405) belongs to no route, and stands there alone.
+A problem is described once per status, under `components.responses`, with an example; `problems` gives routes references
+to it. A method that a path does not accept (405) belongs to no route, so it is described there only.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,16 +16,16 @@ from app.http.limits import MAX_BODY_SECONDS
 from app.schemas import FieldProblem, Problem
 
 _TOO_MANY = "Input should be less than or equal to 10000, not 20000"
-# What is said to the requests that tests/app/test_openapi.py sends.
+# The answers to the requests that tests/app/test_openapi.py sends.
 _DETAILS = {
     HTTPStatus.BAD_REQUEST: "Prefer: wait takes whole seconds from 1 to 60, not '90'",
     HTTPStatus.UNAUTHORIZED: "a key is needed: send the header 'Authorization: Bearer KEY'",
-    HTTPStatus.FORBIDDEN: "only an admin key allows this: DIGRESS_ADMIN_KEY, or one made by `digress keys create NAME --admin`",
+    HTTPStatus.FORBIDDEN: "only an admin key allows this: DIGRESS_ADMIN_KEY, or one made with `digress keys create NAME --admin`",
     HTTPStatus.NOT_FOUND: f"there is no job '{JOB_ID}'; a job is kept for 86400 seconds after it ended",
-    HTTPStatus.METHOD_NOT_ALLOWED: f"/jobs/{JOB_ID} does not take PUT; see /docs",
-    HTTPStatus.NOT_ACCEPTABLE: "graphs of planar are no molecules, so there is no SD file of them",
+    HTTPStatus.METHOD_NOT_ALLOWED: f"/jobs/{JOB_ID} does not accept PUT; see /docs",
+    HTTPStatus.NOT_ACCEPTABLE: "graphs of planar are not molecules, so they have no SD file",
     HTTPStatus.REQUEST_TIMEOUT: f"the body did not arrive within {MAX_BODY_SECONDS:g} seconds",
-    HTTPStatus.CONFLICT: "the job is queued; its graphs are here once it has ended",
+    HTTPStatus.CONFLICT: "the job is queued; its graphs are available once it has ended",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body must not exceed 65536 bytes",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "send JSON, with the header 'content-type: application/json'",
     HTTPStatus.UNPROCESSABLE_ENTITY: f"num_graphs: {_TOO_MANY}",
@@ -33,21 +33,24 @@ _DETAILS = {
     HTTPStatus.INTERNAL_SERVER_ERROR: "internal error; the fault is logged",
     HTTPStatus.SERVICE_UNAVAILABLE: "the queue cannot be reached; try again in a moment",
 }
-_RETRY_AFTER = ("Seconds after which it is worth trying again.", "2")
+_RETRY_AFTER = ("Seconds after which to try again.", "2")
 _PROBLEM_HEADERS = {
-    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": ("How to say who asks.", "Bearer")},
-    HTTPStatus.METHOD_NOT_ALLOWED: {"Allow": ("The methods that the path takes.", "DELETE, GET")},
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": ("How to authenticate.", "Bearer")},
+    HTTPStatus.METHOD_NOT_ALLOWED: {"Allow": ("The methods that the path accepts.", "DELETE, GET")},
     HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": _RETRY_AFTER},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": _RETRY_AFTER},
 }
-_REQUEST_ID = ("Of the request, which the logs tell: the one it came with, or a new one.", "c48025d9feb44d85")
+_REQUEST_ID = ("Id of the request, as in the logs: the client's, or a new one.", "c48025d9feb44d85")
 _HEADERS = {
     "X-Request-ID": _REQUEST_ID,
-    "Cache-Control": ("How caches are to treat it: not at all.", "no-store"),
-    "Content-Security-Policy": ("Nothing here is a page.", "default-src 'none'; frame-ancestors 'none'"),
-    "Referrer-Policy": ("As all that follow, for browsers.", "no-referrer"),
-    "X-Content-Type-Options": ("An answer is what Content-Type says.", "nosniff"),
-    "X-Frame-Options": ("No page shows it in a frame.", "DENY"),
+    "Cache-Control": ("Responses must not be cached.", "no-store"),
+    "Content-Security-Policy": (
+        "Responses load nothing, and no page frames them.",
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
+    "Referrer-Policy": ("Browsers send no referrer.", "no-referrer"),
+    "X-Content-Type-Options": ("Browsers must trust Content-Type.", "nosniff"),
+    "X-Frame-Options": ("No page may frame a response.", "DENY"),
 }
 
 
@@ -61,25 +64,25 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def header(description: str, example: str, *, required: bool = True) -> dict[str, Any]:
-    """A header of an answer."""
+    """A header of a response."""
     return {"description": description, "required": required, "schema": {"type": "string"}, "example": example}
 
 
 def example(name: str, media_type: str = "application/json") -> dict[str, Any]:
-    """What an answer may hold: one of `app.http.examples`, by reference, since the framework drops nulls from those it is given."""
-    # Of JSON and of events the framework gives the schema.
+    """The example of a response, from `app.http.examples`; by reference, since the framework drops nulls from inline examples."""
+    # The framework adds the schemas of JSON and of events.
     is_text = media_type not in {"application/json", "text/event-stream"}
     schema = {"schema": {"type": "string"}} if is_text else {}
     return {"content": {media_type: {"examples": {name: {"$ref": f"#/components/examples/{name}"}}} | schema}}
 
 
 def complete_document(app: FastAPI) -> None:
-    """Have what its routes do not say added to the document of an application, when that is first asked for."""
+    """Complete the OpenAPI document of an application when it is first requested."""
     by_routes = app.openapi
 
     def document() -> dict[str, Any]:
         found = by_routes()
-        if "responses" not in found["components"]:  # the framework keeps it, with what is added
+        if "responses" not in found["components"]:  # the framework caches the document
             _complete_all(found)
         return found
 
@@ -112,7 +115,7 @@ def _complete(operation: dict[str, Any]) -> None:
     parameters.append({"$ref": "#/components/parameters/X-Request-ID"})
     answers = operation["responses"]
     if "HTTPValidationError" in str(answers.get("422")):
-        del answers["422"]  # the framework's, for a name that can be anything
+        del answers["422"]  # added by the framework, although the name may be any string
     for status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.INTERNAL_SERVER_ERROR):
         answers[str(status)] = {"$ref": f"#/components/responses/Problem{status}", "description": status.phrase}
     for answer in answers.values():
@@ -121,7 +124,7 @@ def _complete(operation: dict[str, Any]) -> None:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """What a parameter may be if it is given; that it may be left out is said elsewhere, and there is no null in a URL or a header."""
+    """The schema of a parameter that is given: URLs and headers have no null, and `required` says whether it may be missing."""
     others = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
     if len(others) != 1:
         return schema
@@ -139,7 +142,7 @@ def _problem_response(status: HTTPStatus) -> dict[str, Any]:
     field, _, mistake = detail.partition(": ")
     errors = [FieldProblem(field=field, detail=mistake)] if mistake == _TOO_MANY else []
     example = Problem(title=status.phrase, status=status, detail=detail, errors=errors).model_dump(mode="json")
-    # What is unforeseen is answered further out than where the others are set.
+    # Unexpected errors are answered outside the middleware that sets the other headers.
     general = ["X-Request-ID"] if status is HTTPStatus.INTERNAL_SERVER_ERROR else _HEADERS
     special = {name: header(*about) for name, about in _PROBLEM_HEADERS.get(status, {}).items()}
     return {

@@ -1,6 +1,7 @@
-"""Prometheus metrics of the API: requests, counted as they pass.
+"""Prometheus metrics of the requests to the API.
 
-Those of the queue are in `app.jobs.telemetry`; workers have an endpoint of their own (`worker.telemetry`). Names begin with `digress_`, units are base units, and no label is ever an id.
+`app.jobs.telemetry` has those of the queue; workers have an endpoint of their own (`worker.telemetry`). Names begin with
+`digress_`, units are base units, and a label is never an id.
 """
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -9,15 +10,15 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-# Most answers take milliseconds; those that wait for a job, up to a minute.
+# Most responses take milliseconds; those that wait for a job, up to a minute.
 _BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class ApiMetrics:
-    """What one API process has seen."""
+    """The metrics of one API process."""
 
     def __init__(self, *others: Collector) -> None:
-        """`others` are asked at every scrape too."""
+        """`others` are collected at every scrape too."""
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
@@ -49,5 +50,5 @@ class ApiMetrics:
             self.registry.register(other)
 
     def text(self) -> bytes:
-        """All of it, in the text format of Prometheus."""
+        """All metrics in the text format of Prometheus."""
         return generate_latest(self.registry)

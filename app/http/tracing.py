@@ -1,11 +1,11 @@
-"""The API's part in traces (OpenTelemetry), and what carries one on to the worker.
+"""Traces of requests (OpenTelemetry), from the API to the worker.
 
-    POST /generate    server     FastAPI's own span of a request; below that of the caller, if it has a `traceparent`
-    submit digress    producer   a job is queued; its RQ message has this span's `traceparent`
-    process digress   consumer   a worker has the job (`worker.tracing`)
+    POST /generate    server     FastAPI's span of a request; a child of the caller's span, if there is a `traceparent`
+    submit digress    producer   a job is queued; its RQ message carries this span's `traceparent`
+    process digress   consumer   a worker computes the job (`worker.tracing`)
 
-Spans name jobs, models and errors. They hold nothing else that came with a request: no body, no query, no key, and of
-an error its kind but not its words, which may repeat these. Where `DIGRESS_TRACING` is off, all of this does nothing.
+Spans name jobs, models and kinds of errors. They hold nothing else of a request: no body, query or key, and no error
+message, which may repeat these. If `DIGRESS_TRACING` is off, nothing is traced.
 """
 
 from collections.abc import Callable, MutableMapping
@@ -16,14 +16,14 @@ from opentelemetry import trace
 
 
 def request_spans(is_on: bool, *, exclude: Callable[[MutableMapping[str, Any]], bool]) -> TelemetryConfig:
-    """What FastAPI is told: a span for every request but those that are excluded, and nothing more."""
+    """The telemetry of FastAPI: a span for every request that is not excluded, and nothing else."""
     return TelemetryConfig(
         tracing=is_on, exclude=exclude, operation_spans=False, metrics=False, logs=False, auto_configure=False
     )
 
 
 def describe_request(request_id: str, *, has_query: bool) -> None:
-    """Complete the span of a request, as FastAPI made it."""
+    """Complete the span that FastAPI made for a request."""
     span = trace.get_current_span()
     span.set_attribute("digress.request_id", request_id)
     if has_query:

@@ -109,8 +109,8 @@ def require_available(graph: Graph, form: Format) -> None:
         NotAcceptable: if the format is for molecules only, and these are none.
     """
     if form in {Format.SMILES, Format.SDF} and "valid" not in graph.graph:
-        lack = "there is no SD file of them" if form is Format.SDF else "they have no SMILES"
-        raise NotAcceptable(f"graphs of {graph.graph['model']} are no molecules, so {lack}")
+        missing = "SD file" if form is Format.SDF else "SMILES"
+        raise NotAcceptable(f"graphs of {graph.graph['model']} are not molecules, so they have no {missing}")
 
 
 def _smiles(graph: Graph) -> str:

@@ -1,4 +1,4 @@
-"""What routes are given: the queue and the cards, as `create_app` received them, who asks, and whether it is worth waiting."""
+"""What routes depend on: the queue and the model cards, the caller, and whether to stop waiting."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -33,7 +33,7 @@ async def _cards(served_models: ServedModelsDep) -> dict[str, ModelCard]:
     return await served_models.cards()
 
 
-_bearer = HTTPBearer(auto_error=False, description="An API key, where DIGRESS_AUTH is `keys`.")
+_bearer = HTTPBearer(auto_error=False, description="An API key, if DIGRESS_AUTH is `keys`.")
 
 
 async def _caller(
@@ -42,7 +42,7 @@ async def _caller(
     authenticator: Authenticator | None = request.app.state.authenticator
     if authenticator is None:
         return Caller(sees_all=True)
-    return await authenticator.admit(credentials.credentials if credentials else None)
+    return await authenticator.authenticate(credentials.credentials if credentials else None)
 
 
 def _should_stop(request: Request) -> Callable[[], Awaitable[bool]]:
@@ -66,7 +66,7 @@ CallerDep = Annotated[Caller, Depends(_caller)]
 async def _admin(caller: CallerDep) -> Caller:
     if not caller.is_admin:
         raise Forbidden(
-            "only an admin key allows this: DIGRESS_ADMIN_KEY, or one made by `digress keys create NAME --admin`"
+            "only an admin key allows this: DIGRESS_ADMIN_KEY, or one made with `digress keys create NAME --admin`"
         )
     return caller
 
@@ -75,7 +75,7 @@ AdminDep = Annotated[Caller, Depends(_admin)]
 
 
 _JOB_ID = Path(
-    description="Of a job, as the answer to `POST /generate` has it.",
+    description="Id of a job, from the answer to `POST /generate`.",
     json_schema_extra={"pattern": "^[0-9a-f]{32}$"},
     examples=[JOB_ID],
 )
@@ -86,7 +86,7 @@ async def _visible_job(job_id: Annotated[str, _JOB_ID], caller: CallerDep, queue
     return job_id
 
 
-# The id of a job that the caller may see; of others there is nothing to be known.
+# The id of a job that the caller may see; any other id is answered 404.
 VisibleJob = Annotated[str, Depends(_visible_job)]
-# Whether to stop waiting for a job: the client is gone, or the server is about to be.
+# Whether to stop waiting for a job: the client has disconnected, or the server is stopping.
 ShouldStopDep = Annotated[Callable[[], Awaitable[bool]], Depends(_should_stop)]

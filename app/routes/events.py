@@ -1,4 +1,4 @@
-"""GET /jobs/{id}/events: a job's story as it happens, by server-sent events (HTML Living Standard, section 9.2)."""
+"""GET /jobs/{id}/events: the events of a job as they happen, as server-sent events (HTML Living Standard, section 9.2)."""
 
 import re
 from collections.abc import AsyncIterator
@@ -26,13 +26,13 @@ async def _last_event(
     last_event_id: Annotated[
         str | None,
         Header(
-            description="The last event that was seen: only those after it are sent.",
+            description="Id of the last event received: only later ones are sent.",
             json_schema_extra={"pattern": f"^({_EVENT_ID})?$"},
             examples=["1795655307282-0"],
         ),
     ] = None,
 ) -> str:
-    """The place in the job's stream to go on from."""
+    """The event to resume after."""
     await queue.find(job_id, with_graphs=False)
     if last_event_id and not re.fullmatch(_EVENT_ID, last_event_id):
         raise BadHeader(f"Last-Event-ID takes the id of an event of this job, not {shorten(last_event_id)!r}")
@@ -44,7 +44,7 @@ async def _last_event(
     response_class=EventSourceResponse,
     responses={
         200: {
-            "headers": {"X-Accel-Buffering": header("That proxies are to pass it on at once.", "no")},
+            "headers": {"X-Accel-Buffering": header("Proxies must not buffer the stream.", "no")},
             **example("events", "text/event-stream"),
         },
         **problems(400, 404, 503),
@@ -53,13 +53,13 @@ async def _last_event(
 async def stream_events(
     job_id: VisibleJob, after: Annotated[str, Depends(_last_event)], queue: QueueDep, should_stop: ShouldStopDep
 ) -> AsyncIterator[ServerSentEvent]:
-    """`status` and `progress` events as they come, then `succeeded`, `failed` or `canceled`, which is the last.
+    """`status` and `progress` events as they happen; `succeeded`, `failed` or `canceled` is the last.
 
-    Those of the past come first; a client that lost its connection goes on by Last-Event-ID where it was. Every
-    two seconds a `progress` event without an id tells how the job stands: `position` in the queue, `eta_seconds`.
+    Past events come first; a client that lost its connection resumes with Last-Event-ID. Every two seconds, a `progress`
+    event without an id has the `position` in the queue and `eta_seconds`.
     """
     try:
         async for event in queue.events(job_id, should_stop=should_stop, after=after, with_estimates=True):
             yield ServerSentEvent(id=event.id, event=event.name, raw_data=event.data)
-    except RedisError as error:  # the answer has begun: all it can do is end, and the client comes again
-        _log.warning("redis is unavailable; a stream of events is cut off", error=str(error))
+    except RedisError as error:  # the response has started, so it can only end; the client reconnects
+        _log.warning("redis is unavailable; a stream of events ends early", error=str(error))

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can do its work."""
+"""GET /health: whether the process runs, and whether the service is ready."""
 
 from fastapi import APIRouter, Response, status
 from redis.exceptions import RedisError
@@ -12,7 +12,7 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 @router.get("/live", responses={200: example("alive")})
 async def live() -> Health:
-    """The process answers."""
+    """The process runs."""
     return Health(status="ok")
 
 

@@ -1,4 +1,4 @@
-"""GET /jobs, GET and DELETE /jobs/{id}: which jobs there are, what has become of one, and no more of it."""
+"""GET /jobs, GET and DELETE /jobs/{id}: list jobs, read one, cancel one."""
 
 from typing import Annotated
 
@@ -17,13 +17,15 @@ router = APIRouter(tags=["jobs"])
 async def list_jobs(
     queue: QueueDep,
     caller: CallerDep,
-    limit: Annotated[int, Query(ge=1, le=200, description="Jobs in a page at the most.", examples=[50])] = 50,
+    limit: Annotated[int, Query(ge=1, le=200, description="Jobs per page, at most.", examples=[50])] = 50,
     cursor: Annotated[
         str | None,
-        Query(pattern="^[0-9a-f]{32}$", description="Of `next`: the last job of the page before.", examples=[JOB_ID]),
+        Query(
+            pattern="^[0-9a-f]{32}$", description="From `next`: the last job of the previous page.", examples=[JOB_ID]
+        ),
     ] = None,
 ) -> JobPage:
-    """The jobs of the caller's key, the newest first, without their graphs; an admin key lists all."""
+    """The jobs of the caller's key, newest first, without their graphs; an admin key lists all jobs."""
     jobs, last = await queue.page(owner=caller.owner, before=cursor, count=limit)
     return JobPage(jobs=jobs, next=f"/jobs?cursor={last}&limit={limit}" if last else None)
 
@@ -32,9 +34,9 @@ async def list_jobs(
 async def get_job(
     job_id: VisibleJob,
     queue: QueueDep,
-    graphs: Annotated[bool, Query(description="False leaves the graphs out.", examples=[True])] = True,
+    graphs: Annotated[bool, Query(description="False leaves out the graphs.", examples=[True])] = True,
 ) -> Response:
-    """The job as it is now, with its graphs once it has succeeded."""
+    """The present state of a job, with its graphs once it has ended."""
     found = await queue.find(job_id, with_graphs=graphs)
     return Response(found.to_json(), media_type="application/json")
 
@@ -44,12 +46,16 @@ async def get_job(
     response_model=Job,
     responses={
         200: {"description": "It has ended.", **example("canceled")},
-        202: {"model": Job, "description": "Running still; it ends within a step or two.", **example("running")},
+        202: {
+            "model": Job,
+            "description": "It is still running, and stops within a step or two.",
+            **example("running"),
+        },
         **problems(404, 503),
     },
 )
 async def cancel_job(job_id: VisibleJob, queue: QueueDep) -> Response:
-    """Cancel a job. It keeps the graphs that it had finished; one that has ended stays as it is."""
+    """Cancel a job. It keeps its finished graphs; an ended job does not change."""
     await run_in_threadpool(queue.cancel, job_id)
     found = await queue.find(job_id)
     code = status.HTTP_200_OK if found.job.status.is_final else status.HTTP_202_ACCEPTED

@@ -11,5 +11,5 @@ router = APIRouter(tags=["operation"])
 
 @router.get("/metrics", response_class=Response, responses={200: example("metrics", "text/plain")})
 def metrics(metrics: MetricsDep) -> Response:
-    """What this API process has seen, and how the queue is, in the text format of Prometheus."""
+    """The metrics of this API process and of the queue, in the text format of Prometheus."""
     return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,4 +1,4 @@
-"""GET /models: what can be generated, and how well; for administrators, what is served."""
+"""GET /models: the model cards; for administrators, loading and unloading models."""
 
 from typing import Annotated
 
@@ -21,13 +21,13 @@ class PngResponse(Response):
 
 
 NamePath = Annotated[
-    str, Path(description="Of a model.", json_schema_extra={"pattern": MODEL_NAME}, examples=["planar"])
+    str, Path(description="Name of a model.", json_schema_extra={"pattern": MODEL_NAME}, examples=["planar"])
 ]
 
 
 @router.get("/models", responses={200: example("models"), **problems(503)})
 async def list_models(cards: CardsDep, _: CallerDep) -> list[ModelCard]:
-    """The cards of all models served here."""
+    """The cards of all served models."""
     return list(cards.values())
 
 
@@ -45,22 +45,22 @@ async def get_model(name: NamePath, cards: CardsDep, _: CallerDep) -> ModelCard:
     responses={200: example("plot", PngResponse.media_type), **problems(404, 503)},
 )
 async def get_plot(name: NamePath, served_models: ServedModelsDep, cards: CardsDep, _: CallerDep) -> Response:
-    """A picture of the model's graphs, and of its quality by the number of steps: PNG."""
+    """A picture of the model's graphs and of its quality by the number of steps, as PNG."""
     if name not in cards:
         raise NotFound(no_model(name, cards))
     picture = await served_models.plot(name)
     if picture is None:
-        raise NotFound(f"there is no picture of {name}; `digress plot {name} --save` makes one")
+        raise NotFound(f"there is no picture of {name}; make one with `digress plot {name} --save`")
     return PngResponse(picture)
 
 
 @router.post("/models/{name}/load", responses={200: example("model"), **problems(403, 404, 409, 503)})
 async def load_model(name: NamePath, served_models: ServedModelsDep, _: AdminDep) -> ModelCard:
-    """Serve a checkpoint of the folder: one that is new there, has changed, or was unloaded. Workers follow within seconds."""
+    """Serve a checkpoint of the folder: a new one, a changed one, or one that was unloaded. Workers follow within seconds."""
     return await served_models.load(name)
 
 
 @router.post("/models/{name}/unload", status_code=status.HTTP_204_NO_CONTENT, responses=problems(403, 404, 503))
 async def unload_model(name: NamePath, served_models: ServedModelsDep, _: AdminDep) -> None:
-    """Serve a model no longer, and free its memory: jobs that compute go on, those that wait for it fail."""
+    """Stop serving a model and free its memory: running jobs continue, waiting jobs fail."""
     await served_models.unload(name)

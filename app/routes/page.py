@@ -1,4 +1,4 @@
-"""GET /: the page, for those who would rather look than send requests. Its files need no other host, and know no build step."""
+"""GET /: the web page. Its files are static: no build step, and nothing from other hosts."""
 
 from pathlib import Path
 
@@ -11,17 +11,17 @@ from starlette.types import Scope
 router = APIRouter(include_in_schema=False)
 _FOLDER = Path(__file__).parent.parent / "web"
 _HEADERS = {
-    # Pictures of graphs are fetched with the key, and shown from memory.
+    # Pictures of graphs are fetched with the API key, so the page shows them as blobs.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    # Asked for again every time, and sent only if they have changed.
+    # Browsers revalidate the files every time and download only what has changed.
     "Cache-Control": "no-cache",
 }
 
 
 @router.get("/")
 async def page() -> Response:
-    """The page."""
+    """The web page."""
     return FileResponse(_FOLDER / "index.html", headers=_HEADERS)
 
 

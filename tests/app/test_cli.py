@@ -82,7 +82,7 @@ def test_an_example_of_the_help_can_be_typed_in(example: str) -> None:
             ["sample", "qm9", "--out", "graphs.txt"],
             "--out ends in .jsonl, .ndjson, .json, .smi, .sdf, not 'graphs.txt'",
         ),
-        (["sample", "comm20", "--out", "graphs.smi"], "graphs of comm20 are no molecules"),
+        (["sample", "comm20", "--out", "graphs.smi"], "graphs of comm20 are not molecules"),
         (["api"], "DIGRESS_REDIS_URL is not set"),
         (["sample", "qm9", "--target", "mu"], "like mu=2.5, not 'mu'"),
         (["sample", "qm9", "--target", "mu=high"], "like mu=2.5, not 'mu=high'"),

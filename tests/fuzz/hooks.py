@@ -30,7 +30,7 @@ _BETWEEN_PARTS = re.compile(
             r"filter: planar draws no molecules",
             r"this Idempotency-Key came with another request before",
             # Nor what a graph turned out to be.
-            r"graphs of planar are no molecules",
+            r"graphs of planar are not molecules",
             r"this graph is not a valid molecule",
         )
     )

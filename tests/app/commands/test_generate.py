@@ -17,7 +17,7 @@ from rdkit import Chem
 
 from app.cli import main
 from app.commands.client import connected
-from app.commands.connection import Patience
+from app.commands.connection import RetryLimits
 from app.commands.console import CommandError
 from app.commands.remote_generation import wait_and_save
 from app.commands.supervisor import free_port
@@ -166,14 +166,14 @@ def test_an_interrupted_command_says_how_to_pick_up_its_job(
         (["qm9", "--target", "mu=nan"], 1, "targets.mu: Input should be a finite number"),
         (["qm9", "--out", "graphs.xyz"], 1, "--out ends in .jsonl, .ndjson, .json, .smi, .sdf, not 'graphs.xyz'"),
         (["qm9", "--out", "nowhere/graphs.smi"], 1, "nowhere/graphs.smi: No such file"),
-        (["comm20", "--out", "graphs.smi"], 1, "graphs of comm20 are no molecules"),
+        (["comm20", "--out", "graphs.smi"], 1, "graphs of comm20 are not molecules"),
         (["--job", "0123"], 1, "there is no job '0123'"),
         (["qm9", "--server", "localhost"], 1, "--server takes an address like http://127.0.0.1:8000, not 'localhost'"),
         (["qm9", "--server", "http://127.0.0.1:1"], 1, "no server answers at http://127.0.0.1:1 ("),
         (["qm9", "--api-key", "guessed"], 1, "this key is not known, or has been revoked; give one by --api-key"),
         ([], 2, "give a MODEL, or a job by --job"),
         (["qm9", "--job", "0123"], 2, "give a MODEL, or a job by --job"),
-        (["--job", "0123", "--seed", "1"], 2, "--job follows a job that was asked for before"),
+        (["--job", "0123", "--seed", "1"], 2, "--job follows an earlier job"),
         (["qm9", "--no-watch", "--out", "graphs.smi"], 2, "--no-watch does not wait for the graphs"),
     ],
 )
@@ -198,7 +198,7 @@ def test_a_key_is_asked_for_where_one_is_needed(generate: Run) -> None:
     done = generate("qm9", DIGRESS_API_KEY="")
 
     assert done.returncode == 1
-    assert "needs an API key; give one by --api-key or DIGRESS_API_KEY" in done.stderr
+    assert "needs an API key; give one with --api-key or DIGRESS_API_KEY" in done.stderr
 
 
 def test_a_server_of_another_kind_is_told_from_a_digress(generate: Run, tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_server_of_another_kind_is_told_from_a_digress(generate: Run, tmp_path
 
     assert done.returncode == 1
     assert "answers 501 " in done.stderr
-    assert "not as digress-serve does" in done.stderr
+    assert "unlike digress-serve" in done.stderr
 
 
 def test_a_lost_connection_is_made_again_and_the_job_is_followed_to_its_end(
@@ -222,7 +222,7 @@ def test_a_lost_connection_is_made_again_and_the_job_is_followed_to_its_end(
         with way_to(client, port, tmp_path):
             process = processes.enter_context(forked(command, variables, said))
             wait_until(lambda: "job" in said.read_text(), seconds=20)
-        wait_until(lambda: "is out of reach" in said.read_text(), seconds=20)
+        wait_until(lambda: "is unreachable" in said.read_text(), seconds=20)
         processes.enter_context(way_to(client, port, tmp_path))
         status = process.wait(60)
 
@@ -245,7 +245,7 @@ def test_a_request_whose_answer_is_lost_is_sent_again_and_gives_one_job(
         status = process.wait(60)
 
     assert status == 0, said.read_text()
-    assert "is out of reach (" in said.read_text()
+    assert "is unreachable (" in said.read_text()
     assert len(client.get("/jobs").json()["jobs"]) == before + 1
 
 
@@ -268,7 +268,10 @@ def test_a_server_that_has_no_room_is_asked_again_when_it_says(full: str, capsys
 
 
 def test_a_server_that_has_no_room_for_long_is_not_waited_for(full: str) -> None:
-    with connected(full, KEY, Patience(busy=0.5)) as there, pytest.raises(CommandError, match=r"try again in [0-9]+ s"):
+    with (
+        connected(full, KEY, RetryLimits(busy=0.5)) as there,
+        pytest.raises(CommandError, match=r"try again in [0-9]+ s"),
+    ):
         there.submit({"model": "qm9"})
 
 
@@ -277,14 +280,14 @@ def test_a_server_that_stays_away_is_given_up_with_the_way_to_go_on(
 ) -> None:
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    with connected(address, KEY, Patience(lost=0.5)) as there:
+    with connected(address, KEY, RetryLimits(unreachable=0.5)) as there:
         with way_to(client, port, tmp_path):
             job = there.submit({"model": "qm9", "num_graphs": 500, "num_steps": 500})
 
         with pytest.raises(CommandError) as failure:
             wait_and_save(there, job, Format.NDJSON, Path("graphs.jsonl"))
 
-    assert f"{address} is out of reach" in str(failure.value)
+    assert f"{address} is unreachable" in str(failure.value)
     assert f"digress generate --job {job.id} --server {address} --out graphs.jsonl" in str(failure.value)
 
 

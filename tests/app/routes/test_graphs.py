@@ -143,7 +143,7 @@ def test_what_has_no_such_form_is_said(client: TestClient, ended: Any) -> None:
     assert details[0] == "this graph is not a valid molecule, so it has no SMILES; ask for json, graphml or sdf"
     assert "available: json (application/json), graphml" in details[1]
     assert details[2].startswith("Accept: image/gif names nothing")
-    assert details[4] == details[5] == "graphs of tiny are no molecules, so there is no SD file of them"
+    assert details[4] == details[5] == "graphs of tiny are not molecules, so they have no SD file"
 
 
 def test_a_graph_that_there_is_not_and_a_job_that_is_not_done_are_told_apart(client: TestClient, ended: Any) -> None:
@@ -153,8 +153,8 @@ def test_a_graph_that_there_is_not_and_a_job_that_is_not_done_are_told_apart(cli
     missing = client.get("/jobs/none/graphs")
 
     assert [answer.status_code for answer in answers] == [409, 409, 200, 404]
-    assert answers[0].json()["detail"] == "the job is queued; its graphs are here once it has ended"
-    assert answers[3].json()["detail"] == "the job has no graph 1; they are counted from 0"
+    assert answers[0].json()["detail"] == "the job is queued; its graphs are available once it has ended"
+    assert answers[3].json()["detail"] == "the job has no graph 1; graphs are numbered from 0"
     assert missing.status_code == 404
 
 
@@ -270,7 +270,7 @@ def test_a_file_that_cannot_be_sent_to_its_end_is_cut_off_and_does_not_look_whol
 
         wait_until(lambda: "response aborted" in (tmp_path / "api.log").read_text(), seconds=5)
         assert 'route="/jobs/{job_id}/graphs",status="500"' not in client.get("/metrics").text
-    assert "the job has expired meanwhile" in (tmp_path / "api.log").read_text()
+    assert "the job has expired" in (tmp_path / "api.log").read_text()
     assert "Traceback" not in (tmp_path / "api.log").read_text()
 
 
