@@ -3,8 +3,10 @@
 PYTHON ?= python3
 PIP = .venv/bin/pip --disable-pip-version-check --quiet
 INPUTS = pyproject.toml constraints.txt
+# Two processes; tests that share a server stay in one of them.
+PYTEST = .venv/bin/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help setup serve test test-slow chaos load bench fuzz check format clean
+.PHONY: help setup serve test test-quick test-slow test-long chaos load bench fuzz check format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -15,10 +17,16 @@ serve: setup ## Redis if needed, the API and a worker, on 127.0.0.1:8000
 	@.venv/bin/digress serve
 
 test: .venv/.development ## the tests, against real servers
-	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
 
-test-slow: .venv/.development ## the tests that take minutes
-	.venv/bin/pytest -m slow -s
+test-quick: .venv/.development ## the tests that need no servers; under two minutes
+	$(PYTEST) -m 'not (served or slow or long)'
+
+test-slow: .venv/.development ## the tests that take longer; their measurements are printed
+	$(PYTEST) -m slow -rP
+
+test-long: .venv/.development ## training on files of one's own, then serving; a quarter of an hour
+	.venv/bin/pytest -m long -s
 
 chaos: .venv/.development ## ten minutes of faults under traffic; what happened is in chaos.json
 	.venv/bin/python -m tests.faults.chaos
@@ -32,11 +40,12 @@ bench: .venv/.benchmarks ## the speed of everything, against something else in t
 fuzz: .venv/.development ## ten thousand generated requests to a running service, by schemathesis; ten minutes
 	.venv/bin/python -m tests.fuzz
 
-check: .venv/.development ## format, lint, types, the import rule and the deployment files
+check: .venv/.development ## format, lint, types, the import rule, sizes, documents and the deployment files
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/pytest -q --noconftest tests/test_structure.py tests/test_documentation.py
 	.venv/bin/hadolint docker/*.Dockerfile
 	.venv/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	.venv/bin/kubernetes-validate --strict --quiet --no-warn docker/kubernetes/base/*.yaml

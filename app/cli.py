@@ -1,19 +1,19 @@
-"""The command `digress`, put together.
+"""The command `digress`.
 
-Commands are the one place that wires app, worker and models together; what is heavy is imported inside the command that
-needs it, so that `digress --help` and `digress api` stay quick and free of torch.
+Only the commands wire app, worker and models together. Each imports what is heavy when it runs, so that `digress --help`
+and `digress api` start quickly and without torch.
 """
 
 import sys
 
 import typer
 
-from app.commands.console import CommandError, ExitStatus, complain
+from app.commands.console import CommandError, ExitStatus, print_error
 from app.commands.evaluate import evaluate
+from app.commands.evaluate_guidance import evaluate_guidance
 from app.commands.generate import generate
-from app.commands.guidance import evaluate_guidance
+from app.commands.help import add_command, format_examples
 from app.commands.keys import app as keys
-from app.commands.manual import add_command, examples
 from app.commands.models import models
 from app.commands.plots import plot, plot_guidance
 from app.commands.sample import sample
@@ -22,7 +22,7 @@ from app.commands.train import train
 
 app = typer.Typer(
     help="DiGress, discrete denoising diffusion for graphs, as a service.",
-    epilog=examples(
+    epilog=format_examples(
         "digress serve",
         "digress generate qm9 -n 100 --out molecules.smi",
         "digress sample planar -n 4 --out graphs.jsonl",
@@ -53,34 +53,35 @@ app.add_typer(keys, name="keys")
 def _prepare() -> None:
     import structlog
 
-    # Standard output is for what a command prints.
+    # Standard output is for the results of commands.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 def main() -> None:
-    """The entry point: errors a user can mend are one line, not a traceback."""
+    """The entry point: errors that the user can fix are one line, not a traceback."""
     try:
         app()
     except Exception as error:
-        words = _in_one_line(error)
-        if words is None:
+        message = _message_of(error)
+        if message is None:
             raise
-        complain(words)
+        print_error(message)
         sys.exit(ExitStatus.ERROR)
 
 
-def _in_one_line(error: Exception) -> str | None:
-    """What there is to say of an error that a user can mend; None of any other."""
+def _message_of(error: Exception) -> str | None:
+    """One line about an error that the user can fix; None for any other error."""
     from pydantic import ValidationError
     from redis.exceptions import RedisError
 
-    from app.access.keys import NamingError
-    from app.http.errors import ServiceError, field_problem
+    from app.access.api_keys import KeyNameError
+    from app.http.error_handlers import field_problem
+    from app.http.errors import ServiceError
     from app.settings import SettingsError
     from models.card.folder import CardError
 
     match error:
-        case CommandError() | SettingsError() | CardError() | ServiceError() | NamingError():
+        case CommandError() | SettingsError() | CardError() | ServiceError() | KeyNameError():
             return str(error)
         case RedisError():
             return f"Redis does not answer: {error}"

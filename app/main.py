@@ -11,17 +11,23 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
-from app.access.keys import Authenticator, KeyBook
+from app.access.api_keys import ApiKeyStore
+from app.access.authenticator import Authenticator
 from app.catalogue.served_models import ServedModels
-from app.http.body_limit import BodyLimit
-from app.http.errors import install_handlers
-from app.http.middleware import LetGo, ObserveRequests, SecurityHeaders, is_quiet
+from app.http.error_handlers import install_handlers
+from app.http.limits import BodyLimitMiddleware
+from app.http.middleware import (
+    IgnoreDisconnectsMiddleware,
+    ObservabilityMiddleware,
+    SecurityHeadersMiddleware,
+    is_monitoring,
+)
 from app.http.openapi import complete_document
 from app.http.telemetry import ApiMetrics
 from app.http.tracing import request_spans
-from app.jobs.observability import start_tracing
+from app.jobs.observability.metrics import QueueCollector
+from app.jobs.observability.setup import start_tracing
 from app.jobs.queue import JobQueue
-from app.jobs.telemetry import QueueCollector
 from app.jobs.webhooks import WebhookSender, stop
 from app.routes import events, generate, graphs, health, jobs, metrics, models
 from app.routes.page import add_page
@@ -67,16 +73,16 @@ def create_app(
         version=version("digress-serve"),
         description=_DESCRIPTION,
         lifespan=lifespan,
-        telemetry=request_spans(settings.tracing, exclude=is_quiet),
+        telemetry=request_spans(settings.tracing, exclude=is_monitoring),
     )
     app.state.queue, app.state.served_models, app.state.authenticator = queue, served_models, authenticator
     app.state.has_webhooks = webhooks is not None
     app.state.metrics = ApiMetrics(QueueCollector(queue.state))
     app.state.is_stopping = lambda: False  # whoever runs the server may know better
-    app.add_middleware(LetGo)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    app.add_middleware(SecurityHeaders)
-    app.add_middleware(ObserveRequests, metrics=app.state.metrics)  # the last one added is the outermost
+    app.add_middleware(IgnoreDisconnectsMiddleware)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
+    app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(ObservabilityMiddleware, metrics=app.state.metrics)  # the last one added is the outermost
     install_handlers(app)
     for routes in (generate, jobs, events, graphs, models, health, metrics):
         app.include_router(routes.router)
@@ -133,7 +139,7 @@ def _require_protection(settings: Settings) -> None:
     if settings.auth == "keys" and settings.admin_key is None:
         # Without an answer nobody can be let in anyway.
         with suppress(RedisError), Redis.from_url(settings.require_redis_url(), socket_timeout=5) as redis:
-            if not KeyBook(redis).all():
+            if not ApiKeyStore(redis).all():
                 raise SettingsError(
                     "DIGRESS_AUTH is keys, and there is no key: make one by `digress keys create NAME`, or set DIGRESS_ADMIN_KEY"
                 )

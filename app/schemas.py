@@ -141,18 +141,12 @@ class GenerateRequest(BaseModel):
     ] = GraphFilter()
     keep_frames: Annotated[
         StrictInt,
-        Field(
-            ge=0,
-            le=200,
-            description="Graphs to keep of each graph's way from noise: `GET …/trajectory` gives them. At most 1,000 in a job.",
-        ),
+        Field(ge=0, le=200, description="Frames to keep of each graph's trajectory; at most 1,000 in a job."),
         _WHOLE,
     ] = 0
     webhook: Annotated[
         HttpUrl | None,
-        Field(
-            description="Address that is told, by a signed POST, when the job has ended; where the service has webhooks."
-        ),
+        Field(description="URL notified by a signed POST when the job ends, if the service sends webhooks."),
     ] = None
     priority: Annotated[
         Priority,
@@ -277,9 +271,7 @@ class JobProgress(BaseModel):
     position: Annotated[int | None, Field(description="Jobs ahead of it in the queue; null once it has begun.")] = None
     eta_seconds: Annotated[
         float | None,
-        Field(
-            description="About how long until it ends, by what the workers have done lately; null if that is unknown."
-        ),
+        Field(description="Expected seconds until the job ends, by the workers' recent speed; null if unknown."),
     ] = None
 
 
@@ -335,9 +327,7 @@ class Job(BaseModel):
     error: Problem | None
     graphs: Annotated[
         list[Graph] | None,
-        Field(
-            description="Null until the job has ended, and if they are more than 8 MB: `links.graphs` has them then."
-        ),
+        Field(description="Null until the job has ended, or if over 8 MB; `links.graphs` gives them then."),
     ]
     links: JobLinks
 

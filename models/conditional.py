@@ -15,8 +15,9 @@ from torch import Tensor
 from models.card.card import ModelCard
 from models.card.config import Estimator, GuidanceConfig
 from models.checkpoint import LoadedModel
-from models.diffusion.guidance import Guidance, Targets
+from models.diffusion.guidance import Guidance
 from models.diffusion.sampler import draw_prior
+from models.diffusion.targets import Targets
 from models.graphs import GraphBatch
 from models.molecules import canonical_smiles, to_molecule
 from models.networks.denoiser import Denoiser
@@ -88,7 +89,7 @@ class Steering:
         return (min(self.goal.scale, 1.0) * (log_density - log_density.amax(1, keepdim=True))).exp()
 
     def _log_likelihood(self, denoiser: Denoiser, sizes: Sequence[int]) -> Float[Tensor, "b sizes"]:
-        device = denoiser.node_noise.prior.device
+        device = denoiser.noise.alpha_bar.device
         num_nodes = torch.tensor(sizes, device=device).repeat_interleave(_PRIOR_DRAWS)
         noise = draw_prior(denoiser, num_nodes, torch.arange(len(num_nodes), device=device), max_nodes=max(sizes))
         last = torch.full_like(num_nodes, denoiser.num_timesteps)

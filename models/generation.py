@@ -25,7 +25,6 @@ from models.checkpoint import LoadedModel
 from models.compute.lanes import Lanes
 from models.compute.precision import autocast
 from models.conditional import PredictedProperties, Steering
-from models.diffusion.corruption import draw_graphs
 from models.diffusion.guidance import Guidance
 from models.diffusion.randomness import (
     CANDIDATE_STREAM,
@@ -36,7 +35,7 @@ from models.diffusion.randomness import (
     offspring_seeds,
     uniforms,
 )
-from models.diffusion.sampler import draw_prior, reverse_step, time_grid
+from models.diffusion.sampler import Step, draw_prior, reverse_step, time_grid
 from models.graphs import GraphBatch
 from models.plan import GenerationPlan
 
@@ -115,7 +114,7 @@ class Generation:
 
     def __init__(self, model: LoadedModel, plan: GenerationPlan) -> None:
         self.model, self.plan = model, plan
-        self.device = model.denoiser.node_noise.prior.device
+        self.device = model.denoiser.noise.alpha_bar.device
         self.grid = time_grid(plan.grid, plan.num_steps, model.denoiser.num_timesteps)
         self.seeds = graph_seeds(plan.seed, torch.arange(plan.num_graphs, device=self.device))
         self._steering = Steering(model, plan.goal, num_graphs=plan.num_graphs, grid=self.grid) if plan.goal else None
@@ -201,7 +200,10 @@ class Generation:
 
 @torch.no_grad()
 def advance(cohorts: Sequence[Cohort]) -> list[Cohort]:
-    """Each cohort one step further, by one call of the network for all of them; they are of one group."""
+    """Each cohort one step further, by one call of the network for all of them; they are of one group.
+
+    DiGress: a turn of the loop in `sample_batch`, Algorithm 2.
+    """
     first = cohorts[0]
     denoiser, plan = first.generation.model.denoiser, first.generation.plan
     counts = [len(cohort.graphs) for cohort in cohorts]
@@ -209,13 +211,11 @@ def advance(cohorts: Sequence[Cohort]) -> list[Cohort]:
     # One row per graph, brought to the device in one piece.
     t, s = times.repeat_interleave(torch.tensor(counts), dim=0).to(first.seeds.device).unbind(1)
     graphs, seeds = GraphBatch.concatenate([c.graphs for c in cohorts]), torch.cat([c.seeds for c in cohorts])
-    reverse, drawn_by = reverse_step(plan.sampler, eta=plan.eta), draw_graphs
-    if guidances := [cohort.guidance for cohort in cohorts if cohort.guidance]:
-        guidance = Guidance.concatenate(guidances)
-        reverse, drawn_by = guidance.reverse(reverse), guidance.draw
+    reverse = reverse_step(plan.sampler, eta=plan.eta)
+    guidances = [cohort.guidance for cohort in cohorts if cohort.guidance]
+    step = Guidance.concatenate(guidances).step(reverse) if guidances else Step(reverse)
     with autocast(first.generation.device):
-        probs = reverse(denoiser, graphs, s=s, t=t)
-        drawn = drawn_by(probs, seeds, num_nodes=graphs.num_nodes, step=s)
+        drawn = step(denoiser, graphs, seeds, s=s, t=t)
     return [
         replace(cohort, graphs=part, step=cohort.step + 1).with_frame()
         for cohort, part in zip(cohorts, drawn.split(counts), strict=True)

@@ -6,6 +6,8 @@ Three views of the same thing, kept apart by type:
     GraphLogits         unnormalised log-probabilities over categories
     GraphDistribution   probabilities over categories
 
+DiGress has one class for all three, and for transition matrices and widths: `PlaceHolder`.
+
 Edges are undirected: every (n, n) array here is symmetric. Edge category 0 means "no edge", and the
 diagonal is always category 0. A graph smaller than its batch is padded at the end; padding has category 0
 and means nothing.
@@ -105,6 +107,16 @@ class GraphDistribution:
     def __getitem__(self, index: Tensor) -> GraphDistribution:
         """The distributions of the chosen graphs."""
         return GraphDistribution(self.nodes[index], self.edges[index])
+
+    def mixed_with(self, other: GraphDistribution, share: float) -> GraphDistribution:
+        """(1 - share) · this + share · other."""
+        return GraphDistribution(self.nodes.lerp(other.nodes, share), self.edges.lerp(other.edges, share))
+
+    def with_graphs(self, index: Int[Tensor, " chosen"], others: GraphDistribution) -> GraphDistribution:
+        """The same, with other distributions for the graphs at `index`."""
+        return GraphDistribution(
+            self.nodes.index_copy(0, index, others.nodes), self.edges.index_copy(0, index, others.edges)
+        )
 
 
 @dataclass(frozen=True)

@@ -109,14 +109,23 @@ def from_smiles(smiles: str, *, draw_hydrogens: bool = False) -> tuple[list[str]
     molecule = Chem.MolFromSmiles(smiles)
     if molecule is None:
         return None
-    if draw_hydrogens:
-        molecule = Chem.AddHs(molecule)
-    Chem.Kekulize(molecule, clearAromaticFlags=True)
-    if unknown := [kind for bond in molecule.GetBonds() if (kind := bond.GetBondType()) not in _LABELS]:
+    return from_molecule(Chem.AddHs(molecule) if draw_hydrogens else molecule)
+
+
+def from_molecule(molecule: Chem.Mol) -> tuple[list[str], list[tuple[int, int, str]]]:
+    """Atom types and kekulised bonds of a sanitised molecule.
+
+    Raises:
+        ValueError: if a bond is none of `BONDS`.
+    """
+    kekulised = Chem.Mol(molecule)
+    Chem.Kekulize(kekulised, clearAromaticFlags=True)
+    if unknown := [kind for bond in kekulised.GetBonds() if (kind := bond.GetBondType()) not in _LABELS]:
+        smiles = Chem.MolToSmiles(molecule)
         raise ValueError(f"{smiles!r} has a bond of the type {unknown[0].name.lower()}; known are {', '.join(BONDS)}")
-    atoms = [atom_type(atom.GetSymbol(), atom.GetFormalCharge()) for atom in molecule.GetAtoms()]
+    atoms = [atom_type(atom.GetSymbol(), atom.GetFormalCharge()) for atom in kekulised.GetAtoms()]
     bonds = [
-        (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), _LABELS[bond.GetBondType()]) for bond in molecule.GetBonds()
+        (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), _LABELS[bond.GetBondType()]) for bond in kekulised.GetBonds()
     ]
     return atoms, bonds
 

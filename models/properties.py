@@ -32,7 +32,7 @@ class PropertyDistribution:
         return -distance - 2 * F.softplus(-distance) - self.scale.log()
 
     def expected_error(self, values: Float[Tensor, "b p"]) -> Float[Tensor, "b p"]:
-        """E|Y - values|: how far from `values` the property is to be expected.
+        """E|Y - values|: the expected distance of the property from `values`.
 
         With d = |values - g|: 2 s log(1 + exp(d/s)) - d, which is 2 s log 2 at d = 0 and tends to d.
         """

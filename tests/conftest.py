@@ -1,15 +1,19 @@
 """Small real objects that many tests share."""
 
 import signal
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import jaxtyping
 import pytest
 import structlog
 import torch
 import torch.nn.functional as F
 
+from app.cli import main
 from models.card.card import ModelCard, RegressorCard, TrainingRecord
 from models.card.config import DiffusionConfig, FeatureConfig, NetworkConfig, SamplingConfig
 from models.card.folder import shipped_checkpoints
@@ -17,24 +21,52 @@ from models.checkpoint import LoadedModel, load_checkpoint, load_model
 from models.graphs import GraphBatch
 from models.networks.denoiser import Denoiser
 from models.networks.regressor import Regressor
+from tests.forked import digress, forked, run
+from tests.servers import running, stack, valkey
 
-# These take longest and come first: each is one process's (`make test`), which would be at it alone if it began last.
+# Tests of one group run in one process (`make test`). A group is a file, or all that share one of these services. The longest
+# groups come first: one that began last would keep a process busy alone.
+SHIPPED, WATCHED = "shipped service", "prometheus"
 LONGEST = (
-    *("e2e/test_page.py", "worker/test_faults.py", "integration/test_flow.py", "integration/test_readme.py"),
-    *("integration/test_commands.py", "integration/test_tutorial.py", "integration/test_generate.py"),
-    *("docker/test_compose.py", "models/test_conditional.py", "models/training/test_training.py"),
-    *("integration/test_tracing.py", "fuzz/test_fuzz.py", "integration/test_examples.py", "worker/test_same_graphs.py"),
-    *("worker/test_rq_worker.py", "models/evaluation/test_graphs.py", "models/data/test_qm9.py"),
+    SHIPPED,
+    *("faults/test_workers.py", WATCHED, "docker/test_compose.py", "app/commands/test_generate.py"),
+    *("models/training/test_run.py", "integration/test_flow.py", "integration/test_tracing.py", "app/test_cli.py"),
+    *("fuzz/test_fuzz.py", "models/test_conditional.py", "worker/test_same_graphs.py", "worker/test_rq_worker.py"),
+    *("models/evaluation/test_graphs.py", "models/data/test_qm9.py"),
 )
 
+TESTS = Path(__file__).parent
 NODE_TYPES = ["C", "N", "O", "N+"]
 EDGE_TYPES = ["none", "single", "double"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
-    assert all(path.exists() for path in places)
-    items.sort(key=lambda item: places.get(item.path, len(places)))
+# Whoever has one of these starts servers or commands, or asks one that another test has started.
+STARTS_PROCESSES = (digress, forked, run, running, stack, valkey)
+SERVED_FOLDERS = {"benchmarks", "docker", "e2e", "faults", "fuzz", "integration"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    assert all((TESTS / name).exists() for name in LONGEST if name not in {SHIPPED, WATCHED})
+    places = {name: place for place, name in enumerate(LONGEST)}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+        if is_served(item):
+            item.add_marker("served")
+    items.sort(key=lambda item: places.get(group_of(item), len(places)))
+
+
+def group_of(item: pytest.Function) -> str:
+    for fixture, group in {"shipped_service": SHIPPED, "prometheus": WATCHED}.items():
+        if fixture in item.fixturenames:
+            return group
+    return item.path.relative_to(TESTS).as_posix()
+
+
+def is_served(item: pytest.Function) -> bool:
+    """Whether a test needs servers or other processes; `make test-quick` leaves it out."""
+    if item.path.relative_to(TESTS).parts[0] in SERVED_FOLDERS or "valkey_url" in item.fixturenames:
+        return True
+    return any(value is one for value in vars(item.module).values() for one in STARTS_PROCESSES)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -189,6 +221,33 @@ def concatenate(first: GraphBatch, second: GraphBatch) -> GraphBatch:
 
 
 @pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One for all tests that leave it running; each empties it first."""
+    with valkey(tmp_path_factory.mktemp("valkey")) as url:
+        yield url
+
+
+@dataclass(frozen=True)
+class ShippedService:
+    """`digress serve` with all shipped checkpoints, as a user starts it."""
+
+    client: httpx2.Client
+    process: subprocess.Popen[bytes]
+    folder: Path
+    """The current folder of the service."""
+
+
+@pytest.fixture(scope="session")
+def shipped_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShippedService]:
+    """One for all tests that leave it as it was."""
+    folder = tmp_path_factory.mktemp("shipped")
+    for name in ("app", "worker", "models"):
+        (folder / f"{name}.py").write_text("raise SystemExit('this is not the package')")
+    with stack(folder) as (client, process):
+        yield ShippedService(client, process, folder)
+
+
+@pytest.fixture(scope="session")
 def qm9_folder() -> Path:
     return shipped_checkpoints() / "qm9"
 
@@ -203,3 +262,26 @@ def qm9(qm9_folder: Path) -> tuple[ModelCard, Denoiser]:
 def qm9_model(qm9_folder: Path) -> LoadedModel:
     """The shipped checkpoint with its regressors."""
     return load_model(qm9_folder)
+
+
+@pytest.fixture
+def error_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., str]]:
+    """What `digress` writes to standard error on a mistake. It runs in this process: starting one for each takes minutes."""
+
+    def run(*arguments: str, status: int = 1, **variables: str) -> str:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("sys.argv", ["digress", *arguments])
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert stop.value.code == status
+        assert not list(tmp_path.iterdir()), "a file is left behind"
+        return capsys.readouterr().err
+
+    before = structlog.get_config()
+    yield run
+    # The command has bound it to a standard error that is closed now.
+    structlog.configure(**before)

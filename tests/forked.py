@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.servers import variables
+from tests.servers import DIGRESS, variables
 
 WORKER = [sys.executable, "-m", "worker"]
 _IMPORTED = [
@@ -93,3 +93,8 @@ def run(
         output, errors = Path(folder, "output"), Path(folder, "errors")
         status = Forked(command, environment or {}, output, errors, cwd).wait()
         return subprocess.CompletedProcess(command, status, output.read_text(), errors.read_text())
+
+
+def digress(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What the command `digress` has printed on a wide terminal, once it has ended."""
+    return run([DIGRESS, *arguments], {"COLUMNS": "200", **environment}, cwd=cwd)

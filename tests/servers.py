@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx2
 import redis
 
-from app.commands.supervisor import find_redis_server, free_port, redis_command
+from app.commands.embedded_redis import find_redis_server, redis_command
+from app.commands.supervisor import free_port
 from models.card.folder import shipped_checkpoints
 
 DIGRESS = str(Path(sys.executable).parent / "digress")

@@ -10,9 +10,10 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from app.jobs.observability import configure_logging, start_tracing
+from app.jobs.observability.setup import configure_logging, start_tracing
 from app.settings import SettingsError, read_settings
 from models.card.folder import CardError
+from models.compute.threads import prepare_thread
 from worker.engine.engine import Engine
 from worker.jobs import GenerationJob
 from worker.rq_worker import GenerationWorker
@@ -32,7 +33,7 @@ def main() -> int:
     configure_logging(settings)
     url = settings.require_redis_url()
     end_tracing = start_tracing(settings, "digress-worker")
-    torch.set_flush_denormal(True)
+    prepare_thread()
     device = choose_device(settings.device)
     store = ModelStore(settings.checkpoints, device, compile_networks=settings.compile and device.type == "cuda")
     redis = connect(url, max_jobs=settings.max_jobs)

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from redis import Redis
 from redis.exceptions import RedisError
 
-from app.jobs.keys import created_at
+from app.jobs.records import created_at
 from app.schemas import AnyCompletedRequest, Graph, JobStatus, JobSummary, Problem, Trajectory
 from models.card.folder import CardError
 from worker.engine.engine import Engine

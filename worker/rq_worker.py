@@ -1,24 +1,29 @@
 """The RQ worker: takes jobs from Redis, many at a time, and runs the one function it knows in a thread for each.
 
-What differs from RQ's SimpleWorker, and why:
+All jobs of one process share one engine, so up to `max_jobs` executions go on at once, as long as the engine has room.
+RQ's SimpleWorker runs one job after the other, in the main thread. What has to be overridden for that in RQ 3, and why:
 
-- Messages are JSON, and a job's function is looked up in a table of one: a dotted name in Redis imports nothing.
-- The jobs of one process share one engine, so there are up to `max_jobs` executions at once, as long as the engine
-  has room. How long a job may take is the engine's business; RQ's own limit is a signal, and reaches the main thread only.
-- A lease is short and renewed by a thread, so a job of a worker that died is taken over soon,
-  not after the job's whole time limit. A worker that has lost a lease, because it was stopped or cut off for longer,
-  lets go of the job: it keeps no books about it that are another one's now. Whose jobs are lost, `worker.leases` says.
-- The same thread says that the worker lives, for `GET /health/ready`.
-- Told to stop, the worker takes no more jobs, gives those under way some time to end, and hands the others back to
-  the front of the queue. No try is lost by that. Told a second time, it ends at once, and its leases run out.
+    death_penalty_class          RQ's time limit is a signal, and reaches the main thread only; the engine watches the limits
+    job_class (`worker.rq_job`)  a dotted name in Redis must import nothing; messages are JSON for the same reason
+    request_stop                 a signal must not raise between taking a job and knowing of it, so it leaves a note
+    dequeue_job_and_maintain_ttl a job is taken only if the engine has room, the scheduler decides which is next
+                                 (`scripts/release.lua`), and maintenance goes on when there is no room
+    execute_job                  a job runs in a thread of its own, and the work loop goes on
+    teardown                     jobs under way get `drain_seconds` to end; the others are handed back
+    handle_payload               RQ stops a job by killing a process; here the engine stops drawing it
+    clean_registries             only a worker that was in touch with Redis may take over jobs of others; its own come first
+    get_heartbeat_ttl            a lease is short, so a dead worker's job is soon taken over, not after its time limit
+    _finalize_success, _failure  a worker that has lost a lease must not touch RQ's data of a job that is another one's now;
+                                 a job that is handed back returns to the front of the queue and loses no try
+    handle_job_failure           RQ asks no exception handler about a job that was taken and never begun
+
+Told to stop, the worker takes no more jobs and drains. Told a second time, it ends at once, and its leases run out.
 """
 
 import os
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import structlog
@@ -37,78 +42,20 @@ from rq.timeouts import BaseDeathPenalty
 from rq.utils import now
 from rq.worker_registration import clean_worker_registry
 
-from app.jobs.keys import (
-    BACKLOG_KEY,
-    CLOCK_KEY,
-    JOB_FUNCTION,
-    MAX_RETRIES,
-    MODEL_CHANGES_KEY,
-    PENDING_KEY,
-    QUEUE,
-    UNLOADED_KEY,
-    WORKER_SILENCE_SECONDS,
-    WORKERS_KEY,
-    worker_key,
-)
+from app.jobs import lua
+from app.jobs.keys import BACKLOG_KEY, CLOCK_KEY, PENDING_KEY, QUEUE, RECORD_PREFIX, RQ_QUEUE_KEY
+from app.jobs.leases import maintenance_seconds
 from worker.jobs import GenerationJob, JobReleased
-from worker.leases import Contact, TakenJobs
+from worker.leases.expired import LeasedIntermediateQueue
+from worker.leases.heartbeat import Heartbeat
 from worker.records import Canceled
+from worker.rq_job import ExecutableJob, allow_only, message_context
 
 _log = structlog.get_logger(__name__)
 # RQ counts in whole seconds.
-_LONGEST_WAIT_SECONDS = 1
+_DEQUEUE_SECONDS = 1
 _WAIT_FOR_ROOM_SECONDS = 0.05
-
-
-# Puts the job whose turn it is into RQ's list, if that is empty (`app.jobs.scripts`).
-# Keys: RQ's list, pending, clock, backlog.
-_RELEASE = """
-if redis.call('LLEN', KEYS[1]) > 0 then return end
-local found = redis.call('ZPOPMIN', KEYS[2])
-if not found[1] then return end
-redis.call('SET', KEYS[3], found[2])
-local cost = redis.call('HGET', 'digress:job:' .. found[1], 'cost')
-if redis.call('ZCARD', KEYS[2]) == 0 then redis.call('DEL', KEYS[4])
-elseif cost then redis.call('INCRBYFLOAT', KEYS[4], '-' .. cost) end
-redis.call('RPUSH', KEYS[1], found[1])
-"""
-
-
-class ForbiddenFunction(PermissionError):
-    """A message that asks for another function than the one this worker runs."""
-
-
-class TriedJob(Job):
-    """A job that knows which of its executions it is."""
-
-    run = ""
-
-
-def allow_only(function: Callable[..., Any]) -> type[Job]:
-    """A job class whose every instance calls `function`, under the one name it has, and calls nothing else.
-
-    Both the worker and its queues need it: a queue's registries read the jobs of dead workers by a class of their own.
-    """
-
-    class AllowedJob(TriedJob):
-        @property
-        def func(self) -> Callable[..., Any]:
-            if self.func_name != JOB_FUNCTION or self.instance is not None:
-                raise ForbiddenFunction(f"job {self.id} asks for {self.func_name!r}, but only {JOB_FUNCTION!r} is run")
-            return partial(
-                function,
-                run=self.run,
-                tries_lost=0 if self.retries_left is None else MAX_RETRIES - self.retries_left,
-                limit_seconds=self.timeout,
-                metadata=_metadata(self),
-            )
-
-        success_callback = failure_callback = stopped_callback = property(lambda self: None)
-
-        def send_webhooks(self, status: str, *, exc_string: str | None = None) -> None:
-            """No address that a message names is called."""
-
-    return AllowedJob
+_DRAIN_POLL_SECONDS = 0.02
 
 
 class LeaseLost(JobReleased):
@@ -144,20 +91,12 @@ class GenerationWorker(SimpleWorker):
         drain_seconds: float = 8,
     ) -> None:
         self._function = function
-        self._lease_seconds = lease_seconds
-        self._contact = Contact(lease_seconds)
-        self._heartbeat_seconds = min(lease_seconds / 3, WORKER_SILENCE_SECONDS / 3)
-        self._drain_seconds = drain_seconds
+        self._lease_seconds, self._drain_seconds = lease_seconds, drain_seconds
         # By execution: should a lease run out unnoticed, the same job may be here twice for a while.
         self._running: dict[str, tuple[Job, Execution]] = {}
         self._room = threading.Semaphore(max_jobs)
         self._threads = ThreadPoolExecutor(max_jobs, thread_name_prefix="job")
-        self._ended = threading.Event()
-        self._model_changes = 0
-        release = redis.register_script(_RELEASE)
-        self._release = partial(
-            release, [self.queue_class.redis_queue_namespace_prefix + QUEUE, PENDING_KEY, CLOCK_KEY, BACKLOG_KEY]
-        )
+        self._release = lua.load(redis, "release")
         job_class = allow_only(function)
         super().__init__(
             [Queue(QUEUE, connection=redis, job_class=job_class, serializer=JSONSerializer)],
@@ -165,9 +104,12 @@ class GenerationWorker(SimpleWorker):
             job_class=job_class,
             serializer=JSONSerializer,
             worker_ttl=2 * lease_seconds,
-            maintenance_interval=max(lease_seconds // 3, 1),
+            maintenance_interval=maintenance_seconds(lease_seconds),
             exception_handlers=[self._give_up],
             log_job_description=False,
+        )
+        self._heartbeat = Heartbeat(
+            redis, self.name, function.engine, lease_seconds=lease_seconds, renew_leases=self._renew_leases
         )
 
     def run(self) -> bool:
@@ -177,21 +119,17 @@ class GenerationWorker(SimpleWorker):
         """
         # RQ installs them too, but only after it has said that the worker is there.
         self._install_signal_handlers()  # type: ignore[no-untyped-call]
-        heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-        heart.start()
+        self._heartbeat.start()
         try:
             self.work(logging_level="WARNING")
         finally:
-            self._ended.set()
-            heart.join(timeout=self._heartbeat_seconds)
-        self.connection.zrem(WORKERS_KEY, self.name)
-        self.connection.delete(worker_key(self.name))
+            self._heartbeat.stop()
+        self._heartbeat.sign_off()
         return self._stop_requested
 
     # What RQ's work loop calls, in the main thread.
 
     def request_stop(self, signum: int, frame: object) -> None:
-        # Only a note: raised here, an exception might fall between taking a job and knowing of it.
         if self._stop_requested:
             _log.warning("told to stop a second time; ending at once")
             os._exit(1)
@@ -202,18 +140,18 @@ class GenerationWorker(SimpleWorker):
     ) -> tuple[Job, Queue] | None:
         is_burst = timeout is None
         while not self._stop_requested and self._function.engine.is_running:
-            has_room = self._function.engine.has_room and self._room.acquire(timeout=_LONGEST_WAIT_SECONDS)
+            has_room = self._function.engine.has_room and self._room.acquire(timeout=_DEQUEUE_SECONDS)
             found = None
             try:
                 if self.should_run_maintenance_tasks:
                     self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
                 if has_room:
-                    found = self._look(None if is_burst else _LONGEST_WAIT_SECONDS)
+                    found = self._dequeue(None if is_burst else _DEQUEUE_SECONDS)
                 else:
                     time.sleep(_WAIT_FOR_ROOM_SECONDS)
             except RedisError as error:
                 _log.warning("the queue cannot be read; trying again", error=str(error))
-                time.sleep(_LONGEST_WAIT_SECONDS)
+                time.sleep(_DEQUEUE_SECONDS)
             finally:
                 if has_room and found is None:
                     self._room.release()
@@ -221,10 +159,10 @@ class GenerationWorker(SimpleWorker):
                 return found
         raise StopRequested
 
-    def _look(self, timeout: int | None) -> tuple[Job, Queue] | None:
+    def _dequeue(self, timeout: int | None) -> tuple[Job, Queue] | None:
         """The next job of the queue, if there is one within `timeout` seconds."""
         self.heartbeat()
-        self._release()
+        self._release_next()
         try:
             found = self.queue_class.dequeue_any(
                 self.queues,
@@ -236,28 +174,33 @@ class GenerationWorker(SimpleWorker):
             )
         except DequeueTimeout:
             return None
-        self._release()  # for another worker that waits
+        self._release_next()  # for another worker that waits
         return found
+
+    def _release_next(self) -> None:
+        """Put the job whose turn it is into RQ's list, if that is empty."""
+        keys = {"rq_queue": RQ_QUEUE_KEY, "pending": PENDING_KEY, "clock": CLOCK_KEY, "backlog": BACKLOG_KEY}
+        self._release(keys=keys, args={"record_prefix": RECORD_PREFIX})
 
     def clean_registries(self) -> None:
         # First what is ours: a worker that was held up must not take its own jobs for a dead one's.
         for job, execution in list(self._running.values()):
             self.maintain_heartbeats(job, execution)
-        if not self._contact.allows_judgement:
+        if not self._heartbeat.contact.proves_workers_dead:
             return
         for queue in self.queues:
             # RQ's lock outlives a worker that dies holding it by a quarter of an hour.
             if self.connection.set(queue.registry_cleaning_key, 1, nx=True, ex=self._lease_seconds):
                 clean_registries(queue, self._exc_handlers)
                 clean_worker_registry(queue)
-                TakenJobs(queue, self._lease_seconds).cleanup(self, queue)
+                LeasedIntermediateQueue(queue, self._lease_seconds).cleanup(self, queue)
                 self.connection.delete(queue.registry_cleaning_key)
         self.last_cleaned_at = now()  # type: ignore[assignment]
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         execution = self.prepare_execution(job)
-        if isinstance(job, TriedJob):
-            job.run = execution.id
+        if isinstance(job, ExecutableJob):
+            job.execution_id = execution.id
         self._running[execution.id] = (job, execution)
         self._threads.submit(self._perform, job, queue, execution)
 
@@ -266,14 +209,13 @@ class GenerationWorker(SimpleWorker):
         while self._running and self._function.engine.is_running:
             if self._stop_requested and time.monotonic() > deadline:
                 # Again and again: one of them may not yet have begun.
-                for run in list(self._running):
-                    self._function.cancel(run, HandedBack("the worker is stopping"))
-            time.sleep(0.02)
+                for execution_id in list(self._running):
+                    self._function.cancel(execution_id, HandedBack("the worker is stopping"))
+            time.sleep(_DRAIN_POLL_SECONDS)
         self._threads.shutdown()
         super().teardown()  # type: ignore[no-untyped-call]
 
     def handle_payload(self, message: dict[str, Any]) -> None:
-        # RQ's own way to stop a job is to kill a process.
         command = parse_payload(message)
         if command["command"] == "stop-job":
             for job, execution in list(self._running.values()):
@@ -286,7 +228,7 @@ class GenerationWorker(SimpleWorker):
         try:
             self.perform_job(job, queue, execution)
         except Exception:  # the lease runs out, and another worker takes the job
-            _log.exception("the books of a job could not be kept", job_id=job.id)
+            _log.exception("RQ's data of a job could not be written", job_id=job.id)
         finally:
             self.executions.pop(execution.id, None)
             del self._running[execution.id]
@@ -305,11 +247,11 @@ class GenerationWorker(SimpleWorker):
         if not isinstance(exc_info[1], HandedBack):
             super()._finalize_failure(job, queue, execution, exc_info)
         elif self._function.requeue(job.id):
-            self._push_back(job, queue, execution)
+            self._requeue(job, queue, execution)
         else:
             super()._finalize_success(job, queue, execution, None)
 
-    def _push_back(self, job: Job, queue: Queue, execution: Execution) -> None:
+    def _requeue(self, job: Job, queue: Queue, execution: Execution) -> None:
         with self.connection.pipeline() as pipeline:
             self.cleanup_execution(job, pipeline=pipeline, execution=execution)
             job.set_status(RqJobStatus.QUEUED, pipeline=pipeline)
@@ -325,49 +267,25 @@ class GenerationWorker(SimpleWorker):
         exc_string: str = "",
         execution: Execution | None = None,
     ) -> None:
-        # Without an execution it is a job that was taken and never begun, for which RQ asks no exception handler.
-        if execution is None:
+        if execution is None:  # it was taken and never begun
             self._give_up(job)
         super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
+
+    # Leases and retries.
+
+    def _renew_leases(self) -> None:
+        """Renew the lease of every job here, and stop those whose lease is lost. The heartbeat's thread calls it."""
+        for job, execution in list(self._running.values()):
+            self.maintain_heartbeats(job, execution)
+            if execution.id in self._running and not self._holds_lease(job, execution):
+                _log.warning("a lease is lost; the job is another worker's", job_id=job.id)
+                self._function.cancel(execution.id, LeaseLost("the job is another worker's now"))
 
     def _holds_lease(self, job: Job, execution: Execution) -> bool:
         return self.connection.zscore(job.started_job_registry.key, execution.composite_key) is not None
 
     def _give_up(self, job: Job, *exception: Any) -> bool:
+        """RQ's exception handler: a job without retries left has failed. True: RQ goes on as usual."""
         if not job.should_retry:
-            self._function.fail_after_lost_tries(job.id, _metadata(job))
+            self._function.fail_after_lost_tries(job.id, message_context(job))
         return True
-
-    # The heartbeat, in a thread of its own.
-
-    def _beat(self) -> None:
-        while not self._ended.is_set():
-            try:
-                seconds, _ = self.connection.time()
-                self.connection.zadd(WORKERS_KEY, {self.name: seconds})
-                report = self._function.engine.report().model_dump_json()
-                self.connection.set(worker_key(self.name), report, ex=WORKER_SILENCE_SECONDS)
-                self._contact.made()
-                self.connection.zremrangebyscore(WORKERS_KEY, "-inf", seconds - 10 * WORKER_SILENCE_SECONDS)
-                self._follow_models()
-                for job, execution in list(self._running.values()):
-                    self.maintain_heartbeats(job, execution)
-                    if execution.id in self._running and not self._holds_lease(job, execution):
-                        _log.warning("a lease is lost; the job is another worker's", job_id=job.id)
-                        self._function.cancel(execution.id, LeaseLost("the job is another worker's now"))
-            except RedisError as error:
-                _log.warning("heartbeat failed", error=str(error))
-            except Exception:  # whatever it is, the leases of all jobs depend on this thread
-                _log.exception("heartbeat failed")
-            self._ended.wait(self._heartbeat_seconds)
-
-    def _follow_models(self) -> None:
-        changes = int(self.connection.get(MODEL_CHANGES_KEY) or 0)
-        if changes != self._model_changes:
-            names: Any = self.connection.smembers(UNLOADED_KEY)
-            self._function.engine.refresh_models(frozenset(name.decode() for name in names))
-            self._model_changes = changes
-
-
-def _metadata(job: Job) -> dict[str, str]:
-    return {name: str(value) for name, value in job.meta.items()}

@@ -1,10 +1,7 @@
 """Which models are served: the cards of a folder, less those that an administrator has unloaded.
 
 All replicas of the API and all workers agree on it through Redis: a set of the unloaded names, and a number that grows
-with every change, which each of them looks at.
-
-    digress:models:unloaded    names
-    digress:models:changes     how often something was loaded or unloaded
+with every change, which each of them looks at (`app.jobs.keys` has their names).
 """
 
 from contextlib import suppress

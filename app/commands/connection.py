@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from app.commands.console import CommandError, warn
-from app.http.errors import MEDIA_TYPE
+from app.commands.console import CommandError, print_warning
+from app.http.errors import PROBLEM_MEDIA_TYPE
 from app.schemas import Problem
 
 _TIMEOUT = httpx2.Timeout(30, connect=10)
@@ -122,7 +122,7 @@ class Connection:
                 failure = CommandError(f"{words}; try again in {wait:g} s")
             if time.monotonic() - started + wait > patience:
                 raise failure
-            warn(f"{words}; trying again in {wait:g} s")
+            print_warning(f"{words}; trying again in {wait:g} s")
             time.sleep(wait)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -136,7 +136,7 @@ class Connection:
         if answer.is_success:
             return
         answer.read()
-        is_ours = answer.headers.get("Content-Type", "").startswith(MEDIA_TYPE)
+        is_ours = answer.headers.get("Content-Type", "").startswith(PROBLEM_MEDIA_TYPE)
         words = (
             Problem.model_validate_json(answer.content).detail if is_ours else f"{self.url} answers {_status(answer)}"
         )

@@ -1,5 +1,7 @@
-"""What is said on standard error, in one line each, and what the exit status says."""
+"""Messages on standard error, one line each, and exit statuses."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from importlib.util import find_spec
 
@@ -9,44 +11,57 @@ console = Console(stderr=True)
 
 
 class ExitStatus(IntEnum):
-    """How `digress sample` and `digress generate` end, if not well; 2, wrong usage, is Typer's own."""
+    """Why `digress sample` or `digress generate` did not succeed; 2, wrong usage, is Typer's own."""
 
     ERROR = 1
-    JOB_ENDED_BADLY = 3
-    SHORT = 4
+    JOB_NOT_SUCCEEDED = 3
+    TOO_FEW_GRAPHS = 4
     INTERRUPTED = 130
 
 
 class CommandError(Exception):
-    """Something the user can mend; the message says how."""
+    """An error that the user can fix; the message says how."""
 
 
-def tell(words: str) -> None:
-    """Say what the user may want to know later."""
-    _say(words, "dim")
+def print_note(message: str) -> None:
+    """Print what the user may need later."""
+    _print(message, "dim")
 
 
-def warn(words: str) -> None:
-    """Say what the user should know, though the command goes on, or has done its work."""
-    _say(words, "yellow")
+def print_warning(message: str) -> None:
+    """Print what the user should know, although the command continues or has finished."""
+    _print(message, "yellow")
 
 
-def complain(words: str) -> None:
-    """Say why the command ends."""
-    _say(words, "red")
+def print_error(message: str) -> None:
+    """Print why the command fails."""
+    _print(message, "red")
 
 
-def _say(words: str, style: str) -> None:
-    console.print(f"digress: {words}", style=style, highlight=False, soft_wrap=True, markup=False)
+def _print(message: str, style: str) -> None:
+    console.print(f"digress: {message}", style=style, highlight=False, soft_wrap=True, markup=False)
 
 
-def require(module: str, extra: str) -> None:
-    """Make sure that what an extra brings is there.
+@contextmanager
+def as_command_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """Errors of these kinds are reported in one line, without a traceback.
 
     Raises:
-        CommandError: if it is not.
+        CommandError: instead of each of them.
     """
-    if find_spec(module) is None:
+    try:
+        yield
+    except kinds as error:
+        raise CommandError(str(error)) from error
+
+
+def require_extra(extra: str, *modules: str) -> None:
+    """Make sure that the packages of an extra are installed.
+
+    Raises:
+        CommandError: if one of its modules is missing.
+    """
+    if any(find_spec(module) is None for module in modules):
         raise CommandError(
             f"this needs the extra '{extra}'; in the clone: .venv/bin/pip install -c constraints.txt -e '.[{extra}]'"
         )

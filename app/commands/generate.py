@@ -1,25 +1,12 @@
-"""`digress generate`: graphs, drawn by a server."""
+"""`digress generate`: let a server draw graphs."""
 
 from typing import Annotated
 
 import typer
 
-from app.commands.options import (
-    CandidatesOption,
-    EstimatorOption,
-    FilterOption,
-    GraphsOption,
-    GuidanceScaleOption,
-    NumGraphsOption,
-    SamplerOption,
-    SeedOption,
-    SizeOption,
-    StepsOption,
-    TargetOption,
-)
-from app.commands.requests import given_fields
-from app.commands.suggestions import model_names
-from app.schemas import Priority
+from app.commands.options import GraphsOutOption
+from app.commands.request_options import QueuedRequestOptions
+from app.commands.shell_completion import model_names
 
 DEFAULT_SERVER = "http://127.0.0.1:8000"
 
@@ -28,35 +15,22 @@ def generate(
     model: Annotated[
         str | None, typer.Argument(help="Name of a model that the server has.", autocompletion=model_names)
     ] = None,
-    num_graphs: NumGraphsOption = None,
-    seed: SeedOption = None,
-    num_nodes: SizeOption = None,
-    num_steps: StepsOption = None,
-    sampler: SamplerOption = None,
-    target: TargetOption = None,
-    guidance_scale: GuidanceScaleOption = None,
-    estimator: EstimatorOption = None,
-    candidates: CandidatesOption = None,
-    wanted: FilterOption = None,
-    priority: Annotated[
-        Priority | None, typer.Option(help="Share of the workers: 16, 4 or 1.", show_default="normal")
-    ] = None,
-    out: GraphsOption = None,
+    *,
+    options: QueuedRequestOptions,
+    out: GraphsOutOption = None,
     watch: Annotated[
         bool, typer.Option(help="Wait for the graphs; or print the job's id and leave them on the server.")
     ] = True,
-    job_id: Annotated[
-        str | None, typer.Option("--job", help="Follow a job that was asked for before, instead of a MODEL.")
-    ] = None,
-    server: Annotated[str, typer.Option(help="Where it is.", envvar="DIGRESS_SERVER")] = DEFAULT_SERVER,
+    job_id: Annotated[str | None, typer.Option("--job", help="Follow an earlier job, instead of a MODEL.")] = None,
+    server: Annotated[str, typer.Option(help="Address of the server.", envvar="DIGRESS_SERVER")] = DEFAULT_SERVER,
     api_key: Annotated[str | None, typer.Option(help="If the server needs one.", envvar="DIGRESS_API_KEY")] = None,
 ) -> None:
-    """Draw graphs by a running server: the same as `digress sample` draws here.
+    """Let a running server draw graphs; `digress sample` draws the same graphs here.
 
-    A job goes on when this command is interrupted, or the server is out of reach for a while; --job picks it up.
+    The job continues if this command is interrupted, or if the server is unreachable for a while; --job follows it again.
 
-    Exit status: 0 all graphs are there, 1 an error, 2 wrong usage, 3 the job failed or was canceled (what it had finished
-    is written), 4 fewer graphs than asked for (--filter), 130 interrupted.
+    Exit status: 0 all graphs are there, 1 an error, 2 wrong usage, 3 the job failed or was canceled (its finished graphs
+    are written), 4 fewer graphs than requested (--filter), 130 interrupted.
 
     Examples:
         digress generate qm9 -n 100 --seed 7 --out molecules.smi
@@ -66,32 +40,20 @@ def generate(
         digress generate --job $job --out trees.jsonl
     """
     from app.commands.client import connected
-    from app.commands.graph_files import form_of
-    from app.commands.remote import finish, submit
+    from app.commands.graph_files import format_of
+    from app.commands.remote_generation import submit, wait_and_save
 
-    fields = given_fields(
-        num_graphs=num_graphs,
-        seed=seed,
-        num_nodes=num_nodes,
-        num_steps=num_steps,
-        sampler=sampler,
-        target=target,
-        guidance_scale=guidance_scale,
-        estimator=estimator,
-        candidates=candidates,
-        wanted=wanted,
-        priority=priority,
-    )
+    fields = options.request_fields()
     if (model is None) == (job_id is None):
         raise typer.BadParameter("give a MODEL, or a job by --job, and not both")
     if job_id is not None and (fields or not watch):
-        raise typer.BadParameter("--job follows a job that was asked for before; only --out goes with it")
+        raise typer.BadParameter("--job follows an earlier job; it can be combined with --out only")
     if out is not None and not watch:
         raise typer.BadParameter("--no-watch does not wait for the graphs, so there is nothing to write to --out")
-    form = form_of(out)
+    form = format_of(out)
     with connected(server, api_key) as client:
         job = submit(client, {"model": model, **fields}, form) if job_id is None else client.job(job_id)
         if watch:
-            finish(client, job, form, out)
+            wait_and_save(client, job, form, out)
         else:
             print(job.id)

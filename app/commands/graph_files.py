@@ -1,4 +1,4 @@
-"""Files of graphs, in the form that their ending says."""
+"""Files of graphs; the ending of a file name selects its format."""
 
 import shutil
 import sys
@@ -10,14 +10,14 @@ from typing import BinaryIO
 
 import typer
 
-from app.commands.console import CommandError, ExitStatus, warn
+from app.commands.console import CommandError, ExitStatus, print_warning
 from app.commands.output import require_writable
 from app.pictures.formats import Format
 from models.card.config import Domain
 from models.card.files import written_whole
 
-# JSON is a graph a line by every ending, as `digress train --data` reads it.
-_FORMS = {
+# All JSON endings mean one graph per line, as `digress train --data` reads it.
+_FORMATS = {
     ".jsonl": Format.NDJSON,
     ".ndjson": Format.NDJSON,
     ".json": Format.NDJSON,
@@ -26,27 +26,27 @@ _FORMS = {
 }
 
 
-def form_of(out: Path | None) -> Format:
-    """The form that graphs have in a file, by its ending; JSON lines on standard output.
+def format_of(out: Path | None) -> Format:
+    """The format that the ending of a file selects; JSON lines on standard output.
 
     Raises:
-        CommandError: if no form has this ending.
-        OSError: if it cannot be written.
+        CommandError: if no format has this ending.
+        OSError: if the file cannot be written.
     """
     if out is None:
         return Format.NDJSON
     require_writable(out)
-    require_writable(out.resolve().with_suffix(".partial"))  # all of it is written beside it first
-    if out.suffix.lower() not in _FORMS:
-        raise CommandError(f"--out ends in {', '.join(_FORMS)}, not {out.name!r}")
-    return _FORMS[out.suffix.lower()]
+    require_writable(out.resolve().with_suffix(".partial"))  # the graphs are first written to this file
+    if out.suffix.lower() not in _FORMATS:
+        raise CommandError(f"--out ends in {', '.join(_FORMATS)}, not {out.name!r}")
+    return _FORMATS[out.suffix.lower()]
 
 
-def require_form(form: Format, model: str, domain: Domain) -> None:
-    """Make sure that a model's graphs have a form, before they are drawn.
+def require_format(form: Format, model: str, domain: Domain) -> None:
+    """Make sure that a model's graphs can be written in a format, before they are drawn.
 
     Raises:
-        CommandError: if they have not.
+        CommandError: if they cannot.
     """
     if form is not Format.NDJSON and domain != "molecule":
         raise CommandError(
@@ -55,8 +55,8 @@ def require_form(form: Format, model: str, domain: Domain) -> None:
 
 
 @contextmanager
-def graphs_file(out: Path | None) -> Iterator[BinaryIO]:
-    """A file for graphs, which come to their place, or to standard output, once all of them are in it."""
+def open_graph_file(out: Path | None) -> Iterator[BinaryIO]:
+    """A file for graphs; it appears in its place, or on standard output, once it is complete."""
     if out is None:
         with tempfile.TemporaryFile() as file:
             yield file
@@ -68,14 +68,14 @@ def graphs_file(out: Path | None) -> Iterator[BinaryIO]:
             yield file
 
 
-def conclude(form: Format, *, num_invalid: int, num_short: int) -> None:
-    """Say what is missing among the graphs that were written.
+def report_missing_graphs(form: Format, *, num_invalid: int, num_short: int) -> None:
+    """Warn about graphs that are missing in the file.
 
     Raises:
-        typer.Exit: if they are fewer than were asked for.
+        typer.Exit: if there are fewer than requested.
     """
     if form is Format.SMILES and num_invalid:
-        warn(f"{num_invalid} of the graphs left out: no valid molecules, so they have no SMILES")
+        print_warning(f"{num_invalid} of the graphs left out: they are not valid molecules, so they have no SMILES")
     if num_short:
-        warn(f"{num_short} graphs short: no draw of them passed the filter")
-        raise typer.Exit(ExitStatus.SHORT)
+        print_warning(f"{num_short} graphs short: no draw of them passed the filter")
+        raise typer.Exit(ExitStatus.TOO_FEW_GRAPHS)

@@ -6,10 +6,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.commands.manual import add_command
+from app.commands.help import add_command
 
 if TYPE_CHECKING:
-    from app.access.keys import KeyBook
+    from app.access.api_keys import ApiKeyStore
 
 app = typer.Typer(no_args_is_help=True, help="API keys: make, list and revoke them; needs DIGRESS_REDIS_URL.")
 NameArgument = Annotated[str, typer.Argument(help="What the key is called, like the team that has it.")]
@@ -27,7 +27,7 @@ def create(
         digress keys create chemistry --rate 60 --quota 100000
         digress keys create operators --admin
     """
-    from app.access.keys import Role
+    from app.access.api_keys import Role
 
     _, token = _book().create(name, role=Role.ADMIN if admin else Role.USER, rate=rate, quota=quota)
     print(token)
@@ -56,13 +56,13 @@ def revoke(name: NameArgument) -> None:
     print(f"{name} is revoked")
 
 
-def _book() -> "KeyBook":
+def _book() -> "ApiKeyStore":
     from redis import Redis
 
-    from app.access.keys import KeyBook
+    from app.access.api_keys import ApiKeyStore
     from app.settings import read_settings
 
-    return KeyBook(Redis.from_url(read_settings().require_redis_url(), socket_timeout=5))
+    return ApiKeyStore(Redis.from_url(read_settings().require_redis_url(), socket_timeout=5))
 
 
 add_command(app, create)

@@ -1,4 +1,4 @@
-"""`digress models`: which checkpoints there are."""
+"""`digress models`: list the checkpoints."""
 
 import json
 from typing import Annotated
@@ -7,17 +7,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.commands.environment import cards
+from app.commands.configuration import configured_cards
 
 
 def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards, as a JSON array.")] = False) -> None:
-    """List the checkpoints and how good they were measured to be.
+    """List the checkpoints and their measured quality.
 
     Examples:
         digress models
         DIGRESS_CHECKPOINTS=runs/molecules digress models --json
     """
-    known = cards()
+    known = configured_cards()
     if as_json:
         print(json.dumps([card.model_dump(mode="json") for card in known.values()], indent=2))
         return

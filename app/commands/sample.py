@@ -1,44 +1,18 @@
-"""`digress sample`: graphs, drawn here."""
+"""`digress sample`: draw graphs on this machine."""
 
-from app.commands.console import CommandError, require
-from app.commands.environment import settings_on
-from app.commands.options import (
-    CandidatesOption,
-    DeviceOption,
-    EstimatorOption,
-    FilterOption,
-    GraphsOption,
-    GuidanceScaleOption,
-    ModelArgument,
-    NumGraphsOption,
-    SamplerOption,
-    SeedOption,
-    SizeOption,
-    StepsOption,
-    TargetOption,
-)
+from app.commands.computing import local_models
+from app.commands.console import require_extra
+from app.commands.options import DeviceOption, GraphsOutOption, ModelArgument
 from app.commands.progress import progress_bar
-from app.commands.requests import complete_request, given_fields
+from app.commands.request_options import RequestOptions, complete_request
 
 
 def sample(
-    model: ModelArgument,
-    num_graphs: NumGraphsOption = None,
-    seed: SeedOption = None,
-    num_nodes: SizeOption = None,
-    num_steps: StepsOption = None,
-    sampler: SamplerOption = None,
-    target: TargetOption = None,
-    guidance_scale: GuidanceScaleOption = None,
-    estimator: EstimatorOption = None,
-    candidates: CandidatesOption = None,
-    wanted: FilterOption = None,
-    out: GraphsOption = None,
-    device: DeviceOption = None,
+    model: ModelArgument, *, options: RequestOptions, out: GraphsOutOption = None, device: DeviceOption = None
 ) -> None:
-    """Draw graphs here, without a server: the same as `digress generate` has one draw.
+    """Draw graphs here, without a server; `digress generate` lets a server draw the same graphs.
 
-    Exit status: 0 all graphs are there, 1 an error, 2 wrong usage, 4 fewer graphs than asked for (--filter),
+    Exit status: 0 all graphs are there, 1 an error, 2 wrong usage, 4 fewer graphs than requested (--filter),
     130 interrupted.
 
     Examples:
@@ -47,43 +21,24 @@ def sample(
         digress sample qm9 -n 16 --target mu=2.5 --target homo=-6.2 --candidates 4
         digress sample planar | head -1
     """
-    require("torch", "worker")
-    import torch
-
-    from app.commands.graph_files import conclude, form_of, graphs_file, require_form
-    from app.pictures.formats import Format, write
+    require_extra("worker", "torch")
+    from app.commands.graph_files import format_of, open_graph_file, report_missing_graphs, require_format
+    from app.pictures.formats import Format, serialize
     from models.card.folder import read_card
     from worker.engine.engine import Engine
     from worker.engine.job import EngineStopped, TooLarge
     from worker.selection import Selection, collect
-    from worker.store import ModelStore, choose_device
 
-    settings = settings_on(device)
-    fields = given_fields(
-        num_graphs=num_graphs,
-        seed=seed,
-        num_nodes=num_nodes,
-        num_steps=num_steps,
-        sampler=sampler,
-        target=target,
-        guidance_scale=guidance_scale,
-        estimator=estimator,
-        candidates=candidates,
-        wanted=wanted,
-    )
-    request = complete_request(model, **fields)
-    form = form_of(out)
-    require_form(form, model, read_card(settings.checkpoints / model).domain)
-    torch.set_flush_denormal(True)
-    selection = Selection(request.filter)
-    store = ModelStore(settings.checkpoints, choose_device(settings.device))
-    try:
-        with Engine(store) as engine, progress_bar("sampling", request.num_graphs) as on_progress:
-            left = collect(engine.submit(request), selection, store.model(request.model).card, on_progress)
-    except (TooLarge, EngineStopped) as error:
-        raise CommandError(str(error)) from error
+    fields = options.request_fields()
+    with local_models(device, TooLarge, EngineStopped) as local:
+        request = complete_request(model, **fields)
+        form = format_of(out)
+        require_format(form, model, read_card(local.settings.checkpoints / model).domain)
+        selection = Selection(request.filter)
+        with Engine(local.store) as engine, progress_bar("sampling", request.num_graphs) as on_progress:
+            left = collect(engine.submit(request), selection, local.load(request.model).card, on_progress)
     graphs = [selection.kept[index] for index in sorted(selection.kept)]
     written = [graph for graph in graphs if form is not Format.SMILES or graph.graph["valid"]]
-    with graphs_file(out) as file:
-        file.writelines(write(graph, form).encode() for graph in written)
-    conclude(form, num_invalid=len(graphs) - len(written), num_short=len(left))
+    with open_graph_file(out) as file:
+        file.writelines(serialize(graph, form).encode() for graph in written)
+    report_missing_graphs(form, num_invalid=len(graphs) - len(written), num_short=len(left))

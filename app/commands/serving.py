@@ -4,11 +4,10 @@ import os
 
 import typer
 
-from app.commands.console import CommandError
-from app.commands.environment import settings_on
+from app.commands.configuration import settings_with
 from app.commands.options import DeviceOption
 
-# How long the API, when it stops, waits for requests under way.
+# How long a stopping API waits for running requests.
 _GRACE_SECONDS = 2
 
 
@@ -21,14 +20,9 @@ def serve(device: DeviceOption = None) -> None:
         digress serve
         DIGRESS_PORT=9000 DIGRESS_CHECKPOINTS=runs/molecules digress serve
     """
-    from app.commands.supervisor import StartError
     from app.commands.supervisor import serve as run
 
-    try:
-        status = run(settings_on(device), lambda words: print(f"digress: {words}", flush=True))
-    except StartError as error:
-        raise CommandError(str(error)) from error
-    raise typer.Exit(status)
+    raise typer.Exit(run(settings_with(device), lambda message: print(f"digress: {message}", flush=True)))
 
 
 def api() -> None:
@@ -38,12 +32,12 @@ def api() -> None:
         DIGRESS_REDIS_URL=redis://localhost:6379/0 digress api
         DIGRESS_HOST=0.0.0.0 DIGRESS_AUTH=keys digress api
     """
-    # Positions in pictures are small sums; threads for them would take the cores from workers.
+    # Layouts of pictures are small computations; threads for them would take cores from workers.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import uvicorn
 
-    from app.http.connections import PatientProtocol
-    from app.jobs.observability import configure_logging
+    from app.http.limits import HeaderTimeoutProtocol
+    from app.jobs.observability.setup import configure_logging
     from app.main import build
     from app.settings import read_settings
 
@@ -55,7 +49,7 @@ def api() -> None:
             application,
             host=settings.host,
             port=settings.port,
-            http=PatientProtocol,
+            http=HeaderTimeoutProtocol,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
@@ -76,5 +70,5 @@ def worker(device: DeviceOption = None) -> None:
     """
     from worker.__main__ import main as run
 
-    settings_on(device)
+    settings_with(device)
     raise typer.Exit(run())

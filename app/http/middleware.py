@@ -1,4 +1,4 @@
-"""What happens around every request: it has an id, is counted and logged, and its answer says how browsers shall treat it."""
+"""What happens around every request: it gets an id, is counted and logged, and its response carries security headers."""
 
 import re
 import time
@@ -9,24 +9,35 @@ from anyio import BrokenResourceError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.errors import SECURITY_HEADERS, CutOff
+from app.http.errors import ResponseAborted
 from app.http.telemetry import ApiMetrics
 from app.http.tracing import describe_request
 
+# Browsers: trust the content type, show nothing of this in frames, send no referrer, keep no results, load nothing.
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-# Asked for every few seconds by machines that only want to know whether all is well.
-_QUIET = ("/health/", "/metrics")
+# Monitoring requests these every few seconds.
+_MONITORING_PATHS = ("/health/", "/metrics")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _log = structlog.get_logger(__name__)
 
 
-def is_quiet(scope: Scope) -> bool:
-    """Whether only a machine asks, and too often to be told of."""
-    return str(scope["path"]).startswith(_QUIET)
+def is_monitoring(scope: Scope) -> bool:
+    """Whether this is a request of a monitoring system, too frequent to be logged or traced."""
+    return str(scope["path"]).startswith(_MONITORING_PATHS)
 
 
-class ObserveRequests:
-    """Counts requests by route, logs them, and gives each an id: that of `X-Request-ID`, or a new one, which the answer has too."""
+class ObservabilityMiddleware:
+    """Counts and logs requests, and gives each an id.
+
+    The id is that of the header `X-Request-ID`, or a new one; the response repeats it.
+    """
 
     def __init__(self, app: ASGIApp, metrics: ApiMetrics) -> None:
         self.app, self.metrics = app, metrics
@@ -58,21 +69,21 @@ class ObserveRequests:
                 raise
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
-        # The path as the route has it, since the path that was asked for holds ids.
+        # The route's path; the requested path holds ids.
         route = getattr(scope.get("route"), "path", "unmatched")
-        # A method is whatever the client says; a label must not be.
+        # Clients can send any method; labels must be few.
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         self.metrics.requests.labels(method, route, status).inc()
         self.metrics.durations.labels(method, route).observe(seconds)
-        write = _log.debug if is_quiet(scope) else _log.info
+        write = _log.debug if is_monitoring(scope) else _log.info
         write("request", method=method, path=scope["path"], status=status, seconds=round(seconds, 4))
 
 
-class LetGo:
-    """Lets answers go that cannot be ended; they are no fault of the API's.
+class IgnoreDisconnectsMiddleware:
+    """Ends responses quietly that cannot be completed; these are no faults of the API.
 
-    A client leaves a stream of events while some are on their way (the framework raises then: fastapi, discussion 15725), or
-    a file that is being sent cannot be read to its end: the server closes the connection when the application returns early.
+    A client may disconnect while events are being sent (the framework then raises: fastapi, discussion 15725). Or a stream
+    cannot be read to its end: the server closes the connection when the application returns early.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -82,13 +93,13 @@ class LetGo:
         try:
             await self.app(scope, receive, send)
         except* BrokenResourceError:
-            _log.debug("a client is gone", path=scope["path"])
-        except* CutOff as cuts:
-            _log.warning("an answer is cut off", path=scope["path"], reason=str(cuts.exceptions[0]))
+            _log.debug("client disconnected", path=scope["path"])
+        except* ResponseAborted as aborted:
+            _log.warning("response aborted", path=scope["path"], reason=str(aborted.exceptions[0]))
 
 
-class SecurityHeaders:
-    """Tells browsers to take nothing for what it is not, to show nothing of this in frames, and to keep no results."""
+class SecurityHeadersMiddleware:
+    """Adds `SECURITY_HEADERS` to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -98,7 +109,7 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
-                    # The pages that explain the API bring scripts from elsewhere; nothing else here is a page with scripts.
+                    # The documentation pages load scripts from other hosts.
                     if name != "Content-Security-Policy" or not scope["path"].startswith(("/docs", "/redoc")):
                         headers.setdefault(name, value)
             await send(message)

@@ -1,7 +1,7 @@
 """What /openapi.json says of every route alike: how requests go wrong, and the headers of all answers.
 
 A problem is described once for each status, under `components.responses`, with an example; what routes name by
-`app.http.errors.problems` refers to it. A method that a path does not take (405) belongs to no route, and stands there alone.
+`problems` refers to it. A method that a path does not take (405) belongs to no route, and stands there alone.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,9 +10,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app.http.body_limit import MAX_SECONDS
-from app.http.errors import MEDIA_TYPE
+from app.http.errors import PROBLEM_MEDIA_TYPE
 from app.http.examples import JOB_ID, named_examples
+from app.http.limits import MAX_BODY_SECONDS
 from app.schemas import FieldProblem, Problem
 
 _TOO_MANY = "Input should be less than or equal to 10000, not 20000"
@@ -24,13 +24,13 @@ _DETAILS = {
     HTTPStatus.NOT_FOUND: f"there is no job '{JOB_ID}'; a job is kept for 86400 seconds after it ended",
     HTTPStatus.METHOD_NOT_ALLOWED: f"/jobs/{JOB_ID} does not take PUT; see /docs",
     HTTPStatus.NOT_ACCEPTABLE: "graphs of planar are no molecules, so there is no SD file of them",
-    HTTPStatus.REQUEST_TIMEOUT: f"the body did not arrive within {MAX_SECONDS:g} seconds",
+    HTTPStatus.REQUEST_TIMEOUT: f"the body did not arrive within {MAX_BODY_SECONDS:g} seconds",
     HTTPStatus.CONFLICT: "the job is queued; its graphs are here once it has ended",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body must not exceed 65536 bytes",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "send JSON, with the header 'content-type: application/json'",
     HTTPStatus.UNPROCESSABLE_ENTITY: f"num_graphs: {_TOO_MANY}",
     HTTPStatus.TOO_MANY_REQUESTS: "the key 'chemistry' allows 60 submissions a minute",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "the service failed in a way it did not foresee; the fault is logged",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "internal error; the fault is logged",
     HTTPStatus.SERVICE_UNAVAILABLE: "the queue cannot be reached; try again in a moment",
 }
 _RETRY_AFTER = ("Seconds after which it is worth trying again.", "2")
@@ -49,6 +49,15 @@ _HEADERS = {
     "X-Content-Type-Options": ("An answer is what Content-Type says.", "nosniff"),
     "X-Frame-Options": ("No page shows it in a frame.", "DENY"),
 }
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route says in OpenAPI about its errors; 401 is added, for services that need keys."""
+    named = (HTTPStatus(code) for code in sorted({401, *statuses}))
+    return {
+        status.value: {"$ref": f"#/components/responses/Problem{status}", "description": status.phrase}
+        for status in named
+    }
 
 
 def header(description: str, example: str, *, required: bool = True) -> dict[str, Any]:
@@ -136,7 +145,7 @@ def _problem_response(status: HTTPStatus) -> dict[str, Any]:
     return {
         "description": status.phrase,
         "headers": _references(general) | special,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}},
+        "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}},
     }
 
 

@@ -1,70 +1,100 @@
-"""Names of everything that API and workers share in Redis."""
+"""Every name that the service has in Redis, and the names of RQ that both sides need.
 
+    digress:job:{id}                    hash: the job's record, the truth about it
+    digress:job:{id}:events             stream: what happened to it, fields `event` and `data` (JSON)
+    digress:job:{id}:graphs             list: its graphs, each as JSON, once it has ended
+    digress:job:{id}:frames             list: a `Trajectory` as JSON for each graph, if frames were kept
+    digress:jobs, digress:jobs:{owner}  sorted sets: ids of all jobs, and of one owner's; they sort by time
+    digress:again:{owner}:{sha256}      hash: the job that an idempotency key stands for, and a hash of its request
+
+    digress:pending                     sorted set: jobs that wait behind the next one, by tag (`scripts/submit.lua`)
+    digress:flows                       hash: owner and priority -> the tag of their last job
+    digress:clock                       string: the tag of the job that was taken last
+    digress:backlog                     string: seconds of work that the pending jobs are
+    digress:webhooks                    sorted set: jobs whose end has to be told, by when (`app.jobs.webhooks`)
+
+    digress:workers                     sorted set: names of workers, by when they were last heard of
+    digress:worker:{name}               string: a worker's `WorkerReport` as JSON; it expires if the worker is silent
+    digress:models:unloaded             set: models that are in the folder and not served
+    digress:models:changes              string: how often that has changed
+
+    digress:keys                        hash: name -> `ApiKey` as JSON (`app.access.keys`)
+    digress:keys:ids                    hash: id, the public part of an API key -> name
+    digress:rate:{name}:{minute}        string: submissions with a key in this minute
+    digress:quota:{name}:{day}          string: graphs that a key asked for on this day
+
+Services that run are upgraded one process at a time, so a name never changes.
+"""
+
+import hashlib
+from datetime import datetime
+
+_PREFIX = "digress:"
+
+# RQ's queue, the function that its messages name, and the keys that RQ makes of the queue's name.
 QUEUE = "digress"
-
-
 JOB_FUNCTION = "worker.jobs.generate"
+RQ_QUEUE_KEY = f"rq:queue:{QUEUE}"
+RQ_STARTED_KEY = f"rq:wip:{QUEUE}"
 
+# A record's key is this and the job's id. Scripts that find jobs by their ids are given it.
+RECORD_PREFIX = f"{_PREFIX}job:"
+JOBS_KEY = f"{_PREFIX}jobs"
 
-# Times that a job is tried again after a worker died over it.
-MAX_RETRIES = 6
+PENDING_KEY = f"{_PREFIX}pending"
+FLOWS_KEY = f"{_PREFIX}flows"
+CLOCK_KEY = f"{_PREFIX}clock"
+BACKLOG_KEY = f"{_PREFIX}backlog"
+WEBHOOKS_KEY = f"{_PREFIX}webhooks"
 
+WORKERS_KEY = f"{_PREFIX}workers"
+UNLOADED_KEY = f"{_PREFIX}models:unloaded"
+MODEL_CHANGES_KEY = f"{_PREFIX}models:changes"
 
-WORKERS_KEY = "digress:workers"
-
-
-WORKER_SILENCE_SECONDS = 15
-
-
-# Jobs that wait behind the next one, by tag (`app.jobs.scripts`); the tag of the job that was taken last; Σ cost of those that wait.
-PENDING_KEY = "digress:pending"
-
-
-CLOCK_KEY = "digress:clock"
-
-
-BACKLOG_KEY = "digress:backlog"
-
-
-# Names of the models that are not served though they are in the folder; how often that has changed.
-UNLOADED_KEY = "digress:models:unloaded"
-
-
-MODEL_CHANGES_KEY = "digress:models:changes"
-
-
-# Jobs whose end somebody is to be told, by when (`app.jobs.webhooks`).
-WEBHOOKS_KEY = "digress:webhooks"
+API_KEYS_KEY = f"{_PREFIX}keys"
+API_KEY_IDS_KEY = f"{_PREFIX}keys:ids"
 
 
 def record_key(job_id: str) -> str:
-    """The Redis hash that is the truth about a job."""
-    return f"digress:job:{job_id}"
-
-
-def created_at(job_id: str) -> float:
-    """When a job was made, in seconds since 1970, by its id, which begins with the milliseconds; 0 if that is no such id."""
-    try:
-        return int(job_id[:12], 16) / 1000
-    except ValueError:
-        return 0.0
-
-
-def worker_key(worker: str) -> str:
-    """A worker's `WorkerReport`; it expires if the worker is silent."""
-    return f"digress:worker:{worker}"
-
-
-def graphs_key(job_id: str) -> str:
-    """The graphs of a finished job: a list, each of them as JSON."""
-    return f"digress:job:{job_id}:graphs"
-
-
-def frames_key(job_id: str) -> str:
-    """The ways of a job's graphs, if frames were kept: a list in the order of the graphs, each a `Trajectory` as JSON."""
-    return f"digress:job:{job_id}:frames"
+    """A job's record."""
+    return f"{RECORD_PREFIX}{job_id}"
 
 
 def events_key(job_id: str) -> str:
-    """The stream of what happened to a job: fields `event` and `data` (JSON)."""
-    return f"digress:job:{job_id}:events"
+    """The stream of a job's events."""
+    return f"{RECORD_PREFIX}{job_id}:events"
+
+
+def graphs_key(job_id: str) -> str:
+    """The graphs of a job that has ended."""
+    return f"{RECORD_PREFIX}{job_id}:graphs"
+
+
+def frames_key(job_id: str) -> str:
+    """The trajectories of a job's graphs."""
+    return f"{RECORD_PREFIX}{job_id}:frames"
+
+
+def owner_jobs_key(owner: str) -> str:
+    """The ids of one owner's jobs."""
+    return f"{JOBS_KEY}:{owner}"
+
+
+def idempotency_key(owner: str, key: str) -> str:
+    """The job that an owner's idempotency key stands for."""
+    return f"{_PREFIX}again:{owner}:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def worker_key(worker: str) -> str:
+    """A worker's report."""
+    return f"{_PREFIX}worker:{worker}"
+
+
+def rate_key(name: str, time: datetime) -> str:
+    """The submissions with an API key in the minute of `time`."""
+    return f"{_PREFIX}rate:{name}:{time:%Y%m%d%H%M}"
+
+
+def quota_key(name: str, time: datetime) -> str:
+    """The graphs that an API key asked for on the day of `time`."""
+    return f"{_PREFIX}quota:{name}:{time:%Y%m%d}"

@@ -1,4 +1,4 @@
-"""The record of a job in Redis, and the job that it says."""
+"""The record of a job: its id, and the job that its fields in Redis describe."""
 
 import json
 import secrets
@@ -10,8 +10,11 @@ from app.schemas import Job
 
 
 @dataclass(frozen=True)
-class FoundJob:
-    """A job without its graphs, and the graphs as the worker wrote them, each as JSON, if they were asked for and are not too many."""
+class StoredJob:
+    """A job as Redis has it: without its graphs, and the graphs as the worker wrote them, each as JSON.
+
+    `graphs` is None if they were not asked for, or are too many for one answer, or are not there yet.
+    """
 
     job: Job
     graphs: list[bytes] | None
@@ -57,11 +60,19 @@ def to_job(job_id: str, record: Mapping[str, str]) -> Job:
     )
 
 
+def decode_fields(record: Mapping[bytes, bytes]) -> dict[str, str]:
+    """The fields of a record as text."""
+    return {name.decode(): value.decode() for name, value in record.items()}
+
+
 def new_job_id(seconds: float | None = None) -> str:
     """An id that sorts by its time, now or the one given: milliseconds, then chance, in hexadecimal digits."""
     return f"{int(1000 * (time.time() if seconds is None else seconds)):012x}{secrets.token_hex(10)}"
 
 
-def decoded(record: Mapping[bytes, bytes]) -> dict[str, str]:
-    """The fields of a record as text."""
-    return {name.decode(): value.decode() for name, value in record.items()}
+def created_at(job_id: str) -> float:
+    """When a job was made, in seconds since 1970, by its id; 0 if the id is not one of ours."""
+    try:
+        return int(job_id[:12], 16) / 1000
+    except ValueError:
+        return 0.0

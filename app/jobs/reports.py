@@ -1,4 +1,4 @@
-"""What workers say of themselves."""
+"""What a worker reports to Redis at every heartbeat."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 
 class WorkerReport(BaseModel):
-    """What a worker says of itself every few seconds."""
+    """How much a worker can take, how fast it is, and how much it has still to do."""
 
     capacity: Annotated[dict[str, int], Field(description="Model -> the most Σ n² of one step that memory holds.")] = {}
     pace: Annotated[dict[str, float], Field(description="Model -> seconds for a graph's step, per n².")] = {}

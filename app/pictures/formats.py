@@ -1,7 +1,7 @@
-"""Graphs in the forms that other programs read, and which of them a caller wants.
+"""The formats that a graph can be written in, and which of them a caller wants.
 
-json      node-link, as the wire format has it         application/json
-ndjson    the same, a graph a line (whole jobs only)   application/x-ndjson
+json      networkx's node-link form                      application/json
+ndjson    the same, one graph per line (whole jobs)   application/x-ndjson
 graphml   GraphML                                      application/graphml+xml
 smiles    canonical SMILES, of valid molecules         chemical/x-daylight-smiles
 sdf       MDL SD file, of molecules                    chemical/x-mdl-sdfile
@@ -17,7 +17,7 @@ from app.schemas import Graph
 
 
 class Format(StrEnum):
-    """A form of a graph, called as `?format=` has it."""
+    """A format of graphs, named as in `?format=`."""
 
     JSON = "json"
     NDJSON = "ndjson"
@@ -29,7 +29,7 @@ class Format(StrEnum):
 
     @property
     def media_type(self) -> str:
-        """What the header Content-Type says."""
+        """The value of the header Content-Type."""
         return _MEDIA_TYPES[self]
 
 
@@ -44,44 +44,44 @@ _MEDIA_TYPES = {
 }
 
 
-def choose(asked: Format | None, accept: str | None, offered: Iterable[Format]) -> Format:
-    """The format asked for by name, or else the one that the header Accept likes best; the first offered if it does not mind.
+def negotiate_format(requested: Format | None, accept: str | None, offered: Iterable[Format]) -> Format:
+    """The format requested by name, or else the best match of the header Accept; the first one offered if all match equally.
 
     Raises:
-        NotAcceptable: if it is not offered.
+        NotAcceptable: if no offered format matches.
     """
     offered = list(offered)
     names = ", ".join(f"{form} ({form.media_type})" for form in offered)
-    if asked is not None:
-        if asked not in offered:
-            raise NotAcceptable(f"{asked} is not to be had here; available: {names}")
-        return asked
-    liked = {form: _liking(form.media_type, accept or "*/*") for form in offered}
-    best = max(offered, key=lambda form: liked[form])
-    if liked[best] <= 0:
-        raise NotAcceptable(f"Accept: {accept} names nothing that is to be had here; available: {names}")
+    if requested is not None:
+        if requested not in offered:
+            raise NotAcceptable(f"{requested} is not available here; available: {names}")
+        return requested
+    qualities = {form: _quality(form.media_type, accept or "*/*") for form in offered}
+    best = max(offered, key=lambda form: qualities[form])
+    if qualities[best] <= 0:
+        raise NotAcceptable(f"Accept: {accept} names nothing that is available here; available: {names}")
     return best
 
 
-def _liking(media_type: str, accept: str) -> float:
-    """How much Accept wants a media type, from 0 to 1; the most specific range that fits says it (RFC 9110, 12.5.1)."""
-    fitting = [("", 0.0)]
+def _quality(media_type: str, accept: str) -> float:
+    """The quality value that Accept gives a media type, from its most specific matching range (RFC 9110, 12.5.1)."""
+    matching = [("", 0.0)]
     for part in accept.lower().split(","):
         wanted, *parameters = (piece.strip() for piece in part.split(";"))
         if wanted in {media_type, media_type.split("/")[0] + "/*", "*/*"}:
             weight = next((text[2:] for text in parameters if text.startswith("q=")), "1")
-            fitting.append((wanted, float(weight) if weight.replace(".", "", 1).isdecimal() else 1.0))
+            matching.append((wanted, float(weight) if weight.replace(".", "", 1).isdecimal() else 1.0))
     specific = max(
-        fitting, key=lambda found: (found[0] == media_type, bool(found[0]) and found[0] != "*/*", bool(found[0]))
+        matching, key=lambda found: (found[0] == media_type, bool(found[0]) and found[0] != "*/*", bool(found[0]))
     )
     return specific[1]
 
 
-def write(graph: Graph, form: Format) -> str:
-    """One graph in a format that is text; pictures are made by `app.pictures.rendering`.
+def serialize(graph: Graph, form: Format) -> str:
+    """One graph in a text format; `app.pictures.rendering` makes pictures.
 
     Raises:
-        NotAcceptable: if it cannot be written so: only molecules are SMILES and SD files, and only valid ones SMILES.
+        NotAcceptable: if the graph has no such format: SD files are for molecules, SMILES for valid molecules.
     """
     match form:
         case Format.JSON:
@@ -91,22 +91,22 @@ def write(graph: Graph, form: Format) -> str:
         case Format.GRAPHML:
             return _graphml(graph)
         case Format.SMILES:
-            require_form(graph, form)
+            require_available(graph, form)
             return f"{_smiles(graph)}\n"
         case Format.SDF:
-            require_form(graph, form)
-            from app.pictures.rendering import sd_record  # brings RDKit along, which takes half a second
+            require_available(graph, form)
+            from app.pictures.rendering import sd_record  # imports RDKit, which takes half a second
 
-            return sd_record(graph, dict(_flat(graph.graph)))
+            return sd_record(graph, dict(_flatten(graph.graph)))
         case Format.SVG | Format.PNG:
             raise ValueError(f"{form} is a picture")
 
 
-def require_form(graph: Graph, form: Format) -> None:
-    """Make sure that graphs of this one's model have a format.
+def require_available(graph: Graph, form: Format) -> None:
+    """Make sure that the graphs of this one's model are available in a format.
 
     Raises:
-        NotAcceptable: if they are no molecules, and only molecules have it.
+        NotAcceptable: if the format is for molecules only, and these are none.
     """
     if form in {Format.SMILES, Format.SDF} and "valid" not in graph.graph:
         lack = "there is no SD file of them" if form is Format.SDF else "they have no SMILES"
@@ -124,14 +124,14 @@ def _graphml(graph: Graph) -> str:
     import networkx as nx  # slow to import
 
     document = graph.model_dump()
-    document["graph"] = dict(_flat(graph.graph))
+    document["graph"] = dict(_flatten(graph.graph))
     return "\n".join(nx.generate_graphml(nx.node_link_graph(document, edges="edges"))) + "\n"
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Nested values under names like `properties.mu`; nulls left out."""
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Nested values under names like `properties.mu`, without nulls."""
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from _flatten(value, f"{prefix}{name}.")
         elif value is not None:
             yield f"{prefix}{name}", value

@@ -1,6 +1,6 @@
-"""What a picture of a graph shows: lines, dots and words at places, in the order in which they are drawn.
+"""A picture as lines, circles and text, in drawing order.
 
-A scene knows nothing of graphs and of files; `app.pictures.composition` makes it, `app.pictures.svg` and `app.pictures.rendering` write it.
+A scene knows neither graphs nor files: `app.pictures.composition` makes it, `app.pictures.svg` and `app.pictures.rendering` write it.
 """
 
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Lines:
-    """Straight lines of one kind, from point to point."""
+    """Straight lines of one style; each segment has two ends."""
 
-    ends: tuple[tuple[Point, Point], ...]
+    segments: tuple[tuple[Point, Point], ...]
     colour: str
     width: float
     dashed: bool = False
@@ -22,7 +22,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Circle:
-    """A dot, or a ring if it has no fill."""
+    """A disc, or a ring if it has no fill."""
 
     centre: Point
     radius: float
@@ -32,10 +32,10 @@ class Circle:
 
 @dataclass(frozen=True)
 class Text:
-    """Words, whose middle (of their height, and of their width unless they start there) is at a point."""
+    """Text that is centred vertically at a point, and horizontally unless it starts there."""
 
-    place: Point
-    words: str
+    position: Point
+    content: str
     size: float
     colour: str
     anchor: Literal["middle", "start"] = "middle"
@@ -46,7 +46,7 @@ Shape = Lines | Circle | Text
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture of so many pixels, y downwards."""
+    """A picture; width and height in pixels, y downwards."""
 
     width: float
     height: float
@@ -56,19 +56,19 @@ class Scene:
 
 
 class Theme(StrEnum):
-    """What a picture is looked at on."""
+    """The background that a picture is made for."""
 
     LIGHT = "light"
     DARK = "dark"
 
     @property
     def background(self) -> str:
-        """Behind everything."""
+        """Behind everything else."""
         return {Theme.LIGHT: "#ffffff", Theme.DARK: "#161b22"}[self]
 
     @property
-    def ink(self) -> str:
-        """Of words."""
+    def text(self) -> str:
+        """Of captions and legends."""
         return {Theme.LIGHT: "#1f2328", Theme.DARK: "#e6edf3"}[self]
 
     @property
@@ -78,10 +78,10 @@ class Theme(StrEnum):
 
     @property
     def warning(self) -> str:
-        """Of words that say what is wrong."""
+        """Of warnings."""
         return {Theme.LIGHT: "#b3261e", Theme.DARK: "#ff9d94"}[self]
 
     @property
-    def faint(self) -> str:
-        """Of what only helps to see."""
+    def guide(self) -> str:
+        """Of guide lines."""
         return {Theme.LIGHT: "#e3e6ea", Theme.DARK: "#2b333c"}[self]

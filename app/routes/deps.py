@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app.access.keys import Authenticator, Caller
+from app.access.authenticator import Authenticator
+from app.access.quota import Caller
 from app.catalogue.served_models import ServedModels
 from app.http.errors import Forbidden
 from app.http.examples import JOB_ID

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from redis.exceptions import RedisError
 
-from app.http.errors import BadHeader, problems, shorten
-from app.http.openapi import example, header
+from app.http.errors import BadHeader, shorten
+from app.http.openapi import example, header, problems
 from app.routes.deps import QueueDep, ShouldStopDep, VisibleJob
 
 router = APIRouter(tags=["jobs"])
@@ -59,7 +59,7 @@ async def stream_events(
     two seconds a `progress` event without an id tells how the job stands: `position` in the queue, `eta_seconds`.
     """
     try:
-        async for event in queue.events(job_id, should_stop=should_stop, after=after, with_outlook=True):
+        async for event in queue.events(job_id, should_stop=should_stop, after=after, with_estimates=True):
             yield ServerSentEvent(id=event.id, event=event.name, raw_data=event.data)
     except RedisError as error:  # the answer has begun: all it can do is end, and the client comes again
         _log.warning("redis is unavailable; a stream of events is cut off", error=str(error))

@@ -14,13 +14,14 @@ from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
 from app.catalogue.validation import check_memory, complete, find_card
-from app.http.errors import InvalidRequest, QueueFull, problems
+from app.http.errors import InvalidRequest, QueueFull
 from app.http.examples import JOB_ID
-from app.http.openapi import example, header
+from app.http.openapi import example, header, problems
 from app.jobs.estimates import capacity, work_seconds
-from app.jobs.queue import IdempotencyKey, JobQueue, Submission
-from app.jobs.records import FoundJob
-from app.jobs.tracing import submitting
+from app.jobs.observability.spans import submitting
+from app.jobs.queue import JobQueue, Submission
+from app.jobs.reading import IdempotencyKey
+from app.jobs.records import StoredJob
 from app.routes.deps import CardsDep, QueueDep
 from app.routes.preferences import RequestContext, RequestContextDep
 from app.schemas import AnyCompletedRequest, ConditionalRequest, GenerateRequest, Job
@@ -98,7 +99,7 @@ def _idempotency_key(body: GenerateRequest, key: str | None) -> IdempotencyKey |
 
 async def _find_earlier(key: IdempotencyKey | None, queue: JobQueue, context: RequestContext) -> Submission | None:
     """The job of an earlier request with the same idempotency key and body, if there is one."""
-    job_id = await queue.recall(key, owner=context.caller.name) if key else None
+    job_id = await queue.find_by_idempotency_key(key, owner=context.caller.name) if key else None
     return Submission(job_id, None) if job_id else None
 
 
@@ -140,7 +141,7 @@ async def _submit_traced(submit: Callable[[], Submission], request: AnyCompleted
     return submission
 
 
-async def _wait(submission: Submission, queue: JobQueue, context: RequestContext) -> FoundJob:
+async def _wait(submission: Submission, queue: JobQueue, context: RequestContext) -> StoredJob:
     """The job as it is after the wait that the request asked for."""
     try:
         if context.wait_seconds:
@@ -150,10 +151,10 @@ async def _wait(submission: Submission, queue: JobQueue, context: RequestContext
         if submission.job is None:
             raise
         # The job is queued, even if Redis is gone now. Without its id the caller would submit it again.
-        return FoundJob(submission.job, None)
+        return StoredJob(submission.job, None)
 
 
-def _response(found: FoundJob, context: RequestContext, *, is_known: bool) -> Response:
+def _response(found: StoredJob, context: RequestContext, *, is_known: bool) -> Response:
     code, headers = status.HTTP_202_ACCEPTED, {"Location": found.job.links.self}
     if is_known:
         headers["Idempotency-Replayed"] = "true"

@@ -9,17 +9,18 @@ from fastapi.responses import StreamingResponse
 from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
-from app.http.errors import CutOff, NotFound, NotReady, problems
-from app.http.openapi import example
-from app.jobs.queue import LONGEST_ANSWER_BYTES, JobQueue
-from app.pictures.formats import Format, choose, require_form, write
+from app.http.errors import NotFound, NotReady, ResponseAborted
+from app.http.openapi import example, problems
+from app.jobs.queue import JobQueue
+from app.jobs.reading import MAX_ANSWER_BYTES
+from app.pictures.formats import Format, negotiate_format, require_available, serialize
 from app.pictures.scene import Theme
 from app.routes.deps import CardsDep, QueueDep, VisibleJob
 from app.schemas import MAX_GRAPHS, Graph, GraphPage, Job, Trajectory
 from models.card.card import ModelCard
 
 if TYPE_CHECKING:
-    from app.pictures.composition import Vocabulary
+    from app.pictures.appearance import Vocabulary
 
 router = APIRouter(tags=["graphs"])
 
@@ -84,12 +85,12 @@ async def list_graphs(
     A page holds 8 MB at the most; `next` says where the following one is. Graphs that are no valid molecules are left
     out of `smiles`.
     """
-    chosen = choose(form, accept, _FORMATS_OF_MANY)
+    chosen = negotiate_format(form, accept, _FORMATS_OF_MANY)
     await _require_ended(queue, job_id)
     if chosen is not Format.JSON:
         first = await queue.graphs(job_id, 0, 1)
         if first:
-            require_form(Graph.model_validate_json(first[0]), chosen)
+            require_available(Graph.model_validate_json(first[0]), chosen)
         num_graphs = await queue.num_graphs(job_id)
         return StreamingResponse(_stream(queue, job_id, chosen, num_graphs), media_type=chosen.media_type)
     graphs = _at_most(await queue.graphs(job_id, cursor, limit + 1), limit)
@@ -115,7 +116,7 @@ async def get_graph(
     theme: ThemeQuery = Theme.LIGHT,
 ) -> Response:
     """One graph of a job that has ended; as `svg` or `png` it is a picture, the same for the same graph."""
-    chosen = choose(form, accept, _FORMATS_OF_ONE)
+    chosen = negotiate_format(form, accept, _FORMATS_OF_ONE)
     job = await _require_ended(queue, job_id)
     found = await _graph(queue, job_id, number)
     match chosen:
@@ -125,7 +126,7 @@ async def get_graph(
             drawn = await to_thread.run_sync(_draw, found, chosen, size, theme, cards.get(job.model), limiter=_drawing)
             return Response(drawn, media_type=chosen.media_type, headers=_PICTURE_HEADERS)
         case _:
-            return Response(await run_in_threadpool(_rewrite, found, chosen), media_type=chosen.media_type)
+            return Response(await run_in_threadpool(_serialize_one, found, chosen), media_type=chosen.media_type)
 
 
 @router.get(
@@ -144,7 +145,7 @@ async def get_trajectory(
     theme: ThemeQuery = Theme.LIGHT,
 ) -> Response:
     """A graph's way from noise, as many frames as the request's `keep_frames`; as `svg` it is a film that plays by itself."""
-    chosen = choose(form, accept, _FORMATS_OF_TRAJECTORY)
+    chosen = negotiate_format(form, accept, _FORMATS_OF_TRAJECTORY)
     job = await _require_ended(queue, job_id)
     found = await queue.trajectory(job_id, number)
     if found is None:
@@ -152,7 +153,7 @@ async def get_trajectory(
     if chosen is Format.JSON:
         return Response(found, media_type=chosen.media_type)
     graph = await _graph(queue, job_id, number)
-    drawn = await to_thread.run_sync(_draw_film, graph, found, size, theme, cards.get(job.model), limiter=_drawing)
+    drawn = await to_thread.run_sync(_draw_animation, graph, found, size, theme, cards.get(job.model), limiter=_drawing)
     return Response(drawn, media_type=chosen.media_type, headers=_PICTURE_HEADERS)
 
 
@@ -171,23 +172,25 @@ async def _graph(queue: JobQueue, job_id: str, number: int) -> bytes:
 
 
 def _draw(graph: bytes, form: Format, size: int, theme: Theme, card: ModelCard | None) -> bytes:
-    from app.pictures.rendering import picture  # brings RDKit along, which takes half a second
+    from app.pictures.rendering import render_picture  # imports RDKit, which takes half a second
 
     kind: Literal["svg", "png"] = "svg" if form is Format.SVG else "png"
-    return picture(Graph.model_validate_json(graph), kind, size=size, theme=theme, vocabulary=_vocabulary(card))
+    return render_picture(Graph.model_validate_json(graph), kind, size=size, theme=theme, vocabulary=_vocabulary(card))
 
 
-def _draw_film(graph: bytes, trajectory: bytes, size: int, theme: Theme, card: ModelCard | None) -> bytes:
-    from app.pictures.rendering import film
+def _draw_animation(graph: bytes, trajectory: bytes, size: int, theme: Theme, card: ModelCard | None) -> bytes:
+    from app.pictures.rendering import render_animation
 
-    way = Trajectory.model_validate_json(trajectory)
-    return film(Graph.model_validate_json(graph), way, size=size, theme=theme, vocabulary=_vocabulary(card))
+    frames = Trajectory.model_validate_json(trajectory)
+    return render_animation(
+        Graph.model_validate_json(graph), frames, size=size, theme=theme, vocabulary=_vocabulary(card)
+    )
 
 
 def _vocabulary(card: ModelCard | None) -> "Vocabulary":
-    from app.pictures.composition import NO_TYPES, Vocabulary
+    from app.pictures.appearance import EMPTY_VOCABULARY, Vocabulary
 
-    return Vocabulary(card.node_types, card.edge_types[1:]) if card else NO_TYPES
+    return Vocabulary(card.node_types, card.edge_types[1:]) if card else EMPTY_VOCABULARY
 
 
 async def _stream(queue: JobQueue, job_id: str, form: Format, num_graphs: int) -> AsyncIterator[bytes | str]:
@@ -197,23 +200,23 @@ async def _stream(queue: JobQueue, job_id: str, form: Format, num_graphs: int) -
         try:
             found = await queue.graphs(job_id, number, _AT_ONCE)
         except RedisError as error:
-            raise CutOff(f"redis is unavailable: {error}") from error
+            raise ResponseAborted(f"redis is unavailable: {error}") from error
         if not found:
-            raise CutOff("the job has expired meanwhile")
+            raise ResponseAborted("the job has expired meanwhile")
         number += len(found)
         if form is Format.NDJSON:
             yield b"\n".join(found) + b"\n"
         else:
-            yield await run_in_threadpool(_rewrite_all, found, form)
+            yield await run_in_threadpool(_serialize_all, found, form)
 
 
-def _rewrite(graph: bytes, form: Format) -> str:
-    return write(Graph.model_validate_json(graph), form)
+def _serialize_one(graph: bytes, form: Format) -> str:
+    return serialize(Graph.model_validate_json(graph), form)
 
 
-def _rewrite_all(graphs: list[bytes], form: Format) -> str:
+def _serialize_all(graphs: list[bytes], form: Format) -> str:
     parsed = (Graph.model_validate_json(graph) for graph in graphs)
-    return "".join(write(graph, form) for graph in parsed if form is not Format.SMILES or graph.graph.get("smiles"))
+    return "".join(serialize(graph, form) for graph in parsed if form is not Format.SMILES or graph.graph.get("smiles"))
 
 
 def _at_most(graphs: list[bytes], limit: int) -> list[bytes]:
@@ -221,7 +224,7 @@ def _at_most(graphs: list[bytes], limit: int) -> list[bytes]:
     size, kept = 0, list[bytes]()
     for graph in graphs[:limit]:
         size += len(graph)
-        if kept and size > LONGEST_ANSWER_BYTES:
+        if kept and size > MAX_ANSWER_BYTES:
             break
         kept.append(graph)
     return kept

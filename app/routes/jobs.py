@@ -5,9 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response, status
 from starlette.concurrency import run_in_threadpool
 
-from app.http.errors import problems
 from app.http.examples import JOB_ID
-from app.http.openapi import example
+from app.http.openapi import example, problems
 from app.routes.deps import CallerDep, QueueDep, VisibleJob
 from app.schemas import Job, JobPage
 

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response, status
 
 from app.catalogue.validation import no_model
-from app.http.errors import NotFound, problems
-from app.http.openapi import example
+from app.http.errors import NotFound
+from app.http.openapi import example, problems
 from app.routes.deps import AdminDep, CallerDep, CardsDep, ServedModelsDep
 from models.card.card import ModelCard
 from models.card.config import MODEL_NAME

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
-from app.access.keys import Caller
+from app.access.quota import Caller
 from app.http.errors import BadHeader, shorten
 from app.http.examples import IDEMPOTENCY_KEY
 from app.http.telemetry import ApiMetrics

@@ -1,4 +1,4 @@
-"""Arithmetic that torch has, in a form that is faster for what this project asks of it."""
+"""Operations that torch has, in a form that is faster for the shapes used here."""
 
 from torch import Tensor
 

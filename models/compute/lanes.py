@@ -1,9 +1,9 @@
-"""Threads that compute beside each other.
+"""Lanes: threads that compute in parallel, one core each.
 
-A network for small graphs is a long row of short operations, and most of those are too short to be shared among
-cores. So on a CPU a batch is cut into parts, each of which goes through the network on a core of its own; torch lets
-go of Python's lock within an operation. Every lane computes with one thread, so that arithmetic is the same however many
-cores there are. A GPU has one lane.
+A network for small graphs is a long sequence of short operations, and most of them are too short to be shared among
+cores. So on a CPU a batch is cut into parts, and each part goes through the network on one core. This works since torch releases
+Python's lock within an operation. Every lane computes with one thread, so results do not depend on the number of
+cores. A GPU has one lane.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
+
+from models.compute.threads import prepare_thread
 
 _Part = TypeVar("_Part")
 _Result = TypeVar("_Result")
@@ -23,7 +25,7 @@ class Lanes:
         self.count = count or (torch.get_num_threads() if device.type == "cpu" else 1)
         self._threads = None
         if device.type == "cpu":
-            self._threads = ThreadPoolExecutor(self.count, "lane", initializer=_prepare)
+            self._threads = ThreadPoolExecutor(self.count, "lane", initializer=lambda: prepare_thread(num_cores=1))
 
     def __enter__(self) -> "Lanes":
         return self
@@ -32,7 +34,7 @@ class Lanes:
         self.close()
 
     def close(self) -> None:
-        """End the threads; what is asked for afterwards is computed by whoever asks."""
+        """End the threads; later calls of `map` compute in the calling thread."""
         threads, self._threads = self._threads, None
         if threads:
             threads.shutdown()
@@ -46,8 +48,3 @@ class Lanes:
         for future in futures:
             future.exception()
         return [future.result() for future in futures]
-
-
-def _prepare() -> None:
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)

@@ -1,9 +1,9 @@
 """Which number format a network runs in on a device.
 
 bfloat16 on CPUs where it is native (AVX512-BF16 or AMX): several times faster in matrix products, and bit-identical
-whatever the batch. Training uses it on GPUs too. Drawing there is in single precision: which kernel a GPU takes, and
-so how it rounds, depends on the batch, and in bfloat16 one graph in thirty was another one in other company, for a gain
-of a tenth (ARCHITECTURE.md, "On a GPU").
+whatever the batch. Training uses it on GPUs too. Sampling there is in single precision: which kernel a GPU takes, and
+so how it rounds, depends on the batch. In bfloat16 one graph in thirty changed with its batch mates, for a gain in speed
+of a tenth (models/training/EXPERIMENTS.md, "On a GPU").
 """
 
 from contextlib import AbstractContextManager
@@ -36,7 +36,7 @@ def autocast(device: torch.device) -> AbstractContextManager[None]:
 def round_weights(network: nn.Module, device: torch.device) -> None:
     """Round the weights of a network's linear maps once, as `autocast` would in every call.
 
-    What comes out is the same to the bit; it can then be called under `autocast` only, and not be trained.
+    Results are the same to the bit. The network can then be called under `autocast` only, and not be trained.
     """
     if draws_in_bfloat16(device):
         for module in network.modules():

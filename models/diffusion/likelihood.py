@@ -9,7 +9,7 @@ for the sampler `ancestral` with all T steps. Nodes and pairs are drawn independ
 is a sum over nodes and one over unordered pairs. The sum over t is estimated from a few times per graph, one from
 each of as many equal parts of 2 … T.
 
-It is the likelihood of the graph with its nodes in the order given; of the graph in any order it is the more by at most log n!.
+This is the likelihood of the graph with its nodes in the given order. Over all orders together, log p is larger by at most log n!.
 
 References:
     Vignac et al. 2023, DiGress, arXiv:2209.14734, appendix (the bound and its terms)
@@ -19,7 +19,6 @@ References:
 from dataclasses import dataclass, fields
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -52,25 +51,19 @@ class LikelihoodBound:
 def likelihood_bound(
     denoiser: DenoisingModel, clean: GraphBatch, seeds: Int[Tensor, " b"], *, num_times: int
 ) -> LikelihoodBound:
-    """The terms, the sum over time from `num_times` times per graph; a function of the seeds."""
+    """The terms, the sum over time from `num_times` times per graph; a function of the seeds.
+
+    DiGress: `kl_prior`, `compute_Lt` and `reconstruction_logp`.
+    """
     last = torch.full_like(seeds, denoiser.num_timesteps)
-    truth = _as_distribution(denoiser, clean)
-    noised = GraphDistribution(
-        denoiser.node_noise.corrupt_probs(truth.nodes, last), denoiser.edge_noise.corrupt_probs(truth.edges, last)
-    )
-    noise = GraphDistribution(
-        denoiser.node_noise.prior.float().expand_as(truth.nodes),
-        denoiser.edge_noise.prior.float().expand_as(truth.edges),
-    )
-    prior = _divergence(noised, noise, clean)
+    noise = denoiser.noise
+    truth = noise.one_hot(clean)
+    prior = _divergence(noise.corrupt(clean, last), noise.prior(len(clean), clean.max_nodes), clean)
 
     def step(t: Int[Tensor, " b"]) -> tuple[Tensor, Tensor]:
         """One draw of KL( q(z_{t-1} | z_t, x) ‖ p(z_{t-1} | z_t) ), at t = 1 of -log p(x | z_1)."""
-        z_t = corrupt(clean, t, seeds, node_noise=denoiser.node_noise, edge_noise=denoiser.edge_noise)
-        past = GraphDistribution(
-            denoiser.node_noise.posterior(truth.nodes, z_t.nodes, s=t - 1, t=t),
-            denoiser.edge_noise.posterior(truth.edges, z_t.edges, s=t - 1, t=t),
-        )
+        z_t = corrupt(clean, t, seeds, noise=noise)
+        past = noise.posterior(truth, z_t, s=t - 1, t=t)
         return _divergence(past, ancestral(denoiser, z_t, s=t - 1, t=t), clean)
 
     reconstruction = step(torch.ones_like(seeds))
@@ -84,13 +77,6 @@ def likelihood_bound(
     steps = [step(t) for t in times.unbind(1)]
     nodes, edges = (terms * torch.stack(side).mean(0) for side in zip(*steps, strict=True))
     return LikelihoodBound(*prior, nodes, edges, *reconstruction)
-
-
-def _as_distribution(denoiser: DenoisingModel, clean: GraphBatch) -> GraphDistribution:
-    return GraphDistribution(
-        F.one_hot(clean.nodes, len(denoiser.node_noise.prior)).float(),
-        F.one_hot(clean.edges, len(denoiser.edge_noise.prior)).float(),
-    )
 
 
 def _divergence(one: GraphDistribution, other: GraphDistribution, graphs: GraphBatch) -> tuple[Tensor, Tensor]:

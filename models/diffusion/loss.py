@@ -3,7 +3,7 @@
     L = mean over nodes of -log p̂(x_i | z_t)  +  λ_E · mean over pairs of -log p̂(e_ij | z_t)
 
 with means over all real nodes, and all real unordered pairs, of the batch. It does not change when nodes are
-renamed.
+renamed (DiGress, Lemma 3.2).
 
 Reference: Vignac et al. 2023, DiGress, arXiv:2209.14734, equation 2
 """
@@ -26,12 +26,12 @@ class CrossEntropy:
     edges: Float[Tensor, ""]
 
     def total(self, edge_weight: float) -> Float[Tensor, ""]:
-        """L, with λ_E = `edge_weight`."""
+        """L, with λ_E = `edge_weight`; DiGress: the first number of `lambda_train`."""
         return self.nodes + edge_weight * self.edges
 
 
 def cross_entropy(logits: GraphLogits, clean: GraphBatch) -> CrossEntropy:
-    """Both terms for a batch; zero for a term that has no element."""
+    """Both terms for a batch; zero for a term that has no element. DiGress: `TrainLossDiscrete`."""
     once = clean.edge_mask & torch.ones_like(clean.edge_mask).triu(diagonal=1)
     return CrossEntropy(
         _masked_mean(logits.nodes, clean.nodes, clean.node_mask),

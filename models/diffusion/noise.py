@@ -28,7 +28,10 @@ from torch import Tensor, nn
 
 
 class CategoricalNoise(nn.Module):
-    """Noise towards `prior`, at the pace of `alpha_bar` (1 at t = 0, about 0 at t = T)."""
+    """Noise towards `prior`, at the pace of `alpha_bar` (1 at t = 0, about 0 at t = T).
+
+    DiGress: `MarginalUniformTransition` and `DiscreteUniformTransition`, by the prior.
+    """
 
     alpha_bar: Tensor
     prior: Tensor
@@ -47,11 +50,14 @@ class CategoricalNoise(nn.Module):
         return len(self.alpha_bar) - 1
 
     def survival(self, s: Int[Tensor, " b"], t: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
-        """R = ᾱ_t / ᾱ_s, for 0 <= s <= t <= T."""
+        """The probability r = ᾱ_t / ᾱ_s of surviving from s to t, for 0 <= s <= t <= T."""
         return (self.alpha_bar[t] / self.alpha_bar[s]).float()
 
     def transition(self, s: Int[Tensor, " b"], t: Int[Tensor, " b"]) -> Float[Tensor, "b k k"]:
-        """Q_{t|s}, rows summing to one, for 0 <= s <= t <= T. A sampling step needs one per graph, never one per position."""
+        """Q_{t|s}, rows summing to one, for 0 <= s <= t <= T. A sampling step needs one per graph, never one per position.
+
+        DiGress: `get_Qt` with s = t - 1, `get_Qt_bar` with s = 0.
+        """
         keep = (self.alpha_bar[t] / self.alpha_bar[s])[:, None, None]
         return keep * torch.eye(len(self.prior), device=keep.device) + (1 - keep) * self.prior
 
@@ -72,7 +78,10 @@ class CategoricalNoise(nn.Module):
         s: Int[Tensor, " b"],
         t: Int[Tensor, " b"],
     ) -> Float[Tensor, "b ... k"]:
-        """p(z_s | z_t) when the clean category follows `x_probs`, for 0 <= s < t <= T."""
+        """p(z_s | z_t) when the clean category follows `x_probs`, for 0 <= s < t <= T.
+
+        DiGress: `compute_batched_over0_posterior_distribution` and the sum over its axis of clean categories.
+        """
         prior = self.prior.float()
         now = z_t[..., None]
         prior_now = prior[now]

@@ -10,12 +10,12 @@ Grids, as shares u = k/K of the way to T:
 Samplers, which all need one prediction p̂(x | z_t) of the network for a step:
 
     ancestral   Σ_x p̂(x | z_t) q(z_s | z_t, x), the posterior of `models.diffusion.noise`
-    renoise     Σ_x p̂(x | z_t) q(z_s | x): draws a clean graph and adds noise again, so that z_t is forgotten, and with
-                it the mistakes in it; sounder graphs, less like the data
+    renoise     Σ_x p̂(x | z_t) q(z_s | x): draws a clean graph and adds noise again. This forgets z_t and the mistakes
+                in it: more graphs are valid, but they resemble the data less
     mixed       η · renoise + (1 - η) · ancestral, at every node and pair
 
-`ancestral` on the uniform grid with K = T is DiGress's sampler. (A card's `min_timestep` above 1 changes what the
-network is asked: `models.networks.denoiser`.)
+`ancestral` on the uniform grid with K = T is DiGress's sampler. (With a `min_timestep` above 1 the network is
+called differently: `models.networks.denoiser`.)
 
 References:
     Vignac et al. 2023, DiGress, arXiv:2209.14734, algorithm 2
@@ -23,19 +23,17 @@ References:
     Boget 2025, Simple and critical iterative denoising, arXiv:2503.21592 (renoise)
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
 
 from models.card.config import Grid, Sampler
+from models.diffusion.context import NO_CONTEXT, Context
 from models.diffusion.corruption import draw_graphs
-from models.diffusion.noise import CategoricalNoise
+from models.diffusion.graph_noise import GraphNoise
 from models.graphs import GraphBatch, GraphDistribution, GraphLogits
 
 
@@ -43,15 +41,14 @@ from models.graphs import GraphBatch, GraphDistribution, GraphLogits
 class DenoisingModel(Protocol):
     """What a sampler needs of a network: p̂(x | z_t), and the noise that it undoes."""
 
-    node_noise: CategoricalNoise
-    edge_noise: CategoricalNoise
+    noise: GraphNoise
 
     @property
     def num_timesteps(self) -> int:
         """T, the last timestep."""
 
-    def __call__(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> GraphLogits:
-        """Logits of the clean graph; t is a timestep per graph."""
+    def __call__(self, graph: GraphBatch, t: Int[Tensor, " b"], *, context: Context = NO_CONTEXT) -> GraphLogits:
+        """Logits of the clean graph, given the noisy one, a timestep per graph, and what else is known."""
 
 
 @runtime_checkable
@@ -59,7 +56,13 @@ class ReverseStep(Protocol):
     """A sampler: the distribution of the graph at s, given the one at t."""
 
     def __call__(
-        self, denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
+        self,
+        denoiser: DenoisingModel,
+        z_t: GraphBatch,
+        *,
+        s: Int[Tensor, " b"],
+        t: Int[Tensor, " b"],
+        context: Context = NO_CONTEXT,
     ) -> GraphDistribution:
         """p(z_s | z_t); each graph has its own s < t."""
 
@@ -101,26 +104,32 @@ def draw_prior(
     denoiser: DenoisingModel, num_nodes: Int[Tensor, " b"], seeds: Int[Tensor, " b"], *, max_nodes: int
 ) -> GraphBatch:
     """z_T: graphs of pure noise, padded to `max_nodes`."""
-    batch = len(num_nodes)
-    noise = GraphDistribution(
-        denoiser.node_noise.prior.float().expand(batch, max_nodes, -1),
-        denoiser.edge_noise.prior.float().expand(batch, max_nodes, max_nodes, -1),
-    )
-    return draw_graphs(noise, seeds, num_nodes=num_nodes, step=torch.full_like(seeds, denoiser.num_timesteps))
+    prior = denoiser.noise.prior(len(num_nodes), max_nodes)
+    return draw_graphs(prior, seeds, num_nodes=num_nodes, step=torch.full_like(seeds, denoiser.num_timesteps))
 
 
 def ancestral(
-    denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
+    denoiser: DenoisingModel,
+    z_t: GraphBatch,
+    *,
+    s: Int[Tensor, " b"],
+    t: Int[Tensor, " b"],
+    context: Context = NO_CONTEXT,
 ) -> GraphDistribution:
     """p(z_s | z_t) with the network's prediction of the clean graph; each graph has its own s < t."""
-    return _posterior(denoiser, _clean(denoiser, z_t, t), z_t, s=s, t=t)
+    return denoiser.noise.posterior(_clean(denoiser, z_t, t, context), z_t, s=s, t=t)
 
 
 def renoise(
-    denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
+    denoiser: DenoisingModel,
+    z_t: GraphBatch,
+    *,
+    s: Int[Tensor, " b"],
+    t: Int[Tensor, " b"],
+    context: Context = NO_CONTEXT,
 ) -> GraphDistribution:
     """Σ_x p̂(x | z_t) q(z_s | x); each graph has its own s < t."""
-    return _renoised(denoiser, _clean(denoiser, z_t, t), s=s)
+    return denoiser.noise.corrupt_probs(_clean(denoiser, z_t, t, context), s)
 
 
 @dataclass(frozen=True)
@@ -130,14 +139,17 @@ class Mixed:
     eta: float
 
     def __call__(
-        self, denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]
+        self,
+        denoiser: DenoisingModel,
+        z_t: GraphBatch,
+        *,
+        s: Int[Tensor, " b"],
+        t: Int[Tensor, " b"],
+        context: Context = NO_CONTEXT,
     ) -> GraphDistribution:
-        clean = _clean(denoiser, z_t, t)
-        kept, redrawn = _posterior(denoiser, clean, z_t, s=s, t=t), _renoised(denoiser, clean, s=s)
-        return GraphDistribution(
-            kept.nodes.lerp(redrawn.nodes, self.eta),
-            kept.edges.lerp(redrawn.edges, self.eta),
-        )
+        clean = _clean(denoiser, z_t, t, context)
+        kept, redrawn = denoiser.noise.posterior(clean, z_t, s=s, t=t), denoiser.noise.corrupt_probs(clean, s)
+        return kept.mixed_with(redrawn, self.eta)
 
 
 def reverse_step(sampler: Sampler, *, eta: float) -> ReverseStep:
@@ -151,58 +163,35 @@ def reverse_step(sampler: Sampler, *, eta: float) -> ReverseStep:
             return Mixed(eta)
 
 
-@torch.no_grad()
-def sample(
-    denoiser: DenoisingModel,
-    num_nodes: Int[Tensor, " b"],
-    seeds: Int[Tensor, " b"],
-    *,
-    reverse: ReverseStep = ancestral,
-    draw: Draw = draw_graphs,
-    grid: Sequence[int],
-    max_nodes: int,
-    on_step: Callable[[GraphBatch], None] = lambda z: None,
-) -> GraphBatch:
-    """Clean graphs of the given sizes, one per seed, by a sampler's `reverse` step; `on_step` sees the noisy graphs after each step.
+@dataclass(frozen=True)
+class Step:
+    """One step of the reverse process: the distribution of the graph at s, and one draw from it.
 
-    A graph depends on its seed, its size, the grid and `max_nodes` alone, not on its batch mates.
+    Since the network is equivariant and random numbers belong to nodes and pairs, samples are exchangeable (DiGress, Lemma 3.3).
+    DiGress: `sample_p_zs_given_zt`, the body of the loop of Algorithm 2.
     """
-    z = draw_prior(denoiser, num_nodes, seeds, max_nodes=max_nodes)
-    for t, s in pairwise(grid):
-        later, earlier = torch.full_like(num_nodes, t), torch.full_like(num_nodes, s)
-        z = draw(reverse(denoiser, z, s=earlier, t=later), seeds, num_nodes=num_nodes, step=earlier)
-        on_step(z)
-    return z
+
+    reverse: ReverseStep = ancestral
+    draw: Draw = draw_graphs
+
+    def __call__(
+        self,
+        denoiser: DenoisingModel,
+        z_t: GraphBatch,
+        seeds: Int[Tensor, " b"],
+        *,
+        s: Int[Tensor, " b"],
+        t: Int[Tensor, " b"],
+        context: Context = NO_CONTEXT,
+    ) -> GraphBatch:
+        """z_s; each graph has its own seed and its own s < t.
+
+        A graph depends on its seed, its size, the times and the width of the batch alone, not on its batch mates.
+        """
+        probs = self.reverse(denoiser, z_t, s=s, t=t, context=context)
+        return self.draw(probs, seeds, num_nodes=z_t.num_nodes, step=s)
 
 
-def _clean(denoiser: DenoisingModel, z_t: GraphBatch, t: Int[Tensor, " b"]) -> GraphDistribution:
-    """p̂(x | z_t), over the states of the noise: no clean graph is masked, so the absorbing prior's extra state has probability 0."""
-    probs = denoiser(z_t, t).softmax()
-    return GraphDistribution(
-        _with_states(probs.nodes, len(denoiser.node_noise.prior)),
-        _with_states(probs.edges, len(denoiser.edge_noise.prior)),
-    )
-
-
-def _posterior(
-    denoiser: DenoisingModel,
-    clean: GraphDistribution,
-    z_t: GraphBatch,
-    *,
-    s: Int[Tensor, " b"],
-    t: Int[Tensor, " b"],
-) -> GraphDistribution:
-    return GraphDistribution(
-        denoiser.node_noise.posterior(clean.nodes, z_t.nodes, s=s, t=t),
-        denoiser.edge_noise.posterior(clean.edges, z_t.edges, s=s, t=t),
-    )
-
-
-def _renoised(denoiser: DenoisingModel, clean: GraphDistribution, *, s: Int[Tensor, " b"]) -> GraphDistribution:
-    return GraphDistribution(
-        denoiser.node_noise.corrupt_probs(clean.nodes, s), denoiser.edge_noise.corrupt_probs(clean.edges, s)
-    )
-
-
-def _with_states(probs: Tensor, num_states: int) -> Tensor:
-    return F.pad(probs, (0, num_states - probs.shape[-1]))
+def _clean(denoiser: DenoisingModel, z_t: GraphBatch, t: Int[Tensor, " b"], context: Context) -> GraphDistribution:
+    """p̂(x | z_t), over the states of the noise."""
+    return denoiser.noise.over_states(denoiser(z_t, t, context=context).softmax())

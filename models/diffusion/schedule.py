@@ -24,7 +24,11 @@ COSINE_OFFSET = 0.008
 
 
 def alpha_bar(config: DiffusionConfig) -> Float[Tensor, " times"]:
-    """ᾱ_0 … ᾱ_T of the named schedule, in double precision."""
+    """ᾱ_0 … ᾱ_T of the named schedule, in double precision.
+
+    DiGress: `PredefinedNoiseScheduleDiscrete`; "cosine" is `cosine_beta_schedule_discrete`, but for ᾱ_0, which is 0.9999 there.
+    Its `custom_beta_schedule_discrete` is not here yet.
+    """
     time = torch.linspace(0, 1, config.num_timesteps + 1, dtype=torch.float64)
     match config.schedule:
         case "cosine":

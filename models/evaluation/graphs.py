@@ -1,4 +1,4 @@
-"""How good generated graphs are that are no molecules.
+"""The quality of generated graphs that are not molecules.
 
     connected         share of one piece
     valid             share that is of the family's kind (`models.evaluation.validity`), where the family has a test

@@ -1,7 +1,7 @@
 """How near guided graphs come to their targets.
 
 The targets are properties of test molecules, and each gets one graph; the distance between a target and the property
-that its graph turns out to have is compared with that of unguided graphs from the same seeds. The property is told by
+that its graph turns out to have is compared with that of unguided graphs from the same seeds. The property is measured by
 
     rdkit   computation, exactly (logp, qed, mw)
     dft     density-functional theory (mu, homo, lumo, gap): `models.evaluation.quantum`
@@ -18,27 +18,40 @@ from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
+from models.card.card import ModelCard
 from models.card.config import Measure
 from models.card.measurements import GuidanceMeasurement
 from models.checkpoint import LoadedModel
 from models.conditional import Goal
-from models.data import qm9
+from models.data.catalogue import targets_for
+from models.data.encoding import encode_graphs
 from models.descriptors import DESCRIPTORS, describe
 from models.evaluation.molecules import EvaluationError, smiles_of
 from models.generation import Progress, generate
+from models.molecules import from_smiles
 from models.networks.regressor import Regressor
 from models.plan import GenerationPlan
 
 Values = Mapping[str, float]
 # Properties of molecules given as SMILES, in order; None where there is no value.
 MeasureFunction = Callable[[Sequence[str]], Sequence[Values | None]]
-MEASURABLE: Mapping[Measure, Sequence[str]] = {
-    "rdkit": list(DESCRIPTORS),
-    "dft": ["mu", "homo", "lumo", "gap"],
-    "judge": [source.name for source in qm9.PROPERTIES],
-}
+_BY_DFT = ("mu", "homo", "lumo", "gap")
 DEFAULT_SEED = 30_000
+
+
+def measurable(measure: Measure, card: ModelCard) -> list[str]:
+    """The properties that a measure knows of the graphs of a model."""
+    match measure:
+        case "rdkit":
+            return list(DESCRIPTORS)
+        case "dft":
+            return list(_BY_DFT)
+        case "judge":
+            _, labels = targets_for(card)
+            return [known.name for known in labels.properties]
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,7 @@ def evaluate_guidance(
     """
     if plan.goal is None:
         raise EvaluationError("a plan without a goal has nothing to come near to")
-    targets = draw_targets(protocol.properties, plan.num_graphs, seed=plan.seed)
+    targets = draw_targets(model.card, protocol.properties, plan.num_graphs, seed=plan.seed)
     guided = _draw(model, replace(plan, goal=replace(plan.goal, targets=targets)), on_progress)
     unguided = _draw(model, replace(plan, goal=None), lambda progress: None)
 
@@ -117,18 +130,26 @@ def steered_values(
     return values
 
 
-def draw_targets(properties: Sequence[str], count: int, *, seed: int) -> dict[str, list[float]]:
-    """Properties of `count` test molecules of QM9, drawn without replacement.
+def draw_targets(card: ModelCard, properties: Sequence[str], count: int, *, seed: int) -> dict[str, list[float]]:
+    """Properties of `count` test molecules of a model's data set, drawn without replacement.
 
     Raises:
         EvaluationError: if there are not as many.
     """
-    values = qm9.load_properties()["test"]
+    title, labels = targets_for(card)
+    values = labels.load()["test"]
     if count > len(values):
-        raise EvaluationError(f"QM9 has {len(values)} test molecules, so at most as many targets, not {count}")
+        raise EvaluationError(f"{title} has {len(values)} test molecules, so at most as many targets, not {count}")
     chosen = torch.randperm(len(values), generator=torch.Generator().manual_seed(seed))[:count]
-    names = [source.name for source in qm9.PROPERTIES]
+    names = [known.name for known in labels.properties]
     return {name: values[chosen, names.index(name)].tolist() for name in properties}
+
+
+def training_values(card: ModelCard, name: str) -> Float[Tensor, " molecules"]:
+    """A property of the training molecules of a model's data set."""
+    _, labels = targets_for(card)
+    names = [known.name for known in labels.properties]
+    return labels.load()["train"][:, names.index(name)]
 
 
 def by_rdkit(smiles: Sequence[str]) -> list[Values | None]:
@@ -136,16 +157,24 @@ def by_rdkit(smiles: Sequence[str]) -> list[Values | None]:
     return [describe(text) for text in smiles]
 
 
-def by_judge(judge: Regressor, names: Sequence[str]) -> MeasureFunction:
-    """What a regressor says of clean molecules of QM9's vocabulary."""
+def by_judge(judge: Regressor, names: Sequence[str], card: ModelCard) -> MeasureFunction:
+    """What a regressor of a model predicts for clean molecules of the model's vocabulary."""
 
     @torch.no_grad()
     def measure(smiles: Sequence[str]) -> list[Values | None]:
-        graphs = qm9.encode(list(smiles)).long()
+        parsed = [_parsed(text, card) for text in smiles]
+        graphs = encode_graphs(parsed, card.node_types, card.edge_types).long()
         predicted = judge(graphs, torch.zeros(len(graphs), dtype=torch.long)).location
         return [dict(zip(names, row, strict=True)) for row in predicted.tolist()]
 
     return measure
+
+
+def _parsed(smiles: str, card: ModelCard) -> tuple[list[str], list[tuple[int, int, str]]]:
+    parsed = from_smiles(smiles, draw_hydrogens=card.hydrogens_are_drawn)
+    if parsed is None:
+        raise EvaluationError(f"RDKit cannot read {smiles!r}")
+    return parsed
 
 
 def _draw(model: LoadedModel, plan: GenerationPlan, on_progress: Callable[[Progress], None]) -> list[str | None]:

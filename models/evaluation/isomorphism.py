@@ -1,8 +1,8 @@
-"""Which graphs are the same but for the order of their nodes.
+"""Which graphs are isomorphic: the same up to the order of their nodes.
 
 Colour refinement (one-dimensional Weisfeiler & Leman) sorts graphs into groups: a node's colour is hashed again and
 again together with those of its neighbours and the types of the edges to them. Graphs in different groups differ; those
-in one group are compared by networkx's VF2++, which the colours keep from going astray.
+in one group are compared by networkx's VF2++, which uses the colours to prune its search.
 """
 
 from collections import Counter, defaultdict

@@ -1,4 +1,4 @@
-"""How good generated molecules are.
+"""The quality of generated molecules.
 
     valid                 RDKit sanitises the molecule exactly as drawn: no repair, no largest fragment
     valid_and_connected   … and it is one piece

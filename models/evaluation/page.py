@@ -1,11 +1,11 @@
 """A model card as a page to read: Markdown, with the picture that lies beside it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from models.card.card import ModelCard, TrainingRecord
-from models.card.config import FeatureConfig
 from models.card.folder import PLOT_FILE
 from models.card.measurements import GuidanceMeasurement, Measurement
+from models.features.catalogue import features_of
 
 PAGE_FILE = "README.md"
 # What a table of measurements shows, and how it calls it; shares are written as per cent.
@@ -151,7 +151,8 @@ def _guidance(rows: Sequence[GuidanceMeasurement]) -> str:
 
 def _training(card: ModelCard) -> str:
     training = card.training
-    features = ["features", ", ".join(_features(card.features)) or "none"]
+    described = [feature.description for feature in features_of(card, card.features) if feature.description]
+    features = ["features", ", ".join(described) or "none"]
     unfinished = [["unfinished", f"`{name}`: {_so_far(record)}"] for name, record in card.unfinished.items()]
     if training is None:
         return f"{_table(['', ''], [features, *unfinished])}\n\nThe card does not tell more."
@@ -170,22 +171,6 @@ def _training(card: ModelCard) -> str:
         ],
     )
     return "\n\n".join([table, *(f"- {note}" for note in training.notes)])
-
-
-def _features(features: FeatureConfig) -> Iterator[str]:
-    """What the network reads beside the noisy graph itself, t/T and its size."""
-    if features.random_walk_powers:
-        yield f"random walks of up to {features.random_walk_powers} steps"
-    if features.cycles:
-        yield "cycles of length 3 to 5"
-    if features.six_cycles:
-        yield "cycles of length 6"
-    if features.eigenvalues:
-        yield f"{features.eigenvalues} lowest eigenvalues of the Laplacian with their eigenvectors"
-    if features.resistance:
-        yield "resistance distances"
-    if features.molecular:
-        yield "charge and valency of atoms and weight of the molecule"
 
 
 def _so_far(record: TrainingRecord) -> str:

@@ -1,4 +1,4 @@
-"""Pictures: of a model's graphs, of how good they are by the number of steps, and of where steering leads a property."""
+"""Plots: a model's samples, quality by the number of steps, and property values of guided graphs."""
 
 import hashlib
 import json
@@ -9,20 +9,21 @@ from pathlib import Path
 import matplotlib as mpl
 import networkx as nx
 import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator, ScalarFormatter
 from rdkit.Chem import rdDepictor
+from torch import Tensor
 
 from models.card.card import ModelCard, Property
-from models.data import qm9
 from models.graphs import GraphBatch
 from models.molecules import parse_atom_type, to_molecule
 
 KINDS = (".svg", ".png", ".pdf")
-# Under this name a PNG of a model tells what it was drawn from (`drawn_from`).
+# The name under which a PNG of a model holds a digest of its card (`drawn_from`).
 DRAWN_FROM = "drawn-from"
 
 _BINS = 60
@@ -37,19 +38,25 @@ _WIDTHS = {"double": 2.4, "triple": 3.6}
 _COLOURS = ("#4477aa", "#228833", "#ee6677", "#ccbb44", "#aa3377", "#66ccee")
 
 
-def plot_targets(steered: Mapping[float, Sequence[float]], described: Property, path: Path, *, title: str) -> None:
-    """Write the densities of a QM9 property as a picture; the ending of `path` says of which of `KINDS`.
+def plot_targets(
+    steered: Mapping[float, Sequence[float]],
+    described: Property,
+    path: Path,
+    *,
+    training: Float[Tensor, " molecules"],
+    title: str,
+) -> None:
+    """Write the densities of a property as a picture; the ending of `path` says of which of `KINDS`.
 
-    `steered`: target -> the values of the graphs that were steered there.
+    `steered`: target -> the values of the graphs that were steered there; `training`: those of the training set.
     """
-    names = [source.name for source in qm9.PROPERTIES]
-    training = qm9.load_properties()["train"][:, names.index(described.name)].numpy()
-    ends = [np.quantile(np.asarray(values), _SHOWN) for values in (training, *steered.values())]
+    trained_on = training.numpy()
+    ends = [np.quantile(np.asarray(values), _SHOWN) for values in (trained_on, *steered.values())]
     low, high = min(float(end[0]) for end in ends), max(float(end[1]) for end in ends)
     edges = np.linspace(low, high, _BINS + 1).tolist()
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     axes = figure.add_subplot()
-    axes.hist(training, edges, density=True, color="#bbbbbb", label="training set")
+    axes.hist(trained_on, edges, density=True, color="#bbbbbb", label="training set")
     for (target, values), colour in zip(steered.items(), cycle(_COLOURS)):
         axes.hist(values, edges, density=True, histtype="stepfilled", alpha=0.35, color=colour)
         axes.hist(values, edges, density=True, histtype="step", color=colour, label=f"steered to {target:g}")
@@ -86,8 +93,8 @@ def drawn_from(card: ModelCard) -> str:
     """A digest of what a picture of this card shows: what draws its samples, and what was measured."""
     # Without defaults, so that a setting which is new to cards makes no picture out of date.
     shown = {"version", "weights", "diffusion", "sampling", "metrics"}
-    told = card.model_dump(mode="json", include=shown, exclude_defaults=True)
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    content = card.model_dump(mode="json", include=shown, exclude_defaults=True)
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _node_colours(card: ModelCard) -> dict[str, str]:

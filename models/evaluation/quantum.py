@@ -1,4 +1,4 @@
-"""Dipole moment and orbital energies of a molecule by density-functional theory, as QM9 has them.
+"""Dipole moment and orbital energies of a molecule by density-functional theory, at QM9's level of theory.
 
     SMILES → conformers (ETKDG) → the lowest by MMFF94 → relaxed with GFN2-xTB → B3LYP/6-31G(2df,p), one point
 
@@ -26,7 +26,7 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 from scipy.optimize import minimize
 
-from models.data.qm9 import HARTREE_IN_EV
+from models.data.qm9_properties import HARTREE_IN_EV
 
 BOHR_IN_ANGSTROM = 0.529177210903
 

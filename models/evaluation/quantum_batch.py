@@ -27,7 +27,7 @@ def compute_all(
 ) -> dict[str, Values | None]:
     """Properties of every distinct molecule; None for one that `compute` raises a `QuantumError` for.
 
-    `on_progress` hears how many of how many are known. It starts processes, so a script that calls it needs the
+    `on_progress` is called with how many of how many are known. It starts processes, so a script that calls it needs the
     usual `if __name__ == "__main__"`.
     """
     known = _read(_cache_file())

@@ -1,4 +1,4 @@
-"""Measuring a checkpoint: draw fresh samples, compute their metrics, say how it was done."""
+"""Measuring a checkpoint: draw fresh samples, compute their metrics, record how."""
 
 import math
 import shlex
@@ -13,10 +13,9 @@ from models.card.card import ModelCard
 from models.card.measurements import Measurement
 from models.checkpoint import LoadedModel
 from models.compute.precision import autocast
-from models.data import qm9
-from models.data.catalogue import DATASETS, load_dataset
+from models.data.catalogue import DATASETS, load_dataset, reference_molecules
 from models.data.dataset import GraphData
-from models.data.own import fingerprint, load_file
+from models.data.files.load import fingerprint, load_file
 from models.diffusion.likelihood import likelihood_bound
 from models.diffusion.randomness import graph_seeds
 from models.evaluation.graphs import evaluate_graphs
@@ -95,7 +94,7 @@ def evaluate(
 
 
 def _source(data: GraphData) -> str:
-    """What `digress evaluate` must be told of a file's data."""
+    """The option of `digress evaluate` that names a file's data."""
     return "" if data.name in DATASETS else f" --data {shlex.quote(data.name)}"
 
 
@@ -125,12 +124,9 @@ def negative_log_likelihood(model: LoadedModel, data: GraphData, *, seed: int) -
 
 def _evaluate_molecules(card: ModelCard, samples: Sequence[GraphBatch], data: GraphData) -> dict[str, float]:
     found = [text for batch in samples for text in smiles_of(card, batch)]
-    if data.name in {"qm9", "qm9-h"}:
-        training, reference = set(qm9.canonical_molecules("train")), qm9.canonical_molecules("test")
-    else:
-        training, reference = (
-            set(filter(None, smiles_of(card, data.train))),
-            list(filter(None, smiles_of(card, data.test))),
-        )
-    metrics = evaluate_molecules(found, training=training, reference=reference)
+    training, reference = (
+        reference_molecules(data, split) or list(filter(None, smiles_of(card, graphs)))
+        for split, graphs in (("train", data.train), ("test", data.test))
+    )
+    metrics = evaluate_molecules(found, training=set(training), reference=reference)
     return {**metrics.as_dict(), **stability(card, samples)}

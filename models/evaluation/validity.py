@@ -13,7 +13,7 @@ integrated completed likelihood
 
 Then the densities are tested as in the benchmark: W = (p̂ - p)² / (p̂ (1 - p̂) + 10⁻⁶) for every pair of blocks,
 and the mean of the χ² tail probabilities of W must exceed .9. The benchmark finds the partition by graph-tool's
-description length, which no package index carries; ARCHITECTURE.md says how far the two agree.
+description length, which no package index carries; models/training/EXPERIMENTS.md says how far the two agree.
 
 References:
     Martinkus et al. 2022, SPECTRE, arXiv:2204.01613, section 5 (validity of each family)

@@ -26,6 +26,45 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from models.card.card import ModelCard
+from models.card.config import FeatureConfig
+from models.features.feature import Feature, FeatureValues, NoisyGraph, Widths
+
+_LENGTHS = (3, 4, 5)
+# Counts are divided by this and capped at 1, as DiGress does it: dense graphs have very many cycles.
+_SCALE = 10.0
+
+
+class CycleFeature(Feature):
+    """Cycles of length 3, 4 and 5 through each node, and in the graph."""
+
+    widths = Widths(nodes=len(_LENGTHS), graph=len(_LENGTHS))
+    description = "cycles of length 3 to 5"
+
+    @classmethod
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Feature | None:
+        return cls() if config.cycles else None
+
+    def forward(self, noisy: NoisyGraph) -> FeatureValues:
+        cycles = cycle_counts(noisy.adjacency)
+        # Summed over nodes, a cycle is counted as often as it is long.
+        total = cycles.sum(1) / torch.arange(min(_LENGTHS), max(_LENGTHS) + 1, device=cycles.device)
+        return FeatureValues(nodes=(cycles / _SCALE).clamp(max=1), graph=(total / _SCALE).clamp(max=1))
+
+
+class SixCycleFeature(Feature):
+    """Cycles of length 6 in the graph."""
+
+    widths = Widths(graph=1)
+    description = "cycles of length 6"
+
+    @classmethod
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Feature | None:
+        return cls() if config.six_cycles else None
+
+    def forward(self, noisy: NoisyGraph) -> FeatureValues:
+        return FeatureValues(graph=(six_cycles(noisy.adjacency)[:, None] / _SCALE).clamp(max=1))
+
 
 def cycle_counts(adjacency: Float[Tensor, "b n n"]) -> Float[Tensor, "b n 3"]:
     """Cycles of length 3, 4, 5 through each node; exact for a 0/1 adjacency, and differentiable in it."""

@@ -12,14 +12,19 @@ from collections.abc import Sequence
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
+from models.card.card import ModelCard
+from models.card.config import FeatureConfig
+from models.features.feature import Feature, FeatureValues, NoisyGraph, Widths
 from models.molecules import atom_mass, atom_valence, bond_order
 
 
-class MolecularFeatures(nn.Module):
+class MolecularFeature(Feature):
     """The three features for a vocabulary of atom and bond types; scaled to be about one."""
 
+    widths = Widths(nodes=2, graph=1)
+    description = "charge and valency of atoms and weight of the molecule"
     valences: Tensor
     masses: Tensor
     orders: Tensor
@@ -35,7 +40,16 @@ class MolecularFeatures(nn.Module):
         )
         self.register_buffer("orders", torch.tensor([bond_order(label) for label in edge_types]), persistent=False)
 
-    def forward(
+    @classmethod
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Feature | None:
+        return cls(card.node_types, card.edge_types, max_nodes=card.max_nodes) if config.molecular else None
+
+    def forward(self, noisy: NoisyGraph) -> FeatureValues:
+        bonds = noisy.edges[..., : len(self.orders)] * noisy.edge_mask[..., None]
+        per_atom, weight = self.charge_valency_weight(noisy.nodes[..., : len(self.masses)], bonds, noisy.node_mask)
+        return FeatureValues(nodes=per_atom, graph=weight)
+
+    def charge_valency_weight(
         self, nodes: Float[Tensor, "b n k"], edges: Float[Tensor, "b n n l"], node_mask: Bool[Tensor, "b n"]
     ) -> tuple[Float[Tensor, "b n 2"], Float[Tensor, "b 1"]]:
         """(charge, valency) per atom, and weight per molecule as a share of the heaviest possible one.

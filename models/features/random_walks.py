@@ -15,6 +15,28 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from models.card.card import ModelCard
+from models.card.config import FeatureConfig
+from models.features.feature import Feature, FeatureValues, NoisyGraph, Widths
+
+
+class RandomWalkFeature(Feature):
+    """S¹ … Sᴷ for pairs, and their diagonals, the return probabilities, for nodes."""
+
+    def __init__(self, num_powers: int) -> None:
+        super().__init__()
+        self.num_powers = num_powers
+        self.widths = Widths(nodes=num_powers, pairs=num_powers)
+        self.description = f"random walks of up to {num_powers} steps"
+
+    @classmethod
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Feature | None:
+        return cls(config.random_walk_powers) if config.random_walk_powers else None
+
+    def forward(self, noisy: NoisyGraph) -> FeatureValues:
+        walks = random_walks(noisy.adjacency, self.num_powers)
+        return FeatureValues(nodes=walks.diagonal(dim1=1, dim2=2).mT, pairs=walks)
+
 
 def random_walks(adjacency: Float[Tensor, "b n n"], num_powers: int) -> Float[Tensor, "b n n K"]:
     """S¹ … Sᴷ, stacked on the last axis; differentiable in the adjacency."""

@@ -4,14 +4,14 @@
 
 R_ij, the resistance distance, is at most the length of a shortest path and equal to it where there is only one path;
 an edge whose ends are R = 1 apart is a bridge, and one on a cycle of length k alone has R = 1 - 1/k. Between components
-it grows as 1/ε, beyond any that there is within one. So it tells at any distance what random walks tell nearby:
-which edges close a cycle, and which nodes hang together.
+it grows as 1/ε, beyond any that there is within one. So it shows at any distance what random walks show nearby:
+which edges close a cycle, and which nodes are connected.
 
     pairs    same component; min(R, 1); exp(-R/4); exp(-R/16)
     nodes    share of the nodes in the same component
     graph    components and independent cycles, |E| - n + components, over n
 
-These features are computed apart from gradients: whether nodes hang together has none.
+These features are computed without gradients: whether nodes are connected has none.
 
 Reference: Klein & Randić 1993, Resistance distance, doi:10.1007/BF01164627
 """
@@ -22,9 +22,27 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-PAIR_FEATURES, NODE_FEATURES, GRAPH_FEATURES = 4, 1, 2
+from models.card.card import ModelCard
+from models.card.config import FeatureConfig
+from models.features.feature import Feature, FeatureValues, NoisyGraph, Widths
+
 _LEAK = 1e-8
 _LENGTHS = (4.0, 16.0)
+
+
+class ResistanceFeature(Feature):
+    """The features above."""
+
+    widths = Widths(nodes=1, pairs=2 + len(_LENGTHS), graph=2)
+    description = "resistance distances"
+
+    @classmethod
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Feature | None:
+        return cls() if config.resistance else None
+
+    def forward(self, noisy: NoisyGraph) -> FeatureValues:
+        found = resistance(noisy.adjacency, noisy.node_mask)
+        return FeatureValues(nodes=found.nodes, pairs=found.pairs, graph=found.graph)
 
 
 @dataclass(frozen=True)

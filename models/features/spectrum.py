@@ -7,13 +7,13 @@
     not_largest      1 at a node outside the largest component
     projections      n · v_k(i) v_k(j) for each of those eigenvalues: for pairs, and for nodes with i = j
 
-Components are found by walking: in a long graph the lowest eigenvalues are too near 0 to be told from it.
+Components are found by reachability: in a long graph the lowest eigenvalues are too near 0 to be distinguished from it.
 
-An eigenvector is as good as its negative, and those of one eigenvalue as good as any turn of them; so a projection is the
-mean over all eigenvectors of the same eigenvalue, which says nothing of their signs and turns. DiGress gives the
+The sign of an eigenvector is arbitrary, and so is the basis of a repeated eigenvalue. So a projection is the
+mean over all eigenvectors of the same eigenvalue, which depends on neither. DiGress gives the
 network the eigenvectors themselves, and those of the Laplacian D - A.
 
-These features are computed apart from gradients: where eigenvalues meet they have none.
+These features are computed without gradients, which do not exist where eigenvalues coincide.
 
 Reference: Vignac et al. 2023, DiGress, arXiv:2209.14734, appendix B (spectral features)
 """
@@ -24,9 +24,35 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from models.card.card import ModelCard
+from models.card.config import FeatureConfig
+from models.features.feature import Feature, FeatureValues, NoisyGraph, Widths
+
 _SAME = 1e-4
 # The eigenvalues of padding come last.
 _PADDING = 3.0
+
+
+class SpectralFeature(Feature):
+    """Projections for pairs; their diagonals and `not_largest` for nodes; components and eigenvalues for the graph."""
+
+    def __init__(self, num_eigenvalues: int) -> None:
+        super().__init__()
+        self.num_eigenvalues = num_eigenvalues
+        self.widths = Widths(nodes=1 + num_eigenvalues, pairs=num_eigenvalues, graph=1 + num_eigenvalues)
+        self.description = f"{num_eigenvalues} lowest eigenvalues of the Laplacian with their eigenvectors"
+
+    @classmethod
+    def of(cls, card: ModelCard, config: FeatureConfig) -> Feature | None:
+        return cls(config.eigenvalues) if config.eigenvalues else None
+
+    def forward(self, noisy: NoisyGraph) -> FeatureValues:
+        found = spectrum(noisy.adjacency, noisy.node_mask, self.num_eigenvalues)
+        return FeatureValues(
+            nodes=torch.cat([found.not_largest, found.projections.diagonal(dim1=1, dim2=2).mT], -1),
+            pairs=found.projections,
+            graph=torch.cat([found.components, found.eigenvalues], -1),
+        )
 
 
 @dataclass(frozen=True)

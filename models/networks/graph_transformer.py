@@ -31,6 +31,7 @@ from torch import Tensor, nn
 
 from models.card.config import NetworkConfig
 from models.compute.arithmetic import softmax
+from models.features.feature import Widths
 from models.networks.layout import EdgeLayout
 from models.networks.pooling import STATISTICS, masked_statistics
 
@@ -38,12 +39,11 @@ from models.networks.pooling import STATISTICS, masked_statistics
 class GraphTransformer(nn.Module):
     """Features in, the three streams out; equivariant to the order of nodes. `Head` reads them."""
 
-    def __init__(self, config: NetworkConfig, *, inputs: tuple[int, int, int], graph_is_read: bool) -> None:
+    def __init__(self, config: NetworkConfig, *, inputs: Widths, graph_is_read: bool) -> None:
         super().__init__()
-        node_inputs, edge_inputs, global_inputs = inputs
-        self.embed_nodes = _mlp(node_inputs, config.node_hidden, config.node_width)
-        self.embed_edges = _mlp(edge_inputs, config.edge_hidden, config.edge_width)
-        self.embed_global = _mlp(global_inputs, config.global_hidden, config.global_width)
+        self.embed_nodes = _mlp(inputs.nodes, config.node_hidden, config.node_width)
+        self.embed_edges = _mlp(inputs.pairs, config.edge_hidden, config.edge_width)
+        self.embed_global = _mlp(inputs.graph, config.global_hidden, config.global_width)
         # Unless the graph's stream is read in the end, nothing would see what the last layer adds to it.
         self.layers = nn.ModuleList(
             GraphTransformerLayer(config, updates_graph=graph_is_read or layer < config.num_layers - 1)

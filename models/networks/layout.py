@@ -7,8 +7,8 @@ Attention needs the square form for a few channels; everything else on edges (no
 runs on the stored form, and an unordered pair costs half of two ordered ones. Going from the square to pairs
 averages both directions, so pair features stay symmetric.
 
-Going back in gradients each way is, up to a factor, the other way forth. Said so, it is several times faster than the sum over
-indices that torch would make of it.
+The gradient of each conversion is, up to a factor, the other conversion. Written out like that it is several times faster than
+the sum over indices that torch would derive.
 """
 
 from functools import lru_cache

@@ -1,12 +1,12 @@
 """The regressor: noisy graph and time in, a distribution over each property of the clean graph out.
 
-The trunk is the denoiser's (`models.networks.graph_transformer`). What its streams hold in the end is read off
+The trunk is the denoiser's (`models.networks.graph_transformer`). Its last streams are read
 twice: as pooled statistics, and as a sum over nodes, since many properties are sums of contributions of atoms:
 
     readout = MLP(y, pool(X), pool(E), Σ_i X_i / n_max)
 
-A property is answered with a distribution (`models.properties`), so the network also says how much z_t leaves open:
-much at high noise, little near the clean graph, and more for some molecules than for others.
+The answer for a property is a distribution (`models.properties`), so the network also predicts its own uncertainty:
+large at high noise, small near the clean graph, and larger for some molecules than for others.
 """
 
 import torch
@@ -15,12 +15,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models.card.card import ModelCard, RegressorCard
-from models.diffusion.guidance import PropertyModel
-from models.diffusion.noise import CategoricalNoise
-from models.diffusion.schedule import alpha_bar
+from models.diffusion.graph_noise import GraphNoise
+from models.diffusion.targets import PropertyModel
 from models.graphs import GraphBatch
-from models.networks.denoiser import NetworkInputs
 from models.networks.graph_transformer import GraphTransformer
+from models.networks.inputs import NetworkInputs
 from models.networks.layout import edge_layout
 from models.networks.pooling import STATISTICS, masked_statistics
 from models.properties import PropertyDistribution
@@ -37,9 +36,7 @@ class Regressor(nn.Module, PropertyModel):
 
     def __init__(self, card: ModelCard, regressor: RegressorCard) -> None:
         super().__init__()
-        schedule = alpha_bar(card.diffusion)
-        self.node_noise = CategoricalNoise(schedule, torch.tensor(card.node_prior))
-        self.edge_noise = CategoricalNoise(schedule, torch.tensor(card.edge_prior))
+        self.noise = GraphNoise.of(card)
         config = regressor.network
         self.inputs = NetworkInputs(card, regressor.features)
         self.network = GraphTransformer(config, inputs=self.inputs.widths, graph_is_read=True)
@@ -59,23 +56,21 @@ class Regressor(nn.Module, PropertyModel):
     @property
     def num_timesteps(self) -> int:
         """T, the last timestep."""
-        return self.node_noise.num_timesteps
+        return self.noise.num_timesteps
 
     def forward(self, graph: GraphBatch, t: Int[Tensor, " b"]) -> PropertyDistribution:
         """The properties of the clean graph, given that it is `graph` at time t, 0 <= t <= T."""
         return self.from_one_hot(*self.one_hot(graph), graph, t)
 
     def _read_out(self, graphs: Float[Tensor, "b _"]) -> Float[Tensor, "b _"]:
-        """In whole blocks of rows: the remainder of a product in single precision is rounded otherwise, and a graph's batch must not matter."""
+        """In whole blocks of rows: a product rounds the rows of an incomplete block differently, and a graph's batch must not matter."""
         answers: Tensor = self.readout(F.pad(graphs, (0, 0, 0, -len(graphs) % _ROWS)))
         return answers[: len(graphs)]
 
     def one_hot(self, graph: GraphBatch) -> tuple[Float[Tensor, "b n k"], Float[Tensor, "b n n l"]]:
         """The noisy categories as the network reads them."""
-        return (
-            F.one_hot(graph.nodes, len(self.node_noise.prior)).float(),
-            F.one_hot(graph.edges, len(self.edge_noise.prior)).float(),
-        )
+        categories = self.noise.one_hot(graph)
+        return categories.nodes, categories.edges
 
     def from_one_hot(
         self, nodes: Float[Tensor, "b n k"], edges: Float[Tensor, "b n n l"], graph: GraphBatch, t: Int[Tensor, " b"]
@@ -85,7 +80,7 @@ class Regressor(nn.Module, PropertyModel):
         layout = edge_layout(self.edge_layout, graph.max_nodes, nodes.device)
         edge_mask = layout.mask(graph.edge_mask)
         with torch.autocast(nodes.device.type, enabled=False):
-            node_inputs, edge_inputs, global_inputs = self.inputs(nodes, edges, graph, t=t, noise=self.edge_noise)
+            node_inputs, edge_inputs, global_inputs = self.inputs(nodes, edges, graph, t=t, noise=self.noise)
         x, e, y = self.network(
             node_inputs,
             layout.from_square(edge_inputs),

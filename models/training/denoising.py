@@ -1,4 +1,4 @@
-"""Training the denoiser: tell the clean graph from a noisy one, at a random time."""
+"""Training the denoiser: predict the clean graph from a noisy one, at a random time."""
 
 import torch
 from jaxtyping import Int
@@ -17,7 +17,7 @@ NOISE_LEVELS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 
 
 class DiffusionModule(TrainingModule):
-    """Trains the denoiser of a card to tell the clean graph from a noisy one."""
+    """Trains the denoiser of a card to predict the clean graph from a noisy one."""
 
     def __init__(self, card: ModelCard, config: DenoiserTraining) -> None:
         super().__init__(config)
@@ -25,7 +25,10 @@ class DiffusionModule(TrainingModule):
         self.denoiser = Denoiser(card)
 
     def training_step(self, batch: GraphBatch, batch_index: int) -> Tensor:
-        """The loss on each graph of the batch at a random noise level; a function of the seed and the step."""
+        """The loss on each graph of the batch at a random noise level; a function of the seed and the step.
+
+        DiGress: `training_step`, Algorithm 1.
+        """
         seeds = self.training_seeds(len(batch))
         loss = self._loss(batch, self._draw_time(seeds), seeds)
         self.log_dict({"train/node_loss": loss.nodes, "train/edge_loss": loss.edges}, batch_size=len(batch))
@@ -51,7 +54,7 @@ class DiffusionModule(TrainingModule):
         return first + (self.time_fractions(seeds) * (last - first + 1)).long()
 
     def _loss(self, clean: GraphBatch, t: Int[Tensor, " b"], seeds: Int[Tensor, " b"]) -> CrossEntropy:
-        noisy = corrupt(clean, t, seeds, node_noise=self.denoiser.node_noise, edge_noise=self.denoiser.edge_noise)
+        noisy = corrupt(clean, t, seeds, noise=self.denoiser.noise)
         return cross_entropy(self.denoiser(noisy, t), clean)
 
 

@@ -22,7 +22,7 @@ class TrainingFolderError(ValueError):
 
 
 class StateFile(TorchCheckpointIO):
-    """Lightning's states, written whole: its own way goes through /tmp, which may be another file system."""
+    """Lightning's states, written whole. Lightning itself writes by way of /tmp, which may be another file system."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write a state."""
@@ -62,7 +62,7 @@ class TrainingFolder:
         return len(list(self.root.glob("logs/version_*")))
 
     def save_preset(self, preset: Preset) -> None:
-        """Keep what is trained here, overrides included, so that resuming does not need to be told again."""
+        """Keep what is trained here, overrides included, so that resuming needs no options."""
         with written_whole(self.root / PRESET_FILE) as partial:
             partial.write_text(preset.model_dump_json(indent=2) + "\n", encoding="utf-8")
 

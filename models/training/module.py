@@ -1,4 +1,4 @@
-"""What every training has in common: how the weights move, when it is over, and where its random numbers come from."""
+"""What every training has in common: the optimizer and its schedule, when training ends, and its random numbers."""
 
 import math
 import time
@@ -48,7 +48,7 @@ class TrainingClock:
 
 
 class TrainingModule(LightningModule, ABC):
-    """A network in training; what is learned from a batch, and how it is judged, is for subclasses to say."""
+    """A network in training; subclasses define the loss and the evaluation."""
 
     # -- set-up
 
@@ -70,14 +70,14 @@ class TrainingModule(LightningModule, ABC):
     # -- validation step
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """How good the averaged weights are so far."""
+        """How good the averaged weights are so far. DiGress: `validation_step`, without samples."""
         self.evaluate(batch, batch_index, prefix="validation")
         self.log("validation/minutes", self.clock.minutes, batch_size=len(batch), sync_dist=True)
 
     # -- test step
 
     def test_step(self, batch: Batch, batch_index: int) -> None:
-        """The same on the test split."""
+        """The same on the test split. DiGress: `test_step`."""
         self.evaluate(batch, batch_index, prefix="test")
         self.log("test/minutes", self.clock.minutes, batch_size=len(batch), sync_dist=True)
 
@@ -96,7 +96,7 @@ class TrainingModule(LightningModule, ABC):
     def configure_gradient_clipping(
         self, optimizer: Any, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None
     ) -> None:
-        """Clip by norm ourselves: Lightning refuses to beside a fused optimizer, for the sake of a scaler that bf16 has not."""
+        """Clip by norm. Lightning does not with a fused optimizer, because of gradient scaling, which bfloat16 does not need."""
         nn.utils.clip_grad_norm_(self.parameters(), self.config.gradient_clip, foreach=True)
 
     @property

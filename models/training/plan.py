@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.data.catalogue import labelled_file
+from models.training.file_presets import model_preset, model_share, name_of, regressor_preset
 from models.training.folder import TrainingFolder
-from models.training.own import name_of, own_model, own_regressor, share_of_model
 from models.training.preset import DenoiserPreset, Preset, PresetError, available_presets, load_preset, saved_preset
 
 Run = tuple[Preset, TrainingFolder]
@@ -50,13 +50,13 @@ def plan_runs(
     name = name or name_of(file)
     root = out or Path("runs") / name
     if resume:
-        minutes = None if max_minutes is None else max_minutes * share_of_model(data)
+        minutes = None if max_minutes is None else max_minutes * model_share(data)
         model = saved_preset(root, _changes(overrides, minutes))
     else:
-        model = own_model(file, data, name=name, max_minutes=max_minutes, overrides=overrides)
+        model = model_preset(file, data, name=name, max_minutes=max_minutes, overrides=overrides)
     runs = [_run(model, root, resume=resume)]
-    if data.properties and isinstance(model, DenoiserPreset):
-        regressor = own_regressor(model, data)
+    if data.labels.properties and isinstance(model, DenoiserPreset):
+        regressor = regressor_preset(model, data)
         runs.append((regressor, TrainingFolder(root / "regressor", regressor.checkpoint, root)))
     return runs
 

@@ -53,7 +53,7 @@ class TrainingConfig(BaseModel):
 
 
 class DenoiserTraining(TrainingConfig):
-    """How to train a denoiser."""
+    """How to train a denoiser; `edge_weight` is DiGress's `lambda_train`."""
 
     edge_weight: Annotated[float, Field(gt=0, description="λ_E of the loss.")] = 5.0
     start_from: Annotated[
@@ -69,7 +69,7 @@ class RegressorTraining(TrainingConfig):
 
     clean_share: Annotated[
         float,
-        Field(ge=0, le=1, description="Share of graphs seen without noise, where properties are told in the end."),
+        Field(ge=0, le=1, description="Share of graphs seen without noise, as finished graphs are."),
     ] = 0.25
     start_from_model: Annotated[
         bool, Field(description="Begin with the denoiser's weights wherever the two networks have the same.")
@@ -83,7 +83,7 @@ class _Preset(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: ModelName
-    dataset: Annotated[str, Field(description="One of the package's data sets, or a file (`models.data.own`).")]
+    dataset: Annotated[str, Field(description="One of the package's data sets, or a file (`models.data.files.load`).")]
     dataset_sha256: Annotated[str | None, Field(description="Of a file, so that resuming finds the same.")] = None
     notes: list[str] = []
     features: FeatureConfig = FeatureConfig()

@@ -1,9 +1,9 @@
-"""Training a regressor: tell the properties of the clean graph from a noisy one.
+"""Training a regressor: predict the properties of the clean graph from a noisy one.
 
     loss = - Σ_k log p(y_k | z_t, t)        a logistic density each, y in standard deviations
 
 on graphs of which a share is clean and the others are as noisy as a denoiser sees them, so that one network guides
-the sampler all the way and tells the properties of what comes out.
+the sampler at every time and predicts the properties of the finished graph.
 """
 
 import torch
@@ -20,7 +20,7 @@ from models.properties import PropertyDistribution
 from models.training.module import TrainingModule
 from models.training.preset import RegressorTraining
 
-# Where the error is reported, as fractions of T; nearly nothing can be told beyond.
+# Where the error is reported, as fractions of T; beyond, almost nothing can be predicted.
 NOISE_LEVELS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6)
 
 
@@ -36,7 +36,7 @@ class RegressionModule(TrainingModule):
     def training_step(self, batch: LabelledGraphs, batch_index: int) -> Tensor:
         """Minus the log-density of the properties at a random noise level; a function of the seed and the step."""
         seeds = self.training_seeds(len(batch))
-        predicted = self._tell(batch.graphs, self._draw_time(seeds), seeds)
+        predicted = self._predict(batch.graphs, self._draw_time(seeds), seeds)
         # In standard deviations: densities of all properties then weigh alike.
         loss = -(predicted.log_density(batch.values) + self.regressor.std.log()).sum(1).mean()
         self.log("train/loss", loss, batch_size=len(batch))
@@ -50,7 +50,7 @@ class RegressionModule(TrainingModule):
         densities = []
         for level in NOISE_LEVELS:
             t = torch.full_like(seeds, round(level * self.regressor.num_timesteps))
-            predicted = self._tell(batch.graphs, t, seeds)
+            predicted = self._predict(batch.graphs, t, seeds)
             densities.append((predicted.log_density(batch.values) + self.regressor.std.log()).sum(1).mean())
             errors = (predicted.location - batch.values).abs().mean(0)
             measured |= {error_name(prefix, name, level): error for name, error in zip(self.names, errors, strict=True)}
@@ -74,9 +74,8 @@ class RegressionModule(TrainingModule):
         clean = torch.arange(len(seeds), device=seeds.device) < self.clean_share * len(seeds)
         return (1 + (fraction * self.regressor.num_timesteps).long()).masked_fill(clean, 0)
 
-    def _tell(self, clean: GraphBatch, t: Int[Tensor, " b"], seeds: Int[Tensor, " b"]) -> PropertyDistribution:
-        noises = {"node_noise": self.regressor.node_noise, "edge_noise": self.regressor.edge_noise}
-        predicted: PropertyDistribution = self.regressor(corrupt(clean, t, seeds, **noises), t)
+    def _predict(self, clean: GraphBatch, t: Int[Tensor, " b"], seeds: Int[Tensor, " b"]) -> PropertyDistribution:
+        predicted: PropertyDistribution = self.regressor(corrupt(clean, t, seeds, noise=self.regressor.noise), t)
         return predicted
 
 

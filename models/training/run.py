@@ -10,11 +10,16 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from models.card.folder import shipped_checkpoints
 from models.compute.precision import has_native_bfloat16
-from models.data.dataset import batches
+from models.compute.threads import prepare_thread
+from models.data.batches import batches
+from models.data.files.load import fingerprint
 from models.training.ema import ExponentialMovingAverage
 from models.training.folder import StateFile, TrainingFolder
-from models.training.preset import DenoiserPreset, Preset, RegressorPreset
-from models.training.task import DenoiserTask, RegressorTask, Task, require_unchanged, said_from
+from models.training.preset import DenoiserPreset, Preset, PresetError, RegressorPreset
+from models.training.tasks.denoiser import DenoiserTask
+from models.training.tasks.regressor import RegressorTask
+from models.training.tasks.start_from import with_note_of_start
+from models.training.tasks.task import Task
 
 _ORDERS_PER_START = 1_000_000
 
@@ -40,19 +45,37 @@ def train(
         DataFileError: if a file holds no graphs to learn from.
         OSError: if it is gone.
     """
-    require_unchanged(preset)
+    _require_unchanged(preset)
     folder.require(run=resume)
-    preset = preset if resume else said_from(preset)
+    preset = preset if resume else with_note_of_start(preset)
     folder.save_preset(preset)
-    torch.set_flush_denormal(True)
+    prepare_thread()
     torch.set_float32_matmul_precision("high")
     task = _task(preset, folder, checkpoints or shipped_checkpoints(), resume=resume)
-    average = ExponentialMovingAverage(preset.training.ema_decay)
-    config = preset.training
     # A run stopped within an epoch begins that epoch anew, in another order.
-    order = config.seed + folder.saved_step * _ORDERS_PER_START
-    start = folder.num_starts
-    trainer = Trainer(
+    order = preset.training.seed + folder.saved_step * _ORDERS_PER_START
+    trainer = _trainer(preset, folder, task, devices=devices, progress=progress)
+    size = preset.training.batch_size
+    trainer.fit(
+        task.module,
+        batches(task.train, batch_size=size, seed=order),
+        batches(task.validation, batch_size=size),
+        ckpt_path=folder.state if resume else None,
+        weights_only=True,
+    )
+    if task.module.progress < 1:
+        return False
+    # The callback has put the average in the module's place when training ended.
+    trainer.test(task.module, batches(task.test, batch_size=size), verbose=False)
+    if trainer.is_global_zero:
+        task.report(trainer.callback_metrics)
+    return True
+
+
+def _trainer(preset: Preset, folder: TrainingFolder, task: Task, *, devices: str, progress: bool) -> Trainer:
+    config, start = preset.training, folder.num_starts
+    average = ExponentialMovingAverage(config.ema_decay)
+    return Trainer(
         plugins=[StateFile()],
         devices=devices,
         max_epochs=-1,
@@ -82,21 +105,19 @@ def train(
         enable_progress_bar=progress,
         enable_model_summary=False,
     )
-    size = config.batch_size
-    trainer.fit(
-        task.module,
-        batches(task.train, batch_size=size, seed=order),
-        batches(task.validation, batch_size=size),
-        ckpt_path=folder.state if resume else None,
-        weights_only=True,
-    )
-    if task.module.progress < 1:
-        return False
-    # The callback has put the average in the module's place when training ended.
-    trainer.test(task.module, batches(task.test, batch_size=size), verbose=False)
-    if trainer.is_global_zero:
-        task.report(trainer.callback_metrics)
-    return True
+
+
+def _require_unchanged(preset: Preset) -> None:
+    """Make sure that a file to learn from is what it was when the preset was made.
+
+    Raises:
+        PresetError: if it is not.
+        OSError: if it is gone.
+    """
+    if preset.dataset_sha256 is not None and fingerprint(Path(preset.dataset)) != preset.dataset_sha256:
+        raise PresetError(
+            f"{preset.dataset} has changed since this run was begun; start another one for it, in another folder"
+        )
 
 
 def _task(preset: Preset, folder: TrainingFolder, checkpoints: Path, *, resume: bool) -> Task:
@@ -108,7 +129,11 @@ def _task(preset: Preset, folder: TrainingFolder, checkpoints: Path, *, resume: 
 
 
 class ExportAverage(Callback):
-    """Writes the averaged weights as a checkpoint folder after every validation, and the last state in the end."""
+    """Writes the averaged weights as a checkpoint folder after every validation, and the last state in the end.
+
+    DiGress samples and measures in `on_validation_epoch_end` and `on_test_epoch_end`; here `digress evaluate` does, on a checkpoint folder.
+    There is no `on_train_epoch_end`: training counts steps and minutes.
+    """
 
     def __init__(self, task: Task, folder: TrainingFolder, average: ExponentialMovingAverage) -> None:
         self.task, self.folder, self.average = task, folder, average

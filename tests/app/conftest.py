@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from app.access.keys import Authenticator
+from app.access.authenticator import Authenticator
 from app.catalogue.served_models import ServedModels
 from app.commands.supervisor import free_port
 from app.jobs.queue import JobQueue
@@ -17,15 +17,16 @@ from app.jobs.webhooks import WebhookSender
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import make_card, make_regressor_card
-from tests.servers import valkey
 
 PROBLEM = "application/problem+json"
 
 
 @pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with valkey(tmp_path_factory.mktemp("valkey")) as url:
-        yield url
+def redis_url(valkey_url: str) -> str:
+    """A Redis that holds nothing of other files."""
+    with Redis.from_url(valkey_url) as redis:
+        redis.flushall()
+    return valkey_url
 
 
 @pytest.fixture

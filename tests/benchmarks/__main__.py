@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from models.compute.precision import has_native_bfloat16
+from models.compute.threads import prepare_thread
 from tests.benchmarks import service, steps
 from tests.benchmarks.comparison import Comparison, show
 
@@ -39,7 +40,7 @@ def main() -> None:
     if unknown := set(arguments.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     num_threads = torch.get_num_threads()
-    torch.set_flush_denormal(True)
+    prepare_thread()
     rows: list[Comparison] = []
     for name in arguments.parts or PARTS:
         # A step is what one core does; the service has all of them.

@@ -16,7 +16,7 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 from tblite.interface import Calculator
 
-from models.data.qm9 import HARTREE_IN_EV
+from models.data.qm9_properties import HARTREE_IN_EV
 from models.evaluation.quantum import BOHR_IN_ANGSTROM, Geometry, relax
 from models.molecules import canonical_smiles
 from tests.models.evaluation.test_quantum import published

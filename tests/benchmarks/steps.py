@@ -18,6 +18,7 @@ from models.card.folder import shipped_checkpoints
 from models.checkpoint import LoadedModel, load_model
 from models.compute.memory import peak_bytes, reset_peak
 from models.compute.precision import autocast, round_weights
+from models.compute.threads import prepare_thread
 from models.diffusion.corruption import draw_graphs
 from models.diffusion.sampler import ancestral
 from models.generation import Generation, advance
@@ -75,8 +76,8 @@ def published_size() -> list[Comparison]:
     contestants: dict[str, Callable[[], object]] = {
         "bfloat16": in_bfloat16(lambda: ours(rounded)),
         "by tables": in_bfloat16(lambda: table_step(rounded, graph, s=s, t=t)),
-        "posterior": lambda: single.edge_noise.posterior(clean, **edges),
-        "posterior by tables": lambda: table_posterior(single.edge_noise, clean, **edges),
+        "posterior": lambda: single.noise.edges.posterior(clean, **edges),
+        "posterior by tables": lambda: table_posterior(single.noise.edges, clean, **edges),
         "shipped": lambda: advance([cohort]),
         "single": lambda: ours(single),
     }
@@ -203,6 +204,5 @@ def _torch_molecule() -> Callable[[], object]:
 
 
 if __name__ == "__main__":
-    torch.set_flush_denormal(True)
-    torch.set_num_threads(1)
+    prepare_thread(num_cores=1)
     main(int(sys.argv[1]), int(sys.argv[2]))

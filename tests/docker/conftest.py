@@ -1,4 +1,4 @@
-"""A Prometheus that watches the service at work: one for all tests of a file."""
+"""A Prometheus that watches the service at work: one for all tests."""
 
 import shutil
 import time
@@ -27,7 +27,7 @@ needs_prometheus = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
     """A Prometheus with our rules, and every target up, after jobs of every fate."""
     folder = tmp_path_factory.mktemp("prometheus")

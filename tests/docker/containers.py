@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.commands.supervisor import find_redis_server
+from app.commands.embedded_redis import find_redis_server
 
 ROOT = Path(__file__).parents[2]
 _SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/sbin", "/etc", "/proc", "/dev", "/sys")

@@ -158,7 +158,7 @@ def test_a_gpu_is_added_where_the_limits_are() -> None:
 def test_the_secret_that_is_asked_for_is_the_one_that_the_readme_makes() -> None:
     asked = set(re.findall(r"key: ([\w-]+)", "\n".join((BASE / f).read_text() for f in KUSTOMIZATION["resources"])))
     asked -= {"app"}
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "docker" / "README.md").read_text()
 
     assert {"redis-password", "admin-key"} <= asked
     assert all(f"--from-literal={key}=" in readme for key in ("redis-password", "admin-key"))

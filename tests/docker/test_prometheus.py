@@ -45,7 +45,7 @@ def test_every_alert_says_what_to_do_and_so_does_the_readme() -> None:
     alerts = [rule for rule in RULES if "alert" in rule]
 
     assert all(alert["annotations"]["summary"] and alert["annotations"]["action"] for alert in alerts)
-    readme = (FOLDER.parents[1] / "README.md").read_text()
+    readme = (FOLDER.parent / "README.md").read_text()
     assert all(f"| `{alert['alert']}` |" in readme for alert in alerts)
     assert {alert["labels"]["severity"] for alert in alerts} == {"critical", "warning"}
 

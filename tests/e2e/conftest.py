@@ -1,4 +1,4 @@
-"""A real browser before the real service: an API and a worker with two shipped models, and a gate between browser and API."""
+"""A real browser before the real service: an API and a worker with the shipped models, and a proxy between browser and API."""
 
 import re
 import shutil
@@ -12,8 +12,9 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from app.commands.supervisor import free_port
-from tests import gate
-from tests.servers import only, running, stack, wait_until
+from tests import tcp_proxy
+from tests.conftest import ShippedService
+from tests.servers import running, wait_until
 
 # Debian's, or another that is called so; Playwright's own would have to be downloaded from elsewhere.
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
@@ -42,12 +43,12 @@ class Site:
 
     @property
     def url(self) -> str:
-        """Through the gate."""
+        """Through the proxy."""
         return f"http://127.0.0.1:{self.port}"
 
-    def gate(self) -> list[str]:
-        """The command that opens it."""
-        return [sys.executable, gate.__file__, str(self.port), str(self.client.base_url.port)]
+    def proxy(self) -> list[str]:
+        """The command that starts it."""
+        return [sys.executable, tcp_proxy.__file__, str(self.port), str(self.client.base_url.port)]
 
 
 # Of a module, for Playwright keeps an event loop running, which other tests in this process may not have.
@@ -60,13 +61,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("page")
-    with stack(folder, only(folder, "qm9", "comm20")) as (client, _):
-        found = Site(client, free_port(), folder)
-        with running(found.gate(), {}, folder / "gate.log"):
-            wait_until(lambda: answers(found.url), seconds=10)
-            yield found
+def site(shipped_service: ShippedService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    found = Site(shipped_service.client, free_port(), tmp_path_factory.mktemp("page"))
+    with running(found.proxy(), {}, found.folder / "proxy.log"):
+        wait_until(lambda: answers(found.url), seconds=10)
+        yield found
 
 
 def answers(url: str) -> bool:
@@ -81,7 +80,7 @@ class Tab:
     """A page of the browser, and what happened on it that should not."""
 
     page: Page
-    complaints: list[str] = field(default_factory=list)
+    console_errors: list[str] = field(default_factory=list)
     hosts: set[str] = field(default_factory=set)
     is_refused: bool = False
     """Whether the service is asked for what it refuses; browsers note that as an error."""
@@ -94,7 +93,7 @@ class Tab:
 
 @pytest.fixture
 def open_tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
-    """Opens pages, and in the end makes sure that none complained, nor asked another host for anything."""
+    """Opens pages, and in the end checks that none logged an error or sent a request to another host."""
     tabs: list[Tab] = []
 
     def open_one(url: str, *, dark: bool = False, size: ViewportSize = WIDE, is_refused: bool = False) -> Tab:
@@ -106,9 +105,9 @@ def open_tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
         )
         tab = Tab(context.new_page(), is_refused=is_refused)
         tabs.append(tab)
-        tab.page.on("pageerror", lambda error: tab.complaints.append(str(error)))
+        tab.page.on("pageerror", lambda error: tab.console_errors.append(str(error)))
         tab.page.on(
-            "console", lambda said: tab.complaints.append(said.text) if said.type in {"error", "warning"} else None
+            "console", lambda said: tab.console_errors.append(said.text) if said.type in {"error", "warning"} else None
         )
         tab.page.on("request", lambda request: tab.hosts.add(re.sub(r"^(\w+://[^/]*).*", r"\1", request.url)))
         tab.page.goto(url)
@@ -117,7 +116,7 @@ def open_tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
     yield open_one
     for tab in tabs:
         expected = "Failed to load resource" if tab.is_refused else "\0"
-        assert not [words for words in tab.complaints if expected not in words]
+        assert not [words for words in tab.console_errors if expected not in words]
         own = re.sub(r"^(\w+://[^/]*).*", r"\1", tab.page.url)
         assert {host for host in tab.hosts if not host.startswith(("blob:", "data:"))} <= {own}
         tab.page.context.close()

@@ -275,7 +275,7 @@ def test_a_link_to_what_cannot_be_done_says_why(open_tab: OpenTab, site: Site, q
 def test_a_service_that_is_gone_and_comes_back_is_followed_on(open_tab: OpenTab, site: Site) -> None:
     port = free_port()
     far = Site(site.client, port, site.folder)
-    with running(far.gate(), {}, site.folder / "far.log"):
+    with running(far.proxy(), {}, site.folder / "far.log"):
         wait_until(lambda: answers(far.url), seconds=10)
         tab = open_tab(far.url, is_refused=True)
         request(tab.page, **{"num-graphs": 60, "num-steps": 100})
@@ -285,7 +285,7 @@ def test_a_service_that_is_gone_and_comes_back_is_followed_on(open_tab: OpenTab,
     tab.page.get_by_role("button", name="Refresh").click()
     expect(tab.page.locator("#problem")).to_contain_text("the service does not answer")
 
-    with running(far.gate(), {}, site.folder / "far.log"):
+    with running(far.proxy(), {}, site.folder / "far.log"):
         expect(tab.page.locator("#job-status")).to_contain_text("Done", timeout=60_000)
         expect(tab.page.locator("#gallery img")).to_have_count(24)
         tab.page.get_by_role("button", name="Show more").click()

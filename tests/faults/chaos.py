@@ -92,8 +92,8 @@ class Faults:
         return await self._start_again("redis", "Redis killed")
 
     async def _cut_off(self) -> str:
-        self._place.signal("gate", signal.SIGKILL)
-        return await self._start_again("gate", "Redis cut off")
+        self._place.signal("proxy", signal.SIGKILL)
+        return await self._start_again("proxy", "Redis cut off")
 
     async def _start_again(self, name: str, words: str) -> str:
         await self._place.wait_for_end(name)

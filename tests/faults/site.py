@@ -1,4 +1,4 @@
-"""The service as separate processes, each of which can be hurt: Redis with its file, a gate before it, the API, two workers."""
+"""The service as separate processes, each of which can be hurt: Redis with its file, a proxy before it, the API, two workers."""
 
 import asyncio
 import os
@@ -13,9 +13,10 @@ from pathlib import Path
 import httpx2
 from redis import Redis
 
-from app.commands.supervisor import WORKER_NICENESS, find_redis_server, free_port, redis_command
+from app.commands.embedded_redis import find_redis_server, redis_command
+from app.commands.supervisor import WORKER_NICENESS, free_port
 from models.card.folder import shipped_checkpoints
-from tests import gate
+from tests import tcp_proxy
 from tests.servers import DIGRESS, answers, running, wait_until
 
 LEASE_SECONDS = 5
@@ -36,11 +37,11 @@ class Site:
         self._folder, self._logs = folder, logs
         self._stack, self._processes = stack, dict[str, subprocess.Popen[bytes]]()
         self._redis_port, self.port = free_port(), free_port()
-        self._gate_port = free_port() if is_hurt else self._redis_port
+        self._proxy_port = free_port() if is_hurt else self._redis_port
         self._durability = _ALWAYS if is_hurt else _AS_DEPLOYED
         self.redis = Redis(port=self._redis_port)
         self._environment = {
-            "DIGRESS_REDIS_URL": f"redis://127.0.0.1:{self._gate_port}/0",
+            "DIGRESS_REDIS_URL": f"redis://127.0.0.1:{self._proxy_port}/0",
             "DIGRESS_CHECKPOINTS": str(shipped_checkpoints()),
             "DIGRESS_PORT": str(self.port),
             "DIGRESS_LEASE_SECONDS": str(LEASE_SECONDS),
@@ -58,7 +59,7 @@ class Site:
         commands: dict[str, Sequence[str]] = {
             # Later options win.
             "redis": [*redis, *(part for key, value in self._durability.items() for part in (f"--{key}", value))],
-            "gate": [sys.executable, gate.__file__, str(self._gate_port), str(self._redis_port)],
+            "proxy": [sys.executable, tcp_proxy.__file__, str(self._proxy_port), str(self._redis_port)],
             "api": [DIGRESS, "api"],
         }
         command = list(commands.get(name, [DIGRESS, "worker"]))
@@ -121,7 +122,7 @@ def site(
 ) -> Iterator[Site]:
     """All of it, ready; nothing is left of it afterwards but the logs, if a folder is given for them.
 
-    Unless it `is_hurt`, there is no gate before Redis.
+    Unless it `is_hurt`, there is no proxy before Redis.
     """
     with tempfile.TemporaryDirectory(prefix="digress-faults-") as folder, ExitStack() as stack:
         if logs:
@@ -130,7 +131,7 @@ def site(
         stack.callback(made.redis.close)
         made.start("redis")
         made.wait_until_redis_answers()
-        for name in (*(["gate"] if is_hurt else []), "api", *workers):
+        for name in (*(["proxy"] if is_hurt else []), "api", *workers):
             made.start(name)
         address = f"http://127.0.0.1:{made.port}/health/ready"
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 from redis import Redis
 
-from app.access.keys import KeyBook, Role
+from app.access.api_keys import ApiKeyStore, Role
 from models.card.card import ModelCard
 from models.card.config import DiffusionConfig, SamplingConfig
 from models.checkpoint import save_checkpoint, save_regressor
@@ -83,7 +83,7 @@ def _quick(card: ModelCard, **changes: Any) -> ModelCard:
 
 def _make_keys(redis_url: str) -> dict[str, str]:
     with Redis.from_url(redis_url) as redis:
-        book = KeyBook(redis)
+        book = ApiKeyStore(redis)
         return {name: book.create(name, role=role)[1] for name, role in _USERS.items()}
 
 

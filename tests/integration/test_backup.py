@@ -1,4 +1,4 @@
-"""The backup that the README describes: the folder of a Redis that goes on, put into a new one."""
+"""The backup that docker/README.md describes: the folder of a Redis that goes on, put into a new one."""
 
 import shutil
 from pathlib import Path

@@ -1,21 +1,18 @@
 """Each checkpoint that is shipped, asked for over HTTP with the settings of its card."""
 
-from collections.abc import Iterator
-
 import httpx2
 import networkx as nx
 import pytest
 
 from models.card.folder import read_cards, shipped_checkpoints
-from tests.servers import stack
+from tests.conftest import ShippedService
 
 CARDS = read_cards(shipped_checkpoints())
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
-    with stack(tmp_path_factory.mktemp("every-model"), {}) as (client, _):
-        yield client
+def client(shipped_service: ShippedService) -> httpx2.Client:
+    return shipped_service.client
 
 
 def test_six_are_listed_with_how_good_they_were_measured_to_be(client: httpx2.Client) -> None:
@@ -26,6 +23,7 @@ def test_six_are_listed_with_how_good_they_were_measured_to_be(client: httpx2.Cl
 
 
 @pytest.mark.parametrize("name", CARDS)
+@pytest.mark.slow
 def test_a_graph_of_each_is_drawn(client: httpx2.Client, name: str) -> None:
     card = CARDS[name]
 

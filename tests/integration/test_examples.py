@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -11,7 +10,8 @@ import jsonschema_rs
 import pytest
 
 from app.http.examples import named_examples
-from tests.servers import children_of, only, stack
+from tests.conftest import ShippedService
+from tests.servers import children_of
 
 WAIT = {"Prefer": "wait=60"}
 EXAMPLES = named_examples()
@@ -19,12 +19,10 @@ REQUEST = EXAMPLES["succeeded"]["request"]
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx2.Client, int]]:
+def service(shipped_service: ShippedService) -> tuple[httpx2.Client, int]:
     """A client for the service, and the process id of its worker."""
-    folder = tmp_path_factory.mktemp("stack")
-    with stack(folder, only(folder, "qm9", "planar")) as (client, process):
-        _, worker, _ = children_of(process.pid)
-        yield client, worker
+    _, worker, _ = children_of(shipped_service.process.pid)
+    return shipped_service.client, worker
 
 
 @pytest.fixture(scope="module")

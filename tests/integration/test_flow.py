@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,6 +17,7 @@ from rdkit import Chem
 from app.commands.supervisor import free_port
 from models.card.folder import read_cards, shipped_checkpoints
 from models.molecules import canonical_smiles
+from tests.conftest import ShippedService
 from tests.servers import DIGRESS, children_of, is_running, only, stack, wait_until
 
 REQUEST = {"model": "qm9", "num_graphs": 16, "seed": 7}
@@ -25,12 +25,8 @@ WAIT = {"Prefer": "wait=60"}
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
-    folder = tmp_path_factory.mktemp("stack")
-    for name in ("app", "worker", "models"):
-        (folder / f"{name}.py").write_text("raise SystemExit('this is not the package')")
-    with stack(folder) as (client, _):
-        yield client
+def client(shipped_service: ShippedService) -> httpx2.Client:
+    return shipped_service.client
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +95,7 @@ def test_a_filter_draws_again_until_it_is_satisfied(client: httpx2.Client) -> No
     assert again["graphs"] == filtered["graphs"]
 
 
-@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("threads", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_the_command_line_draws_the_same_graphs_without_redis_on_any_number_of_threads(job: Any, threads: str) -> None:
     done = subprocess.run(
         [DIGRESS, "sample", "qm9", "-n", "16", "--seed", "7"],
@@ -192,7 +188,10 @@ def test_a_body_that_cannot_be_read_is_answered_by_a_problem(
     assert answer.json()["detail"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGINT, signal.SIGHUP))],
+)
 def test_a_signal_stops_everything_and_frees_the_port(
     tmp_path_factory: pytest.TempPathFactory, number: signal.Signals
 ) -> None:

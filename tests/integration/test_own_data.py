@@ -10,7 +10,7 @@ import pytest
 from models.card.folder import read_card
 from models.data import qm9
 from models.descriptors import describe
-from tests.integration.test_commands import digress
+from tests.forked import digress
 
 TINY = ["network.num_layers=1", "network.node_width=16", "network.edge_width=8", "training.batch_size=16"]
 
@@ -105,5 +105,5 @@ def test_a_run_goes_on_with_its_file_and_not_with_another(out: Path, file: Path)
         (["qm9", "--name", "mine"], "--name is for --data"),
     ],
 )
-def test_what_to_train_must_be_said_once(arguments: list[str], words: str, complaint: Callable[..., str]) -> None:
-    assert words in complaint("train", *arguments)
+def test_what_to_train_must_be_said_once(arguments: list[str], words: str, error_output: Callable[..., str]) -> None:
+    assert words in error_output("train", *arguments)

@@ -11,10 +11,10 @@ from models.data import qm9
 from models.data.synthetic import draw
 from models.descriptors import describe
 from models.evaluation.graphs import adjacencies
-from tests.integration.test_commands import digress
+from tests.forked import digress
 from tests.servers import stack
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 WAIT = {"Prefer": "wait=60"}
 
 

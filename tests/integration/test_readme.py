@@ -1,28 +1,25 @@
-"""What the README tells people to type, typed."""
+"""What README.md and app/README.md tell people to type, typed."""
 
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import networkx
 import pytest
 
-from tests.servers import only, stack
+from tests.conftest import ShippedService
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "README.md").read_text()
+TEXT = "\n".join((ROOT / path).read_text() for path in ("README.md", "app/README.md"))
 SESSIONS = [block for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) if "curl -s" in block]
 (SCRIPT,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("readme")
-    with stack(folder, only(folder, "qm9", "comm20")) as (client, _):
-        yield str(client.base_url).removeprefix("http://").rstrip("/")
+def address(shipped_service: ShippedService) -> str:
+    return str(shipped_service.client.base_url).removeprefix("http://").rstrip("/")
 
 
 def type_in(command: list[str], text: str, address: str, folder: Path) -> str:
@@ -66,4 +63,4 @@ def test_the_script_for_networkx_and_rdkit_does_what_it_says(address: str, tmp_p
 
 
 def test_there_are_sessions() -> None:
-    assert len(SESSIONS) == 3
+    assert len(SESSIONS) == 5

@@ -13,7 +13,7 @@ import redis
 
 from app.commands.supervisor import free_port
 from models.checkpoint import save_checkpoint
-from tests import gate
+from tests import tcp_proxy
 from tests.conftest import make_card, make_denoiser
 from tests.forked import forked
 from tests.servers import DIGRESS, running, stack, valkey, wait_until
@@ -42,8 +42,8 @@ def port(certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactor
             client.config_set("requirepass", PASSWORD)
         # The Valkey of the tests is built without TLS.
         port, target = free_port(), urlsplit(url).port
-        command = [sys.executable, gate.__file__, str(port), str(target), *map(str, certificate)]
-        with running(command, {}, tmp_path_factory.mktemp("gate") / "gate.log"):
+        command = [sys.executable, tcp_proxy.__file__, str(port), str(target), *map(str, certificate)]
+        with running(command, {}, tmp_path_factory.mktemp("proxy") / "proxy.log"):
             wait_until(lambda: listens(port), seconds=10)
             yield port
 

@@ -22,7 +22,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from redis import Redis
 
 from app.commands.supervisor import free_port
-from app.jobs.observability import start_tracing
+from app.jobs.observability.setup import start_tracing
 from app.settings import Settings, SettingsError
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser

@@ -50,6 +50,7 @@ class Bash:
         return done.stdout
 
 
+@pytest.mark.slow
 def test_the_tutorial_leads_from_a_file_to_graphs_that_are_steered(bash: Bash) -> None:
     (bash.folder / "make_networks.py").write_text(SCRIPT, encoding="utf-8")
     bash.type_in("python make_networks.py")

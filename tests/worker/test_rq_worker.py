@@ -5,7 +5,6 @@ import os
 import pickle
 import signal
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from models.checkpoint import save_checkpoint
 from models.generation import Progress
 from tests.conftest import make_card, make_denoiser
 from tests.forked import WORKER, forked
-from tests.servers import valkey, wait_until
+from tests.servers import wait_until
 from worker.engine.budget import Budget
 from worker.engine.engine import Engine
 from worker.jobs import GenerationJob
@@ -34,11 +33,14 @@ from worker.records import JobOver, JobRecord
 from worker.rq_worker import GenerationWorker
 from worker.store import ModelStore
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+
 
 @pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
-    with valkey(tmp_path) as url:
-        yield url
+def url(valkey_url: str) -> str:
+    with Redis.from_url(valkey_url) as redis:
+        redis.flushall()
+    return valkey_url
 
 
 @pytest.fixture
@@ -174,7 +176,7 @@ def test_a_model_that_is_unloaded_fails_its_jobs_and_one_that_has_changed_is_rea
     def draw() -> Job:
         job_id = submit(url)
         one_more = GenerationWorker(worker._function, redis, lease_seconds=30)  # a worker works once
-        one_more._follow_models()
+        one_more._heartbeat.follow_models()
         one_more.work(burst=True)
         return find(url, job_id)
 
@@ -229,7 +231,7 @@ def test_graphs_that_are_brought_twice_are_there_once(redis: Redis) -> None:
     record = JobRecord(redis, "a", ttl_seconds=60)
 
     for start, lines in ((0, ["1", "2"]), (0, ["1", "2"]), (2, ["3"]), (2, ["3"])):
-        record._push(["list"], [start, 60, *lines])
+        record._append("list", lines, length=start)
 
     assert redis.lrange("list", 0, -1) == [b"1", b"2", b"3"]
 
@@ -312,7 +314,7 @@ def test_a_worker_without_room_still_looks_after_dead_workers_jobs(
     redis: Redis, worker: GenerationWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = GenerationWorker(worker._function, redis, lease_seconds=3)
-    threading.Thread(target=worker._beat, daemon=True).start()  # after a lease it may judge
+    worker._heartbeat.start()  # after a lease it may judge
     queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
     job = queue.enqueue_call(JOB_FUNCTION, args=("gone", {}))
     redis.lrem(queue.key, 1, job.id)
@@ -324,7 +326,7 @@ def test_a_worker_without_room_still_looks_after_dead_workers_jobs(
 
     worker.dequeue_job_and_maintain_ttl(None)
 
-    worker._ended.set()
+    worker._heartbeat.stop()
     assert job.get_status() == RqJobStatus.FAILED
 
 

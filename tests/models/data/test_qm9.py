@@ -7,7 +7,8 @@ import torch
 
 from models.card.card import ModelCard
 from models.data import qm9
-from models.data.dataset import SPLITS, GraphData, GraphDataset, ShuffledSampler, batches
+from models.data.batches import GraphDataset, ShuffledSampler, batches
+from models.data.dataset import SPLITS, GraphData
 from models.evaluation.molecules import smiles_of, stability
 from tests.conftest import make_card
 
@@ -119,6 +120,7 @@ def drawn() -> GraphData:
     return qm9.load_qm9(draw_hydrogens=True)
 
 
+@pytest.mark.slow
 def test_with_hydrogens_drawn_all_but_the_charged_molecules_are_there(data: GraphData, drawn: GraphData) -> None:
     everyone, uncharged = (sum(len(getattr(one, split)) for split in SPLITS) for one in (data, drawn))
 
@@ -126,16 +128,9 @@ def test_with_hydrogens_drawn_all_but_the_charged_molecules_are_there(data: Grap
     assert (drawn.max_nodes, drawn.node_types) == (29, ["H", "C", "N", "O", "F"])
 
 
-@pytest.mark.parametrize(
-    ("split", "first"),
-    [
-        ("test", 3_000),
-        *(pytest.param(split, None, marks=pytest.mark.slow) for split in SPLITS),
-    ],
-)
-def test_with_hydrogens_drawn_graphs_are_stable_and_convert_back(
-    drawn: GraphData, split: str, first: int | None
-) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("split", SPLITS)
+def test_with_hydrogens_drawn_graphs_are_stable_and_convert_back(drawn: GraphData, split: str) -> None:
     values = {
         "node_types": drawn.node_types,
         "edge_types": drawn.edge_types,
@@ -144,7 +139,7 @@ def test_with_hydrogens_drawn_graphs_are_stable_and_convert_back(
     }
     card = make_card().model_copy(update=values)
     uncharged = [text for text in qm9.canonical_molecules(split) if not re.search(r"\[[^]]*[+-]", text)]
-    graphs = getattr(drawn, split)[:first]
+    graphs = getattr(drawn, split)
 
-    assert smiles_of(card, graphs) == uncharged[:first]
+    assert smiles_of(card, graphs) == uncharged
     assert stability(card, [graphs]) == {"atom_stable": 1, "molecule_stable": 1}

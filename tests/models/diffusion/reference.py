@@ -1,11 +1,16 @@
-"""The reverse step as the paper writes it: a (k × k) table for every node and pair, and draws that are made symmetric."""
+"""References: the reverse step as the paper writes it, with a (k × k) table for every node and pair and draws that are made symmetric;
+and the shortest loop of steps, on any network.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from models.diffusion.noise import CategoricalNoise
-from models.diffusion.sampler import DenoisingModel
+from models.diffusion.sampler import DenoisingModel, Step, draw_prior
 from models.graphs import GraphBatch
 
 
@@ -31,8 +36,27 @@ def table_posterior(
 def table_step(denoiser: DenoisingModel, z_t: GraphBatch, *, s: Int[Tensor, " b"], t: Int[Tensor, " b"]) -> GraphBatch:
     """One graph from p(z_s | z_t), by torch's own random numbers."""
     clean = denoiser(z_t, t).softmax()
-    nodes = table_posterior(denoiser.node_noise, clean.nodes, z_t.nodes, s=s, t=t)
-    edges = table_posterior(denoiser.edge_noise, clean.edges, z_t.edges, s=s, t=t)
+    nodes = table_posterior(denoiser.noise.nodes, clean.nodes, z_t.nodes, s=s, t=t)
+    edges = table_posterior(denoiser.noise.edges, clean.edges, z_t.edges, s=s, t=t)
     drawn = [torch.multinomial(probs.flatten(0, -2), 1).view(probs.shape[:-1]) for probs in (nodes, edges)]
     upper = drawn[1].triu(1)
     return GraphBatch(drawn[0] * z_t.node_mask, (upper + upper.mT) * z_t.edge_mask, z_t.num_nodes)
+
+
+@torch.no_grad()
+def sample(
+    denoiser: DenoisingModel,
+    num_nodes: Int[Tensor, " b"],
+    seeds: Int[Tensor, " b"],
+    *,
+    grid: Sequence[int],
+    max_nodes: int,
+    step: Step = Step(),  # noqa: B008  # frozen
+    on_step: Callable[[GraphBatch], None] = lambda z: None,
+) -> GraphBatch:
+    """Clean graphs of the given sizes, one per seed, by the steps that `models.generation.advance` takes; `on_step` sees each."""
+    z = draw_prior(denoiser, num_nodes, seeds, max_nodes=max_nodes)
+    for t, s in pairwise(grid):
+        z = step(denoiser, z, seeds, s=torch.full_like(num_nodes, s), t=torch.full_like(num_nodes, t))
+        on_step(z)
+    return z

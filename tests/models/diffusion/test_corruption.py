@@ -13,7 +13,7 @@ from tests.conftest import make_card, make_denoiser, permute, random_graphs
 def noisy(graph: GraphBatch, t: int, denoiser: Denoiser) -> GraphBatch:
     seeds = graph_seeds(5, torch.arange(len(graph)))
     times = torch.full_like(seeds, t)
-    return corrupt(graph, times, seeds, node_noise=denoiser.node_noise, edge_noise=denoiser.edge_noise)
+    return corrupt(graph, times, seeds, noise=denoiser.noise)
 
 
 @pytest.mark.parametrize("prior", ["uniform", "marginal", "absorbing"])
@@ -36,7 +36,7 @@ def test_corrupting_for_no_time_changes_nothing_and_for_all_time_leaves_the_prio
     assert torch.equal(untouched.nodes, graph.nodes)
     assert torch.equal(untouched.edges, graph.edges)
     frequencies = torch.bincount(lost.nodes.flatten(), minlength=4) / lost.nodes.numel()
-    torch.testing.assert_close(frequencies, denoiser.node_noise.prior.float(), atol=0.02, rtol=0)
+    torch.testing.assert_close(frequencies, denoiser.noise.nodes.prior.float(), atol=0.02, rtol=0)
 
 
 def test_the_absorbing_state_is_the_only_thing_left_in_the_end() -> None:
@@ -49,6 +49,7 @@ def test_the_absorbing_state_is_the_only_thing_left_in_the_end() -> None:
 
 
 def test_the_loss_does_not_change_when_nodes_are_renamed() -> None:
+    """DiGress, Lemma 3.2: the loss is invariant to permutations of nodes."""
     denoiser, clean = make_denoiser(make_card()), random_graphs([9] * 4)
     z_t = noisy(clean, 20, denoiser)
     order = torch.stack([torch.randperm(9, generator=torch.Generator().manual_seed(i)) for i in range(4)])

@@ -8,11 +8,13 @@ from models.card.config import GuidanceConfig
 from models.compute.precision import has_native_bfloat16
 from models.diffusion import guidance as guidance_module
 from models.diffusion.corruption import draw_graphs
-from models.diffusion.guidance import Guidance, Targets
+from models.diffusion.guidance import Guidance
 from models.diffusion.randomness import graph_seeds
-from models.diffusion.sampler import ancestral, sample, time_grid
+from models.diffusion.sampler import Step, ancestral, time_grid
+from models.diffusion.targets import Targets
 from models.graphs import GraphBatch, GraphDistribution
 from tests.conftest import make_card, make_denoiser, make_regressor, random_graphs
+from tests.models.diffusion.reference import sample
 
 CARD = make_card()
 ESTIMATORS = ["proposals", "gradient"]
@@ -29,12 +31,12 @@ def make_guidance(num_graphs: int, *, estimator: str, scale: float = 3.0, value:
 
 
 def drawn(guidance: Guidance | None, sizes: list[int], seeds: torch.Tensor) -> GraphBatch:
-    steering = {"reverse": guidance.reverse(ancestral), "draw": guidance.draw} if guidance else {}
+    step = guidance.step(ancestral) if guidance else Step()
     denoiser = make_denoiser(CARD)
     grid = time_grid("polydec", 10, 50)
     # The promise is to the bit in bfloat16.
     with torch.autocast("cpu", torch.bfloat16):
-        return sample(denoiser, torch.tensor(sizes), seeds, grid=grid, max_nodes=9, **steering)  # type: ignore[arg-type]
+        return sample(denoiser, torch.tensor(sizes), seeds, grid=grid, max_nodes=9, step=step)
 
 
 def test_the_gradient_is_that_of_finite_differences() -> None:

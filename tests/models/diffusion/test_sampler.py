@@ -1,4 +1,5 @@
 from itertools import pairwise
+from typing import TypedDict
 
 import pytest
 import torch
@@ -7,11 +8,13 @@ from torch import Tensor
 from models.card.card import ModelCard
 from models.card.config import DiffusionConfig
 from models.compute.precision import autocast
+from models.diffusion.context import NO_CONTEXT, Context
 from models.diffusion.randomness import graph_seeds
-from models.diffusion.sampler import Mixed, ReverseStep, ancestral, renoise, sample, time_grid
+from models.diffusion.sampler import Mixed, ReverseStep, Step, ancestral, renoise, time_grid
 from models.graphs import GraphBatch, GraphLogits
 from models.networks.denoiser import Denoiser
 from tests.conftest import make_card, make_denoiser, random_graphs
+from tests.models.diffusion.reference import sample
 
 
 @pytest.mark.parametrize("kind", ["uniform", "polydec"])
@@ -45,7 +48,7 @@ class Oracle(Denoiser):
         super().__init__(card)
         self.answer = answer
 
-    def forward(self, graph: GraphBatch, t: Tensor) -> GraphLogits:
+    def forward(self, graph: GraphBatch, t: Tensor, *, context: Context = NO_CONTEXT) -> GraphLogits:
         def certain(categories: Tensor, size: int) -> Tensor:
             return 50.0 * torch.nn.functional.one_hot(categories, size).float()
 
@@ -72,10 +75,10 @@ class BayesDenoiser(Denoiser):
         super().__init__(card)
         self.data = data
 
-    def forward(self, graph: GraphBatch, t: Tensor) -> GraphLogits:
+    def forward(self, graph: GraphBatch, t: Tensor, *, context: Context = NO_CONTEXT) -> GraphLogits:
         node_table, edge_table = (
             noise.transition(torch.zeros_like(t), t).clamp(min=1e-300).log()
-            for noise in (self.node_noise, self.edge_noise)
+            for noise in (self.noise.nodes, self.noise.edges)
         )
         scores = torch.stack(
             [
@@ -111,9 +114,14 @@ def test_with_a_perfect_denoiser_samples_are_the_data_each_as_often_as_the_other
     assert chi_square < 50  # 19 degrees of freedom: exceeded with probability 1e-4
 
 
-def make_step(prior: str) -> tuple[Denoiser, GraphBatch, dict[str, Tensor]]:
+class Times(TypedDict):
+    s: Tensor
+    t: Tensor
+
+
+def make_step(prior: str) -> tuple[Denoiser, GraphBatch, Times]:
     card = make_card(diffusion=DiffusionConfig.model_validate({"prior": prior, "num_timesteps": 50}))
-    times = {"s": torch.tensor([12, 0]), "t": torch.tensor([20, 30])}
+    times = Times(s=torch.tensor([12, 0]), t=torch.tensor([20, 30]))
     return make_denoiser(card), random_graphs([9, 6]), times
 
 
@@ -126,11 +134,29 @@ def test_renoising_is_the_written_out_sum(prior: str) -> None:
         clean = denoiser(noisy, times["t"]).softmax()
 
     for probs, predicted, noise in (
-        (found.nodes, clean.nodes, denoiser.node_noise),
-        (found.edges, clean.edges, denoiser.edge_noise),
+        (found.nodes, clean.nodes, denoiser.noise.nodes),
+        (found.edges, clean.edges, denoiser.noise.edges),
     ):
         transition = noise.transition(torch.zeros_like(times["s"]), times["s"]).float()[:, : predicted.shape[-1]]
         torch.testing.assert_close(probs, torch.einsum("b...x,bxz->b...z", predicted, transition))
+
+
+def test_the_context_reaches_the_network_at_every_step() -> None:
+    seen: list[Context] = []
+
+    class Recorder(Oracle):
+        def forward(self, graph: GraphBatch, t: Tensor, *, context: Context = NO_CONTEXT) -> GraphLogits:
+            seen.append(context)
+            return super().forward(graph, t)
+
+    answer, given = random_graphs([9, 6]), Context()
+    s, t = torch.tensor([12, 0]), torch.tensor([20, 30])
+
+    for reverse in (ancestral, renoise, Mixed(0.3)):
+        Step(reverse)(Recorder(make_card(), answer), answer, graph_seeds(1, torch.arange(2)), s=s, t=t, context=given)
+
+    assert len(seen) == 3
+    assert all(context is given for context in seen)
 
 
 def test_mixed_is_its_two_ends_and_what_lies_between() -> None:
@@ -154,7 +180,7 @@ def test_every_sampler_leads_back_from_an_oracle_to_its_graph(reverse: ReverseSt
     oracle = Oracle(make_card(), answer)
 
     found = sample(
-        oracle, answer.num_nodes, graph_seeds(1, torch.arange(3)), reverse=reverse, grid=[50, 20, 5, 0], max_nodes=9
+        oracle, answer.num_nodes, graph_seeds(1, torch.arange(3)), step=Step(reverse), grid=[50, 20, 5, 0], max_nodes=9
     )
 
     assert torch.equal(found.edges, answer.edges)
@@ -197,6 +223,7 @@ def test_a_trained_models_graph_is_the_same_alone_and_in_a_crowd(qm9: tuple[Mode
 
 
 def test_samples_of_a_trained_model_are_exchangeable(qm9: tuple[ModelCard, Denoiser]) -> None:
+    """DiGress, Lemma 3.3: a graph is as likely as the same graph with its nodes in another order."""
     _, denoiser = qm9
     num_graphs = 600
     sizes = torch.full((num_graphs,), 9)

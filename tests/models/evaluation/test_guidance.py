@@ -9,7 +9,7 @@ import torch
 
 from models.checkpoint import LoadedModel, load_regressors
 from models.conditional import Goal
-from models.data import qm9
+from models.data import qm9, qm9_properties
 from models.descriptors import describe
 from models.evaluation.guidance import (
     Protocol,
@@ -23,7 +23,7 @@ from models.evaluation.guidance import (
 from models.evaluation.molecules import EvaluationError
 from models.plan import GenerationPlan
 
-NAMES = [source.name for source in qm9.PROPERTIES]
+NAMES = [source.name for source in qm9_properties.PROPERTIES]
 
 
 def make_plan(goal: Goal | None, num_graphs: int = 12) -> GenerationPlan:
@@ -33,17 +33,17 @@ def make_plan(goal: Goal | None, num_graphs: int = 12) -> GenerationPlan:
 GOAL = Goal(targets={"logp": 0.0}, estimator="proposals", scale=20.0)
 
 
-def test_targets_are_those_of_test_molecules_and_of_one_molecule_together() -> None:
-    values = qm9.load_properties()["test"]
+def test_targets_are_those_of_test_molecules_and_of_one_molecule_together(qm9_model: LoadedModel) -> None:
+    values = qm9_properties.load_properties()["test"]
     known = {(row[NAMES.index("mu")].item(), row[NAMES.index("homo")].item()) for row in values}
 
-    targets = draw_targets(["mu", "homo"], 50, seed=1)
+    targets = draw_targets(qm9_model.card, ["mu", "homo"], 50, seed=1)
 
     assert set(zip(targets["mu"], targets["homo"], strict=True)) <= known
-    assert targets == draw_targets(["mu", "homo"], 50, seed=1)
-    assert targets != draw_targets(["mu", "homo"], 50, seed=2)
+    assert targets == draw_targets(qm9_model.card, ["mu", "homo"], 50, seed=1)
+    assert targets != draw_targets(qm9_model.card, ["mu", "homo"], 50, seed=2)
     with pytest.raises(EvaluationError, match="test molecules"):
-        draw_targets(["mu"], len(values) + 1, seed=1)
+        draw_targets(qm9_model.card, ["mu"], len(values) + 1, seed=1)
 
 
 def test_the_error_is_the_distance_of_each_graph_from_the_target_it_was_given(qm9_model: LoadedModel) -> None:
@@ -58,7 +58,7 @@ def test_the_error_is_the_distance_of_each_graph_from_the_target_it_was_given(qm
 
     guided, unguided = told
     assert len(guided) == plan.num_graphs, "choose another seed: the expectation below needs every graph valid"
-    targets = draw_targets(["logp"], plan.num_graphs, seed=plan.seed)["logp"]
+    targets = draw_targets(qm9_model.card, ["logp"], plan.num_graphs, seed=plan.seed)["logp"]
     assert measurement.mae["logp"] == pytest.approx(fmean(abs(1.5 - target) for target in targets[1:]), abs=1e-4)
     assert measurement.measured == pytest.approx(11 / 12, abs=1e-4)
     assert measurement.unguided_measured == pytest.approx((len(unguided) - 1) / 12, abs=1e-4)
@@ -77,12 +77,12 @@ def test_without_a_goal_or_without_values_there_is_nothing_to_measure(qm9_model:
 
 def test_measures_say_what_is_published(qm9_model: LoadedModel, qm9_folder: Path) -> None:
     smiles = qm9.read_smiles()["test"][:300]
-    published = qm9.load_properties()["test"][:300]
+    published = qm9_properties.load_properties()["test"][:300]
     card = qm9_model.card
     (described,) = [known for known in card.regressors if known.role == "judge"]
     (judge,) = load_regressors(card, qm9_folder, "judge")
 
-    judged = by_judge(judge, [known.name for known in described.properties])(smiles)
+    judged = by_judge(judge, [known.name for known in described.properties], card)(smiles)
     exact = by_rdkit(smiles)
 
     def error(values: Sequence[Values | None], name: str) -> float:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
@@ -14,6 +15,8 @@ from tests.conftest import make_card
 from tests.models.evaluation.test_graphs import card_of
 from tests.models.evaluation.test_page import measured
 
+TRAINING = torch.linspace(0, 6, 200)
+
 
 @pytest.mark.parametrize(("ending", "signature"), [(".svg", b"<?xml"), (".png", b"\x89PNG"), (".pdf", b"%PDF")])
 def test_a_picture_is_of_the_kind_that_its_name_says(
@@ -21,7 +24,9 @@ def test_a_picture_is_of_the_kind_that_its_name_says(
 ) -> None:
     path = tmp_path / f"mu{ending}"
 
-    plot_targets({0.5: [0.4, 0.6, 0.9], 5.0: [4.0, 5.5]}, qm9_model.card.properties["mu"], path, title="mu")
+    plot_targets(
+        {0.5: [0.4, 0.6, 0.9], 5.0: [4.0, 5.5]}, qm9_model.card.properties["mu"], path, training=TRAINING, title="mu"
+    )
 
     assert path.read_bytes().startswith(signature)
 
@@ -30,7 +35,7 @@ def test_the_same_numbers_give_the_same_picture(qm9_model: LoadedModel, tmp_path
     paths = [tmp_path / "one.svg", tmp_path / "two.svg"]
 
     for path in paths:
-        plot_targets({0.5: [0.4, 0.6]}, qm9_model.card.properties["mu"], path, title="mu")
+        plot_targets({0.5: [0.4, 0.6]}, qm9_model.card.properties["mu"], path, training=TRAINING, title="mu")
 
     assert paths[0].read_bytes() == paths[1].read_bytes()
 

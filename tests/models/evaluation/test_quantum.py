@@ -8,6 +8,7 @@ import pytest
 from scipy.spatial.distance import pdist
 
 from models.data import qm9
+from models.data.qm9_properties import HARTREE_IN_EV
 from models.evaluation.quantum import Geometry, NoGeometry, NotNeutral, compute, embed, relax, single_point
 
 PUBLISHED = ["Dipole_debye", "HOMO_au", "LUMO_au"]
@@ -22,7 +23,7 @@ def published(count: int, *, max_atoms: int = 99) -> list[tuple[str, Geometry, l
         if len(elements) <= max_atoms and len(found) < count:
             geometry = Geometry(elements, np.array(ast.literal_eval(row["XYZ_Ang"])))
             mu, homo, lumo = (float(row[column]) for column in PUBLISHED)
-            found.append((row["SMILES"], geometry, [mu, homo * qm9.HARTREE_IN_EV, lumo * qm9.HARTREE_IN_EV]))
+            found.append((row["SMILES"], geometry, [mu, homo * HARTREE_IN_EV, lumo * HARTREE_IN_EV]))
     return found
 
 

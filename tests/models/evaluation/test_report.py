@@ -5,7 +5,7 @@ import pytest
 from models.card.card import ModelCard
 from models.card.folder import shipped_checkpoints
 from models.checkpoint import load_model
-from models.data.own import fingerprint
+from models.data.files.load import fingerprint
 from models.evaluation import report
 from models.evaluation.molecules import EvaluationError
 from models.evaluation.report import negative_log_likelihood, reference_data

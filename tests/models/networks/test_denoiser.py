@@ -39,6 +39,7 @@ def assert_same(found: GraphLogits, expected: GraphLogits, graph: GraphBatch) ->
 
 @torch.no_grad()
 def test_renaming_nodes_renames_the_prediction(denoiser: Denoiser) -> None:
+    """DiGress, Lemma 3.1: the network is equivariant to permutations of nodes."""
     graph = random_graphs([9, 9, 9])
     order = torch.stack([torch.randperm(9, generator=torch.Generator().manual_seed(i)) for i in range(3)])
 
@@ -109,7 +110,7 @@ def test_a_new_network_with_the_posterior_residual_is_bayes_rule_for_single_elem
 
     probs = denoiser(graph, t).softmax()
 
-    likelihood = denoiser.node_noise.transition(torch.tensor([0]), t)[0][:, graph.nodes[0]].T.float()
+    likelihood = denoiser.noise.nodes.transition(torch.tensor([0]), t)[0][:, graph.nodes[0]].T.float()
     joint = likelihood * torch.tensor([0.6, 0.2, 0.15, 0.05])
     torch.testing.assert_close(probs.nodes[0], joint / joint.sum(-1, keepdim=True))
 

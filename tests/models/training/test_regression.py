@@ -7,17 +7,17 @@ import torch
 from models.card.card import ModelCard
 from models.card.folder import shipped_checkpoints
 from models.checkpoint import load_checkpoint, load_regressors
-from models.data import qm9
-from models.data.dataset import LabelledDataset
+from models.data import qm9, qm9_properties
+from models.data.batches import LabelledDataset
 from models.networks.regressor import Regressor
 from models.training.folder import TrainingFolder
 from models.training.preset import PresetError, RegressorPreset, RegressorTraining, load_preset
 from models.training.regression import NOISE_LEVELS, RegressionModule
 from models.training.run import train as run
-from models.training.task import RegressorTask
+from models.training.tasks.regressor import RegressorTask
 from tests.conftest import make_card, make_denoiser, make_regressor_card, random_graphs
 from tests.forked import run as run_forked
-from tests.models.training.test_training import TINY
+from tests.models.training.test_run import TINY
 from tests.servers import DIGRESS
 
 SHORT = [*TINY, "training.max_steps=60", "training.test_graphs=200"]
@@ -121,8 +121,8 @@ def test_a_share_of_the_graphs_is_clean_and_the_others_are_noisy() -> None:
 def test_the_shipped_guide_beats_a_blind_guess_by_far_and_knows_its_error(qm9_folder: Path) -> None:
     card, guide = guide_of(qm9_folder)
     (judge,) = load_regressors(card, qm9_folder, "judge")
-    names = [source.name for source in qm9.PROPERTIES]
-    graphs, values = qm9.load_qm9().test[:500].long(), qm9.load_properties()["test"][:500]
+    names = [source.name for source in qm9_properties.PROPERTIES]
+    graphs, values = qm9.load_qm9().test[:500].long(), qm9_properties.load_properties()["test"][:500]
     clean = torch.zeros(500, dtype=torch.long)
 
     for network in (guide, judge):

@@ -25,6 +25,7 @@ from worker.engine.schedule import Schedule
 from worker.plans import plan
 from worker.store import ModelStore, UnknownModel
 
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 SMALL = Budget(largest=900, overhead=100, lanes=2)
 Graphs = dict[int, tuple[list[int], list[list[int]]]]
 

@@ -1,0 +1,105 @@
+"""How the queue stands: what waits, who works, and about when a job's turn comes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+
+from app.jobs import lua
+from app.jobs.estimates import until_done, until_end
+from app.jobs.keys import (
+    BACKLOG_KEY,
+    PENDING_KEY,
+    RQ_QUEUE_KEY,
+    RQ_STARTED_KEY,
+    WORKERS_KEY,
+    worker_key,
+)
+from app.jobs.leases import WORKER_SILENCE_SECONDS
+from app.jobs.records import created_at
+from app.jobs.reports import WorkerReport
+from app.schemas import JobStatus
+
+# When to retry at a full queue of which nobody knows how fast it moves.
+_DEFAULT_RETRY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """The queue as a whole."""
+
+    waiting: int
+    running: int
+    oldest_seconds: float
+    """Age of the job that waits longest."""
+    backlog_seconds: float
+    """Work that waits, by the workers' pace."""
+    limit: int
+    workers: int
+
+
+def read_state(redis: Redis, *, limit: int) -> QueueState:
+    """How the queue is now, if `limit` jobs may wait."""
+    seconds, _ = redis.time()
+    with redis.pipeline(transaction=False) as pipeline:
+        pipeline.llen(RQ_QUEUE_KEY)
+        pipeline.zcard(PENDING_KEY)
+        pipeline.zcard(RQ_STARTED_KEY)
+        pipeline.get(BACKLOG_KEY)
+        pipeline.zcount(WORKERS_KEY, seconds - WORKER_SILENCE_SECONDS, "+inf")
+        in_rq, pending, running, backlog, workers = pipeline.execute()
+    oldest = lua.load(redis, "oldest")(keys={"rq_queue": RQ_QUEUE_KEY, "pending": PENDING_KEY})
+    age = seconds - created_at(oldest.decode()) if oldest else 0.0
+    return QueueState(in_rq + pending, running, max(age, 0.0), float(backlog or 0), limit, workers)
+
+
+async def num_workers(redis: AsyncRedis) -> int:
+    """Workers that were heard of in the last few seconds."""
+    seconds, _ = await redis.time()
+    return int(await redis.zcount(WORKERS_KEY, seconds - WORKER_SILENCE_SECONDS, "+inf"))
+
+
+async def worker_reports(redis: AsyncRedis) -> list[WorkerReport]:
+    """What the workers say of themselves."""
+    # The type stubs allow for scores too.
+    names: Any = await redis.zrange(WORKERS_KEY, 0, -1)
+    reports = await redis.mget([worker_key(name.decode()) for name in names]) if names else []
+    return [WorkerReport.model_validate_json(report) for report in reports if report]
+
+
+async def seconds_until_room(redis: AsyncRedis) -> float:
+    """About how long until a tenth of the queue has been computed, at least a second."""
+    backlog = await redis.get(BACKLOG_KEY)
+    seconds = until_done(float(backlog or 0) / 10, await worker_reports(redis))
+    return max(seconds or _DEFAULT_RETRY_SECONDS, 1.0)
+
+
+async def estimate(redis: AsyncRedis, job_id: str, record: Mapping[str, str]) -> dict[str, str]:
+    """A job's `position` in the queue and `eta_seconds`, as fields of its record; those that are known."""
+    position = seconds = None
+    match record["status"]:
+        case JobStatus.QUEUED:
+            position, work_ahead = await _place_in_queue(redis, job_id)
+            seconds = until_done(work_ahead + float(record["cost"]), await worker_reports(redis))
+        case JobStatus.RUNNING:
+            seconds = until_end(datetime.fromisoformat(record["started_at"]), float(record.get("fraction", 0)))
+    fields = {} if position is None else {"position": str(position)}
+    return fields if seconds is None else fields | {"eta_seconds": f"{seconds:.1f}"}
+
+
+async def _place_in_queue(redis: AsyncRedis, job_id: str) -> tuple[int | None, float]:
+    """How many jobs are taken before a job, and about how many seconds of work they are."""
+    async with redis.pipeline(transaction=True) as pipeline:
+        pipeline.lrange(RQ_QUEUE_KEY, 0, -1)
+        pipeline.zrank(PENDING_KEY, job_id)
+        pipeline.zcard(PENDING_KEY)
+        pipeline.get(BACKLOG_KEY)
+        in_rq, rank, waiting, backlog = await pipeline.execute()
+    if job_id.encode() in in_rq:
+        return in_rq.index(job_id.encode()), 0.0
+    if rank is None:
+        return None, 0.0  # a worker has just taken it
+    return len(in_rq) + rank, float(backlog or 0) * rank / waiting

@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import pytest
+
+from models.card.folder import CardError, read_card, read_cards, write_card
+from tests.conftest import make_card
+
+
+def test_a_card_survives_being_written_and_read(tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+
+    write_card(make_card(), folder)
+
+    assert read_card(folder) == make_card()
+    assert list(read_cards(tmp_path)) == ["tiny"]
+
+
+def test_a_folder_must_be_called_like_its_card(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    write_card(make_card(), tmp_path / "other")
+
+    with pytest.raises(CardError, match="'tiny', but its folder is called 'other'"):
+        read_cards(tmp_path)
+
+
+def test_a_missing_or_unreadable_card_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "card.json").write_text("{}")
+
+    with pytest.raises(CardError, match=r"card\.json is not a model card"):
+        read_card(tmp_path / "tiny")
+    with pytest.raises(CardError, match="cannot be read"):
+        read_card(tmp_path / "none")
+    with pytest.raises(CardError, match="not a folder"):
+        read_cards(tmp_path / "none")
+
+
+def test_a_folder_without_checkpoint_folders_is_refused_with_a_hint(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match="holds no checkpoint folder; is a training only just begun"):
+        read_cards(tmp_path)
+
+    write_card(make_card(), tmp_path)
+
+    with pytest.raises(CardError, match=f"give its parent, {tmp_path.parent}"):
+        read_cards(tmp_path)
