@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from models.training.tasks.denoiser import DenoiserTask
 
 from models.card.folder import CardError
 from models.checkpoint import load_checkpoint
@@ -12,6 +11,7 @@ from models.training.preset import (
     PresetError,
     load_preset,
 )
+from models.training.tasks.denoiser import DenoiserTask
 
 
 def test_a_training_may_begin_with_the_weights_of_a_checkpoint_of_the_same_shape(
