@@ -1,8 +1,8 @@
 """Graphs with wanted properties: what `models.generation` asks when a plan has targets.
 
-sizes       by Bayes' rule, p(n | y) ∝ p(n) p(y | n), where p(y | n) is what the regressors say of pure noise of n nodes
+sizes       by Bayes' rule, p(n | y) ∝ p(n) p(y | n), where p(y | n) is what the regressors predict for pure noise of n nodes
 guidance    at every step, by `models.diffusion.guidance`
-candidates  the drawn graph to be expected nearest to the targets is kept, a sound molecule before any other
+candidates  the drawn graph that is expected nearest to the targets is kept (`models.candidates`), a valid molecule before any other
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -24,13 +24,13 @@ from models.networks.denoiser import Denoiser
 from models.properties import PropertyDistribution
 
 _PRIOR_DRAWS = 16
-# Σ n² of noise that the regressors read at once.
+# Σ n² of the noise that goes through the regressors at once.
 _PRIOR_COST = 32_768
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What the graphs of a plan shall be like: property -> value in its own unit, for all graphs or one for each."""
+    """What the graphs of a plan should be like: property -> value in its own unit, for all graphs or one for each."""
 
     targets: Mapping[str, float | Sequence[float]]
     estimator: Estimator
@@ -40,7 +40,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class PredictedProperties:
-    """What the regressors say of finished graphs, and the error that they expect to make."""
+    """What the regressors predict for finished graphs, and the error that they expect."""
 
     values: Mapping[str, Float[Tensor, " b"]]
     errors: Mapping[str, Float[Tensor, " b"]]
@@ -52,7 +52,7 @@ class Steering:
     def __init__(self, model: LoadedModel, goal: Goal, *, num_graphs: int, grid: Sequence[int]) -> None:
         card = model.card
         self.card, self.regressors, self.goal = card, model.regressors, goal
-        self._config = _guidance_on(grid, card, goal.estimator)
+        self._config = _guidance_for(grid, card, goal.estimator)
         guides = [described for described in card.regressors if described.role == "guide"]
         self._names = [[known.name for known in described.properties] for described in guides]
         self._targets = []
@@ -80,9 +80,10 @@ class Steering:
 
     def size_likelihood(self, denoiser: Denoiser, sizes: Sequence[int]) -> Float[Tensor, "b sizes"]:
         """p(y | n) of every graph's targets for each size, up to a factor; raised to λ where that is less than one."""
-        together = max(1, _PRIOR_COST // (_PRIOR_DRAWS * max(sizes) ** 2))
+        sizes_at_once = max(1, _PRIOR_COST // (_PRIOR_DRAWS * max(sizes) ** 2))
         parts = [
-            self._log_likelihood(denoiser, sizes[start : start + together]) for start in range(0, len(sizes), together)
+            self._log_likelihood(denoiser, sizes[start : start + sizes_at_once])
+            for start in range(0, len(sizes), sizes_at_once)
         ]
         log_density = torch.cat(parts, dim=1)
         return (min(self.goal.scale, 1.0) * (log_density - log_density.amax(1, keepdim=True))).exp()
@@ -100,7 +101,7 @@ class Steering:
         return log_density
 
     def predict(self, graphs: GraphBatch) -> PredictedProperties:
-        """The properties of finished graphs, all that the model's regressors know."""
+        """All properties that the model's regressors predict, of finished graphs."""
         now = torch.zeros_like(graphs.num_nodes)
         values: dict[str, Tensor] = {}
         errors: dict[str, Tensor] = {}
@@ -117,24 +118,24 @@ class Steering:
         for targets in self._targets:
             distance = distance + targets[indices].expected_error(graphs, now)
         if self.card.domain == "molecule":
-            # In steps that no distance reaches: a sound molecule far off is of more use than a broken one near by.
-            distance = distance + 1e6 * torch.tensor(self._flaws(graphs), device=now.device)
+            # Larger than any distance: a valid molecule far off is of more use than an invalid one near by.
+            distance = distance + 1e6 * torch.tensor(self._defects(graphs), device=now.device)
         return distance
 
-    def _flaws(self, graphs: GraphBatch) -> list[float]:
-        """0 for a connected molecule, 1 for one in pieces, 2 for none."""
-        flaws = []
+    def _defects(self, graphs: GraphBatch) -> list[float]:
+        """0 for a connected molecule, 1 for one in several pieces, 2 for an invalid one."""
+        defects = []
         for types, bonds in graphs.labelled(self.card.node_types, self.card.edge_types):
             smiles = canonical_smiles(to_molecule(types, bonds, hydrogens_are_drawn=self.card.hydrogens_are_drawn))
-            flaws.append(2.0 if smiles is None else float("." in smiles))
-        return flaws
+            defects.append(2.0 if smiles is None else float("." in smiles))
+        return defects
 
 
-def _guidance_on(grid: Sequence[int], card: ModelCard, estimator: Estimator) -> GuidanceConfig:
-    """The card's guidance by an estimator, fit for a grid of times."""
+def _guidance_for(grid: Sequence[int], card: ModelCard, estimator: Estimator) -> GuidanceConfig:
+    """The card's guidance by an estimator, adapted to a grid of times."""
     config = card.guidance.model_copy(update={"estimator": estimator})
     shares = [t / card.diffusion.num_timesteps for t in grid[1:-1]]
     if any(config.stop <= share <= config.start for share in shares):
         return config
-    # A step across the whole window: better to act at its ends than not at all.
+    # One step crosses the whole window: it is better to guide at all steps than at none.
     return config.model_copy(update={"start": 1.0, "stop": 0.0})

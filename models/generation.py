@@ -1,14 +1,14 @@
-"""From a request's terms to graphs: seeds and sizes per graph, and cohorts of graphs that go the way together.
+"""From a plan to graphs: seeds and sizes per graph, and cohorts of graphs that advance together.
 
-Graph i of a request with seed S has its own seed, and its size is drawn from that seed; so the first ten graphs of
-a request for a hundred are those of a request for ten, whatever the batches.
+Graph i of a request with seed S has its own seed, and its size is drawn from that seed. So the first ten graphs of a request for a
+hundred are those of a request for ten, whatever the batches.
 
-A plan may want the best of several candidates for every graph. What is drawn is a candidate: number
+A plan may want the best of several candidates for every graph (`models.candidates`). What is drawn is a candidate: number
 i · candidates + c is candidate c of graph i.
 
-A cohort is a few candidates of one request and one width that have come equally far. `advance` takes any number of
-cohorts one step further in one call of the network, whatever requests they belong to and wherever each of them is on
-its way, as long as they share a `group`. `generate` is the simplest driver; the worker's engine is another.
+A cohort is a few candidates of one plan and one width that have had equally many steps. `advance` takes any number of cohorts one step
+further in one call of the network, whatever plans they belong to and whatever step each is at, as long as they share a
+`group`. `generate` is the simplest driver; the worker's engine is another.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -39,8 +39,8 @@ from models.diffusion.sampler import Step, draw_prior, reverse_step, time_grid
 from models.graphs import GraphBatch
 from models.plan import GenerationPlan
 
-# Σ n² of the graphs in one batch on one core, which gains little from more: 404 of QM9's largest. QM9's network makes
-# 100 graph-steps a second in batches of one graph, 2,700 in batches of 128, 3,400 in batches of 404.
+# Cost of one batch on one core, which gains little from more: 404 of QM9's largest graphs. QM9's network makes 100 graph-steps
+# a second in batches of one graph, 2,700 in batches of 128, 3,400 in batches of 404.
 BATCH_COST = 32_768
 
 
@@ -54,7 +54,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class GeneratedBatch:
-    """Graphs of one batch, their places in the request, their seeds, and their properties if the plan has a goal."""
+    """Graphs of one batch, their numbers in the request, their seeds, and their properties if the plan has a goal."""
 
     indices: Int[Tensor, " b"]
     seeds: Int[Tensor, " b"]
@@ -77,7 +77,7 @@ def draw_sizes(
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
-    """Candidates of one generation on their way, by number; `step` of the generation's steps are done."""
+    """Candidates of one generation, by number, after `step` of its steps."""
 
     generation: "Generation"
     candidates: Int[Tensor, " b"]
@@ -103,7 +103,7 @@ class Cohort:
         return self.step == self.generation.plan.num_steps
 
     def with_frame(self) -> "Cohort":
-        """The same, with its graphs as they are now among the frames, if they are to be kept."""
+        """The same with its graphs as they are now among the frames, if this step is one to keep."""
         if self.step not in self.generation.kept_steps:
             return self
         return replace(self, frames=(*self.frames, self.graphs))
@@ -138,7 +138,7 @@ class Generation:
         return num_graphs * graph_cost(self.model.card, width, self.plan.estimator)
 
     def portions(self, cost: int, chosen: Sequence[int] | None = None) -> Iterator[list[int]]:
-        """All candidates of the plan's graphs, or of those chosen, in portions of one width that cost at most `cost`, or are a single one."""
+        """All candidates of the plan's graphs, or of those chosen, in portions of one width: each costs at most `cost`, or is a single one."""
         count = self.plan.candidates
         by_width: dict[int, list[int]] = {}
         for index in range(self.plan.num_graphs) if chosen is None else chosen:
@@ -156,7 +156,7 @@ class Generation:
         return self.cost_of(len(candidates), self._width(candidates))
 
     def start(self, candidates: Sequence[int], *, round_number: int = 0) -> Cohort:
-        """Candidates of one width, as noise; other noise in every round."""
+        """Candidates of one width, as noise; the noise of every round is different."""
         chosen = torch.tensor(candidates, device=self.device)
         indices, ordinals = chosen // self.plan.candidates, chosen % self.plan.candidates
         own_seeds = offspring_seeds(self.seeds[indices], round_number + 1, stream=ROUND_STREAM)[:, -1]
@@ -172,13 +172,13 @@ class Generation:
         if self._steering is None:
             return GeneratedBatch(cohort.candidates, cohort.seeds, cohort.graphs, frames=cohort.frames)
         with autocast(self.device):
-            kept = self._best.choose(self._compared(cohort, self._steering))
+            kept = self._best.choose(self._with_distances(cohort, self._steering))
             if len(kept.numbers) == 0:
                 return None
             properties = self._steering.predict(kept.graphs)
         return GeneratedBatch(kept.numbers // self.plan.candidates, kept.seeds, kept.graphs, properties, kept.frames)
 
-    def _compared(self, cohort: Cohort, steering: Steering) -> FinishedCandidates:
+    def _with_distances(self, cohort: Cohort, steering: Steering) -> FinishedCandidates:
         """The graphs of a cohort with their distances from the targets; 0 where there is nothing to choose."""
         count = self.plan.candidates
         distance = torch.zeros(len(cohort.graphs), device=self.device)
