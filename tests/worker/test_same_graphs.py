@@ -21,7 +21,7 @@ from worker.engine.engine import Engine
 from worker.store import ModelStore
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
-NUM_GRAPHS, FEWER = 1_000, 150
+NUM_GRAPHS, FEWER = 1_000, 300
 NEEDS_GPU = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and there is none"),
