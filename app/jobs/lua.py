@@ -12,18 +12,18 @@ one a line, in the order in which Redis gets them:
     change = load(redis, "update")
     change(keys={"record": record_key(job_id), ...}, args={"fields": pack_map({"status": "running"}), ...})
 
-Data of any length is one argument, in MessagePack (https://github.com/msgpack/msgpack/blob/master/spec.md), which has room
-for bytes and which Lua in Redis can read (`cmsgpack`). `pack_map` and `pack_list` write the two forms that are needed.
+Data of any length is one argument, in MessagePack, which has room for bytes and which Lua in Redis can read (`cmsgpack`):
+`pack_map` and `pack_list` write it.
 """
 
 import re
-import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, TypeAlias
 
+import msgpack
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
@@ -32,7 +32,6 @@ Value: TypeAlias = str | bytes | int | float
 _NAMED = re.compile(r"^local (\w+) = [^\n]*?\b(KEYS|ARGV)\[(\d+)\]\)?\s+-- \S", re.MULTILINE)
 _POSITION = re.compile(r"\b(KEYS|ARGV)\b")
 _USES = re.compile(r"^-- USES (\w+)$", re.MULTILINE)
-_MAP_32, _LIST_32, _STRING_32 = 0xDF, 0xDD, 0xDB
 
 
 class ScriptHeadError(ValueError):
@@ -114,16 +113,19 @@ def parse(name: str, script: str, libraries: Iterable[str] = ()) -> Source:
 
 def pack_map(fields: Mapping[str, Value]) -> bytes:
     """A MessagePack map of strings: what redis-py would send for these values, byte by byte."""
-    head = struct.pack(">BI", _MAP_32, len(fields))
-    return head + b"".join(_pack(name) + _pack(value) for name, value in fields.items())
+    return _packed({name: _sent(value) for name, value in fields.items()})
 
 
 def pack_list(values: Iterable[Value]) -> bytes:
     """A MessagePack list of strings."""
-    packed = [_pack(value) for value in values]
-    return struct.pack(">BI", _LIST_32, len(packed)) + b"".join(packed)
+    return _packed([_sent(value) for value in values])
 
 
-def _pack(value: Value) -> bytes:
-    data = value if isinstance(value, bytes) else (value if isinstance(value, str) else repr(value)).encode()
-    return struct.pack(">BI", _STRING_32, len(data)) + data
+def _packed(value: Mapping[str, bytes] | Sequence[bytes]) -> bytes:
+    # Lua has one kind of string, of bytes, so that all are packed as the older of MessagePack's two.
+    packed: bytes = msgpack.packb(value, use_bin_type=False)
+    return packed
+
+
+def _sent(value: Value) -> bytes:
+    return value if isinstance(value, bytes) else (value if isinstance(value, str) else repr(value)).encode()
