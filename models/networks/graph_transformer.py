@@ -239,7 +239,9 @@ class Head(nn.Module):
         return outputs
 
 
-def _squares(maps: list[nn.Linear], pairs: Float[Tensor, "b m d"], layout: EdgeLayout) -> list[Float[Tensor, "b _ n n"]]:
+def _squares(
+    maps: list[nn.Linear], pairs: Float[Tensor, "b m d"], layout: EdgeLayout
+) -> list[Float[Tensor, "b _ n n"]]:
     """Linear maps of pairs, each as squares channel by channel, which is how attention and triangles read them.
 
     Where gradients are wanted the maps are one product, there and back; it may be rounded otherwise than each alone.
@@ -249,7 +251,7 @@ def _squares(maps: list[nn.Linear], pairs: Float[Tensor, "b m d"], layout: EdgeL
     else:
         channels = torch.cat([m(pairs) for m in maps], dim=-1)
     square = layout.to_square(channels).permute(0, 3, 1, 2).contiguous()
-    return list(square.split([m.out_features for m in maps], dim=1))
+    return list(torch.split(square, [m.out_features for m in maps], dim=1))
 
 
 def _rsqrt_count(node_mask: Tensor) -> Tensor:

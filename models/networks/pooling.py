@@ -22,9 +22,9 @@ def masked_statistics(elements: Float[Tensor, "b m d"], mask: Bool[Tensor, "b m"
 
 
 class _MaskedStatistics(torch.autograd.Function):
-    """The gradient is written out, since what torch makes of the forward pass reads all elements three times as often:
+    """The gradient is written out, since what torch makes of the forward pass reads all elements three times as often.
 
-    of the mean μ 1/count, of the deviation σ (x - μ)/(σ count), of an extreme 1 over how many elements share it.
+    The mean μ moves by 1/count, the deviation σ by (x - μ)/(σ count), an extreme by 1 over how many elements share it.
     """
 
     @staticmethod
