@@ -26,6 +26,7 @@ Axes: b graphs, n nodes, m stored edges (`models.networks.layout`), h heads.
 import math
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -113,12 +114,15 @@ class GraphTransformerLayer(nn.Module):
         )  # fmt: skip
 
         attend = self._attend_per_channel if self.per_channel else self._attend_per_head
-        attended, scores = attend(x, layout.to_square(self.edge_to_scores(e)), node_mask)
+        film, *sides = _squares([self.edge_to_scores, *(self.triangles.sides if self.triangles else [])], e, layout)
+        attended, scores = attend(x, film.permute(0, 2, 3, 1), node_mask)
         attended = attended + self.edges_to_node(layout.sum_at_nodes(e, edge_mask) * _rsqrt_count(node_mask))
         related = self.scores_to_edge(layout.from_square(scores)) + layout.sum_of_ends(self.node_to_edge(x))
 
         if self.triangles is not None:
-            related = related + self.triangles(e, layout=layout, node_mask=node_mask, edge_mask=edge_mask)
+            related = related + self.triangles.closed_by(
+                *sides, layout=layout, node_mask=node_mask, edge_mask=edge_mask
+            )
 
         nodes = nodes + self.node_out(torch.addcmul(node_shift, attended, 1 + node_scale))
         edges = edges + self.edge_out(torch.addcmul(edge_shift, related, 1 + edge_scale))
@@ -129,10 +133,11 @@ class GraphTransformerLayer(nn.Module):
     def _attend_per_head(self, x: Tensor, film: Tensor, node_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Attention output (b, n, dx) and scores (b, n, n, h)."""
         query, key, value = self.query_key_value(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        # Contiguous, since everything that follows reads it head by head.
-        scale, shift = film.permute(0, 3, 1, 2).contiguous().chunk(2, dim=1)
+        scale, shift = film.permute(0, 3, 1, 2).chunk(2, dim=1)
         scores = torch.addcmul(shift, query @ key.mT, (1 + scale) / math.sqrt(query.shape[-1]))
-        weights = softmax(scores.float().masked_fill(~node_mask[:, None, None, :], -math.inf))
+        # Added rather than filled in: half the passes, and none on the way back.
+        unseen = torch.zeros_like(node_mask, dtype=torch.float).masked_fill(~node_mask, -math.inf)
+        weights = softmax(scores.float() + unseen[:, None, None, :])
         return (weights @ value).transpose(1, 2).flatten(2), scores.permute(0, 2, 3, 1)
 
     def _attend_per_channel(self, x: Tensor, film: Tensor, node_mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -154,6 +159,11 @@ class _Triangles(nn.Module):
         self.edge_to_second = nn.Linear(edge_width, num_channels)
         self.triangles_to_edge = nn.Linear(num_channels, edge_width, bias=False)
 
+    @property
+    def sides(self) -> list[nn.Linear]:
+        """The maps of a pair to what it is as the first and as the second side of a triangle."""
+        return [self.edge_to_first, self.edge_to_second]
+
     def forward(
         self,
         edges: Float[Tensor, "b m de"],
@@ -162,13 +172,22 @@ class _Triangles(nn.Module):
         node_mask: Bool[Tensor, "b n"],
         edge_mask: Bool[Tensor, "b m"],
     ) -> Float[Tensor, "b m de"]:
+        first, second = _squares(self.sides, edges, layout)
+        return self.closed_by(first, second, layout=layout, node_mask=node_mask, edge_mask=edge_mask)
+
+    def closed_by(
+        self,
+        first: Float[Tensor, "b c n n"],
+        second: Float[Tensor, "b c n n"],
+        *,
+        layout: EdgeLayout,
+        node_mask: Bool[Tensor, "b n"],
+        edge_mask: Bool[Tensor, "b m"],
+    ) -> Float[Tensor, "b m de"]:
+        """T_ij W, given both sides."""
         # Each side brings half of 1/√n along.
-        scale = edge_mask[..., None] * _rsqrt_count(node_mask).sqrt()
-
-        def side(channels: Tensor) -> Tensor:
-            return layout.to_square(channels * scale.to(channels.dtype)).permute(0, 3, 1, 2).contiguous()
-
-        products = side(self.edge_to_first(edges)) @ side(self.edge_to_second(edges))
+        scale = layout.to_square(edge_mask[..., None] * _rsqrt_count(node_mask).sqrt())[:, None, ..., 0].to(first.dtype)
+        products = (first * scale) @ (second * scale)
         through_a_third: Tensor = self.triangles_to_edge(layout.from_square(products.permute(0, 2, 3, 1)))
         return through_a_third
 
@@ -218,6 +237,21 @@ class Head(nn.Module):
     def forward(self, stream: Tensor) -> Tensor:
         outputs: Tensor = self.linear(self.norm(stream))
         return outputs
+
+
+def _squares(
+    maps: list[nn.Linear], pairs: Float[Tensor, "b m d"], layout: EdgeLayout
+) -> list[Float[Tensor, "b _ n n"]]:
+    """Linear maps of pairs, each as squares channel by channel, which is how attention and triangles read them.
+
+    Where gradients are wanted the maps are one product, there and back; it may be rounded otherwise than each alone.
+    """
+    if pairs.requires_grad:
+        channels = F.linear(pairs, torch.cat([m.weight for m in maps]), torch.cat([m.bias for m in maps]))
+    else:
+        channels = torch.cat([m(pairs) for m in maps], dim=-1)
+    square = layout.to_square(channels).permute(0, 3, 1, 2).contiguous()
+    return list(torch.split(square, [m.out_features for m in maps], dim=1))
 
 
 def _rsqrt_count(node_mask: Tensor) -> Tensor:

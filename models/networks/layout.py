@@ -53,14 +53,18 @@ class PairLayout:
 
     def sum_of_ends(self, nodes: Float[Tensor, "b n d"]) -> Float[Tensor, "b m d"]:
         """For each pair, the sum of what its two nodes hold."""
-        return nodes.index_select(1, self.low) + nodes.index_select(1, self.high)
+        ends: Tensor = _SumOfEnds.apply(nodes, self)  # type: ignore[no-untyped-call]
+        return ends
 
     def sum_at_nodes(self, stored: Float[Tensor, "b m d"], mask: Bool[Tensor, "b m"]) -> Float[Tensor, "b n d"]:
         """For each node, the sum over the real pairs that it belongs to."""
-        real = stored * mask[..., None]
+        return self.total_at_nodes(stored * mask[..., None])
+
+    def total_at_nodes(self, stored: Float[Tensor, "b m d"]) -> Float[Tensor, "b n d"]:
+        """For each node, the sum over all pairs that it belongs to."""
         if self.incidence is None:
-            return self.to_square(real).sum(2)
-        total: Tensor = self.incidence.to(stored.dtype) @ real
+            return self.to_square(stored).sum(2)
+        total: Tensor = self.incidence.to(stored.dtype) @ stored
         return total
 
     def mask(self, edge_mask: Bool[Tensor, "b n n"]) -> Bool[Tensor, "b m"]:
@@ -88,6 +92,17 @@ class _FromSquare(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return _spread(gradient / 2, ctx.layout), None
+
+
+class _SumOfEnds(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, nodes: Tensor, layout: PairLayout) -> Tensor:
+        ctx.layout = layout
+        return nodes.index_select(1, layout.low) + nodes.index_select(1, layout.high)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return ctx.layout.total_at_nodes(gradient), None
 
 
 def _spread(stored: Tensor, layout: PairLayout) -> Tensor:

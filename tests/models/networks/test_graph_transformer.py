@@ -124,3 +124,28 @@ def test_triangles_are_the_written_out_sum() -> None:
         both_ways = [sum((first[a, k] * second[k, b] for k in others), torch.zeros(2)) for a, b in ((i, j), (j, i))]
         expected = triangles.triangles_to_edge((both_ways[0] + both_ways[1]) / 2 / 4**0.5)
         torch.testing.assert_close(layout.to_square(found)[0, i, j], expected)
+
+
+def test_training_and_drawing_compute_the_same() -> None:
+    torch.manual_seed(0)
+    layer = GraphTransformerLayer(tiny_network(triangle_width=4), updates_graph=True)
+    layout = edge_layout("pairs", 5, torch.device("cpu"))
+    node_mask = torch.arange(5) < torch.tensor([5, 3])[:, None]
+    edge_mask = layout.mask(node_mask[:, :, None] & node_mask[:, None, :])
+    streams = (torch.randn(2, 5, 16), torch.randn(2, 10, layer.edge_norm.normalized_shape[0]))
+    graph = torch.randn(2, layer.global_norm.normalized_shape[0])
+
+    trained = layer(*streams, graph, layout=layout, node_mask=node_mask, edge_mask=edge_mask)
+    with torch.no_grad():
+        drawn = layer(*streams, graph, layout=layout, node_mask=node_mask, edge_mask=edge_mask)
+
+    for with_gradient, without in zip(trained, drawn, strict=True):
+        assert with_gradient.requires_grad
+        torch.testing.assert_close(with_gradient, without)
+
+
+def test_the_gradient_of_a_sum_of_ends_is_that_of_its_two_nodes() -> None:
+    layout = edge_layout("pairs", 5, torch.device("cpu"))
+    nodes = torch.randn(2, 5, 3, dtype=torch.double, requires_grad=True)
+
+    assert torch.autograd.gradcheck(layout.sum_of_ends, nodes)
