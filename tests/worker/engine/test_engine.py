@@ -242,7 +242,7 @@ def test_an_error_in_a_step_ends_the_jobs_in_it_and_no_other(
 ) -> None:
     broken = store.model("other")
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("out of order")
 
     monkeypatch.setattr(broken.denoiser, "forward", fail)
