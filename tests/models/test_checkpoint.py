@@ -26,7 +26,8 @@ def test_a_checkpoint_predicts_the_same_after_saving_and_loading(saved: tuple[Mo
     loaded_card, loaded = load_checkpoint(folder)
 
     assert loaded_card == card
-    assert torch.equal(loaded(graph, t).edges, denoiser(graph, t).edges)
+    with torch.no_grad():  # where gradients are wanted, other forms of the same operations run
+        assert torch.equal(loaded(graph, t).edges, denoiser(graph, t).edges)
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
 
 

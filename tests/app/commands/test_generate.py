@@ -170,7 +170,7 @@ def test_an_interrupted_command_says_how_to_pick_up_its_job(
         (["--job", "0123"], 1, "there is no job '0123'"),
         (["qm9", "--server", "localhost"], 1, "--server takes an address like http://127.0.0.1:8000, not 'localhost'"),
         (["qm9", "--server", "http://127.0.0.1:1"], 1, "no server answers at http://127.0.0.1:1 ("),
-        (["qm9", "--api-key", "guessed"], 1, "this key is not known, or has been revoked; give one by --api-key"),
+        (["qm9", "--api-key", "guessed"], 1, "this key is not known, or has been revoked; give one with --api-key"),
         ([], 2, "give a MODEL, or a job by --job"),
         (["qm9", "--job", "0123"], 2, "give a MODEL, or a job by --job"),
         (["--job", "0123", "--seed", "1"], 2, "--job follows an earlier job"),

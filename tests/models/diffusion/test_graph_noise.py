@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from models.card.config import DiffusionConfig
+from models.diffusion.corruption import corrupt
 from models.diffusion.graph_noise import GraphNoise
 from models.diffusion.noise import CategoricalNoise
 from models.graphs import GraphDistribution
@@ -14,8 +15,8 @@ def noise(request: pytest.FixtureRequest) -> GraphNoise:
 
 
 def test_every_operation_is_that_of_nodes_and_that_of_edges(noise: GraphNoise) -> None:
-    clean, z_t = random_graphs([9, 5]), random_graphs([9, 5], seed=1)
-    s, t = torch.tensor([3, 10]), torch.tensor([20, 49])
+    clean, s, t = random_graphs([9, 5]), torch.tensor([3, 10]), torch.tensor([20, 49])
+    z_t = corrupt(clean, t, torch.arange(2), noise=noise)  # one that can be reached, so that there is a posterior
     x = noise.one_hot(clean)
 
     corrupted, past, onwards = noise.corrupt(clean, t), noise.posterior(x, z_t, s=s, t=t), noise.transition(s, t)

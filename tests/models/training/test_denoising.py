@@ -33,7 +33,7 @@ def test_a_network_learns_a_handful_of_graphs() -> None:
     graphs, seeds = random_graphs([9, 6, 9, 4]), torch.arange(4)
     losses = []
 
-    for _ in range(150):
+    for _ in range(200):
         loss = module._loss(graphs, torch.full((4,), 10), seeds).total(5.0)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

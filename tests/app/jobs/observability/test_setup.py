@@ -71,7 +71,7 @@ def test_a_job_can_be_followed_through_both_processes(logs: list[dict[str, Any]]
     assert [line["event"] for line in told] == ["job queued", "request", "job begins", "job ended"]
     queued, request, begins, ended = told
     assert (request["path"], request["status"]) == ("/generate", 200)
-    assert ended["how"] == "succeeded"
+    assert ended["outcome"] == "succeeded"
     assert len(queued["job_id"]) == 32
     assert queued["job_id"] == begins["job_id"] == ended["job_id"]
 
