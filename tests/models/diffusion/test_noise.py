@@ -1,10 +1,12 @@
+from typing import get_args
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.card.config import DiffusionConfig
+from models.card.config import DiffusionConfig, Schedule
 from models.diffusion.noise import CategoricalNoise
 from models.diffusion.schedule import alpha_bar
 from tests.models.diffusion.reference import table_posterior
@@ -61,7 +63,7 @@ def test_corrupting_is_the_row_of_the_transition_matrix(noise: CategoricalNoise)
 @settings(deadline=None, max_examples=150)
 @given(
     prior=st.sampled_from(sorted(PRIORS)),
-    schedule=st.sampled_from(["cosine", "linear"]),
+    schedule=st.sampled_from(get_args(Schedule)),
     pair=st.tuples(st.integers(0, T - 1), st.integers(1, T)).filter(lambda pair: pair[0] < pair[1]),
     logits=st.lists(st.floats(-6, 6, allow_subnormal=False), min_size=4, max_size=4),
     now=st.integers(0, 3),

@@ -1,12 +1,13 @@
 import math
+from typing import get_args
 
 import pytest
 
-from models.card.config import DiffusionConfig
+from models.card.config import DiffusionConfig, Schedule
 from models.diffusion.schedule import alpha_bar
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+@pytest.mark.parametrize("schedule", get_args(Schedule))
 @pytest.mark.parametrize("num_timesteps", [1, 7, 500])
 def test_a_schedule_starts_at_exactly_one_falls_strictly_and_ends_near_zero(schedule: str, num_timesteps: int) -> None:
     survival = alpha_bar(DiffusionConfig.model_validate({"schedule": schedule, "num_timesteps": num_timesteps}))
