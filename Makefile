@@ -50,7 +50,7 @@ check: .venv/.development ## format, lint, types, the import rule, sizes, docume
 	.venv/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	.venv/bin/kubernetes-validate --strict --quiet --no-warn docker/kubernetes/base/*.yaml
 
-format: .venv/.development ## rewrite the code in the house format
+format: .venv/.development ## rewrite the code in the project's format
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 

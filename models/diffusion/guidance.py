@@ -14,7 +14,7 @@ Guidance acts in a window of times. Before it the clean graph cannot be predicte
 steps to itself, to repair what guidance has spoilt.
 
 References:
-    Vignac et al. 2023, DiGress, arXiv:2209.14734, section 5 and algorithm 3 (gradient)
+    Vignac et al. 2023, DiGress, arXiv:2209.14734, section 5 and Algorithm 3 (gradient)
     Li et al. 2024, Derivative-free guidance in continuous and discrete diffusion models, arXiv:2408.08252 (proposals)
 
 Axes: b graphs, n nodes, k or l categories, p targets, m proposals.

@@ -1,6 +1,6 @@
 """The dashboard, as Grafana reads it, and each of its queries put to a real Prometheus that watches the service at work.
 
-`pytest -s tests/docker/test_grafana.py` prints what every panel shows.
+`.venv/bin/pytest -m slow -s tests/docker/test_grafana.py` prints what every panel shows.
 """
 
 import json
