@@ -68,8 +68,8 @@ def draw_sizes(
     weights: Mapping[int, float], seeds: Int[Tensor, " b"], factors: Float[Tensor, "b sizes"] | None = None
 ) -> Int[Tensor, " b"]:
     """num_nodes per graph, one size in proportion to its weight, times each graph's own factor if there are any."""
-    nowhere = torch.zeros(1, dtype=torch.long, device=seeds.device)
-    uniform = uniforms(seeds, step=torch.zeros_like(seeds), stream=SIZE_STREAM, positions=nowhere)[:, 0]
+    origin = torch.zeros(1, dtype=torch.long, device=seeds.device)
+    uniform = uniforms(seeds, step=torch.zeros_like(seeds), stream=SIZE_STREAM, positions=origin)[:, 0]
     sizes, shares = (torch.tensor(column, device=seeds.device) for column in (list(weights), list(weights.values())))
     shares = shares.expand(len(seeds), -1) if factors is None else shares * factors
     return sizes[draw(shares, uniform)]

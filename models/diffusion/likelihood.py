@@ -69,8 +69,8 @@ def likelihood_bound(
     reconstruction = step(torch.ones_like(seeds))
     terms = denoiser.num_timesteps - 1
     if not terms:
-        nothing = torch.zeros_like(prior[0])
-        return LikelihoodBound(*prior, nothing, nothing, *reconstruction)
+        zero = torch.zeros_like(prior[0])
+        return LikelihoodBound(*prior, zero, zero, *reconstruction)
     parts = torch.arange(num_times, device=seeds.device)
     shares = (parts + uniforms(seeds, step=torch.zeros_like(seeds), stream=TIME_STREAM, positions=parts)) / num_times
     times = 2 + (shares * terms).long().clamp(max=terms - 1)

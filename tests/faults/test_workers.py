@@ -378,7 +378,7 @@ def test_a_running_worker_lets_go_of_a_model_that_is_unloaded(service: Service) 
         service.wait_for_end(job_id)
         service.redis.sadd(UNLOADED_KEY, "tiny")
         service.redis.incr(MODEL_CHANGES_KEY)
-        wait_until(lambda: "model is let go" in service.log(1), seconds=30)
+        wait_until(lambda: "model unloaded" in service.log(1), seconds=30)
         unserved = service.submit(SHORT)
         service.wait_for_end(unserved)
 

@@ -198,7 +198,7 @@ def test_a_model_that_is_unloaded_fails_its_jobs_and_one_that_has_changed_is_rea
     assert after.graphs != before.graphs
 
 
-def test_the_ways_of_graphs_are_kept_with_them(url: str, redis: Redis, worker: GenerationWorker) -> None:
+def test_the_trajectories_of_graphs_are_kept_with_them(url: str, redis: Redis, worker: GenerationWorker) -> None:
     wish = GraphFilter(connected=True)
     request = CompletedRequest(
         model="tiny", num_graphs=6, seed=7, sampler="ancestral", num_steps=4, keep_frames=3, filter=wish

@@ -145,7 +145,7 @@ def test_a_full_queue_says_when_to_come_back(redis_url: str, redis: Redis) -> No
 
     assert [answer.status_code for answer in (*accepted, refused, again)] == [202, 202, 202, 503, 202]
     assert refused.headers["Content-Type"] == PROBLEM
-    assert refused.json()["detail"] == "3 jobs wait already, which is as many as may"
+    assert refused.json()["detail"] == "the queue is full: 3 jobs are waiting"
     # Two jobs of ten steps of 9² seconds wait behind the next one: a tenth of that.
     assert refused.headers["Retry-After"] == "162"
 
