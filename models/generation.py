@@ -202,7 +202,7 @@ class Generation:
 def advance(cohorts: Sequence[Cohort]) -> list[Cohort]:
     """Each cohort one step further, by one call of the network for all of them; they are of one group.
 
-    DiGress: a turn of the loop in `sample_batch`, Algorithm 2.
+    A turn of the loop of DiGress, algorithm 2.
     """
     first = cohorts[0]
     denoiser, plan = first.generation.model.denoiser, first.generation.plan
@@ -225,7 +225,10 @@ def advance(cohorts: Sequence[Cohort]) -> list[Cohort]:
 def generate(
     model: LoadedModel, plan: GenerationPlan, on_progress: Callable[[Progress], None] = lambda progress: None
 ) -> Iterator[GeneratedBatch]:
-    """All graphs of a plan, batch by batch; `on_progress` is called after every step and may raise to stop."""
+    """All graphs of a plan, batch by batch; `on_progress` is called after every step and may raise to stop.
+
+    DiGress: `sample_batch`.
+    """
     return draw_round(Generation(model, plan), on_progress)
 
 

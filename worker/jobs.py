@@ -87,8 +87,8 @@ class GenerationJob:
             try:
                 self._run(job_id, payload, _Attempt(run, tries_lost, limit_seconds, log))
             except JobOver:
-                add_event("over already")
-                log.warning("the job is over already")
+                add_event("already ended")
+                log.warning("job already ended")
 
     def cancel(self, run: str, reason: Exception) -> None:
         """End a run before its next step; does nothing if it is not being drawn."""
@@ -210,9 +210,7 @@ def _explain(error: Exception, log: structlog.BoundLogger) -> Problem:
             return _problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         case _:
             log.error("job failed", exc_info=error)
-            return _problem(
-                HTTPStatus.INTERNAL_SERVER_ERROR, "the worker failed in a way it did not foresee; the fault is logged"
-            )
+            return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error in the worker; the fault is logged")
 
 
 def _problem(status: HTTPStatus, detail: str) -> Problem:

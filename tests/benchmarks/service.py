@@ -23,6 +23,7 @@ from app.schemas import GenerateRequest
 from models.card.folder import shipped_checkpoints
 from tests.benchmarks.comparison import Comparison, alternate, percentile_99, seconds
 from tests.servers import stack, wait_until
+from tests.worker.engine.batches import batches_of
 from worker.encoding import encode
 from worker.engine.engine import Engine
 from worker.store import ModelStore
@@ -214,7 +215,7 @@ def _ended(client: httpx2.Client, job: dict[str, Any]) -> dict[str, Any]:
 def _draw(engine: Engine) -> None:
     model = engine.store.model("qm9")
     request = complete(GenerateRequest(model="qm9", num_graphs=LARGE, seed=next(_seeds)), model.card)
-    for batch in engine.submit(request).batches():
+    for batch in batches_of(engine.submit(request)):
         for _ in encode(batch, model.card):
             pass
 
