@@ -25,6 +25,7 @@ from models.checkpoint import LoadedModel
 from models.compute.lanes import Lanes
 from models.compute.precision import autocast
 from models.conditional import PredictedProperties, Steering
+from models.diffusion.context import NO_CONTEXT, Context
 from models.diffusion.guidance import Guidance
 from models.diffusion.randomness import (
     CANDIDATE_STREAM,
@@ -84,6 +85,7 @@ class Cohort:
     seeds: Int[Tensor, " b"]
     graphs: GraphBatch
     guidance: Guidance | None
+    context: Context = NO_CONTEXT
     step: int = 0
     frames: tuple[GraphBatch, ...] = ()
 
@@ -211,11 +213,12 @@ def advance(cohorts: Sequence[Cohort]) -> list[Cohort]:
     # One row per graph, brought to the device in one piece.
     t, s = times.repeat_interleave(torch.tensor(counts), dim=0).to(first.seeds.device).unbind(1)
     graphs, seeds = GraphBatch.concatenate([c.graphs for c in cohorts]), torch.cat([c.seeds for c in cohorts])
+    context = Context.concatenate([cohort.context for cohort in cohorts])
     reverse = reverse_step(plan.sampler, eta=plan.eta)
     guidances = [cohort.guidance for cohort in cohorts if cohort.guidance]
     step = Guidance.concatenate(guidances).step(reverse) if guidances else Step(reverse)
     with autocast(first.generation.device):
-        drawn = step(denoiser, graphs, seeds, s=s, t=t)
+        drawn = step(denoiser, graphs, seeds, s=s, t=t, context=context)
     return [
         replace(cohort, graphs=part, step=cohort.step + 1).with_frame()
         for cohort, part in zip(cohorts, drawn.split(counts), strict=True)
