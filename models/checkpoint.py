@@ -15,7 +15,7 @@ from torch import nn
 
 from models.card.card import ModelCard, RegressorCard, WeightsFile
 from models.card.config import RegressorRole
-from models.card.files import written_whole
+from models.card.files import atomic_write
 from models.card.folder import CardError, read_card, write_card
 from models.compute.precision import round_weights
 from models.networks.denoiser import Denoiser
@@ -113,7 +113,7 @@ def _load_weights(
 
 def _save_weights(network: nn.Module, path: Path) -> WeightsFile:
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()})
-    with written_whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_bytes(content)
     return WeightsFile(file=path.name, sha256=_sha256(content))
 

@@ -25,6 +25,7 @@ from models.checkpoint import LoadedModel
 from models.compute.lanes import Lanes
 from models.compute.precision import autocast
 from models.conditional import PredictedProperties, Steering
+from models.diffusion.context import NO_CONTEXT, Context
 from models.diffusion.guidance import Guidance
 from models.diffusion.randomness import (
     CANDIDATE_STREAM,
@@ -68,8 +69,8 @@ def draw_sizes(
     weights: Mapping[int, float], seeds: Int[Tensor, " b"], factors: Float[Tensor, "b sizes"] | None = None
 ) -> Int[Tensor, " b"]:
     """num_nodes per graph, one size in proportion to its weight, times each graph's own factor if there are any."""
-    nowhere = torch.zeros(1, dtype=torch.long, device=seeds.device)
-    uniform = uniforms(seeds, step=torch.zeros_like(seeds), stream=SIZE_STREAM, positions=nowhere)[:, 0]
+    origin = torch.zeros(1, dtype=torch.long, device=seeds.device)
+    uniform = uniforms(seeds, step=torch.zeros_like(seeds), stream=SIZE_STREAM, positions=origin)[:, 0]
     sizes, shares = (torch.tensor(column, device=seeds.device) for column in (list(weights), list(weights.values())))
     shares = shares.expand(len(seeds), -1) if factors is None else shares * factors
     return sizes[draw(shares, uniform)]
@@ -84,6 +85,7 @@ class Cohort:
     seeds: Int[Tensor, " b"]
     graphs: GraphBatch
     guidance: Guidance | None
+    context: Context = NO_CONTEXT
     step: int = 0
     frames: tuple[GraphBatch, ...] = ()
 
@@ -202,7 +204,7 @@ class Generation:
 def advance(cohorts: Sequence[Cohort]) -> list[Cohort]:
     """Each cohort one step further, by one call of the network for all of them; they are of one group.
 
-    DiGress: a turn of the loop in `sample_batch`, Algorithm 2.
+    A turn of the loop of DiGress, algorithm 2.
     """
     first = cohorts[0]
     denoiser, plan = first.generation.model.denoiser, first.generation.plan
@@ -211,11 +213,12 @@ def advance(cohorts: Sequence[Cohort]) -> list[Cohort]:
     # One row per graph, brought to the device in one piece.
     t, s = times.repeat_interleave(torch.tensor(counts), dim=0).to(first.seeds.device).unbind(1)
     graphs, seeds = GraphBatch.concatenate([c.graphs for c in cohorts]), torch.cat([c.seeds for c in cohorts])
+    context = Context.concatenate([cohort.context for cohort in cohorts])
     reverse = reverse_step(plan.sampler, eta=plan.eta)
     guidances = [cohort.guidance for cohort in cohorts if cohort.guidance]
     step = Guidance.concatenate(guidances).step(reverse) if guidances else Step(reverse)
     with autocast(first.generation.device):
-        drawn = step(denoiser, graphs, seeds, s=s, t=t)
+        drawn = step(denoiser, graphs, seeds, s=s, t=t, context=context)
     return [
         replace(cohort, graphs=part, step=cohort.step + 1).with_frame()
         for cohort, part in zip(cohorts, drawn.split(counts), strict=True)
@@ -225,7 +228,10 @@ def advance(cohorts: Sequence[Cohort]) -> list[Cohort]:
 def generate(
     model: LoadedModel, plan: GenerationPlan, on_progress: Callable[[Progress], None] = lambda progress: None
 ) -> Iterator[GeneratedBatch]:
-    """All graphs of a plan, batch by batch; `on_progress` is called after every step and may raise to stop."""
+    """All graphs of a plan, batch by batch; `on_progress` is called after every step and may raise to stop.
+
+    DiGress: `sample_batch`.
+    """
     return draw_round(Generation(model, plan), on_progress)
 
 

@@ -152,7 +152,7 @@ def make_denoiser(card: ModelCard, seed: int = 0) -> Denoiser:
 
 
 def make_regressor_card(**changes: object) -> RegressorCard:
-    """Two properties, told by a tiny network."""
+    """Two properties, predicted by a tiny network."""
     known = {"unit": "", "description": "", "min": -3.0, "max": 3.0, "spread": 1.0}
     return RegressorCard.model_validate(
         {

@@ -125,5 +125,5 @@ def wait_until(condition: Callable[[], bool], *, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds} s in vain")
+            raise TimeoutError(f"timed out after {seconds} s")
         time.sleep(0.05)

@@ -115,7 +115,7 @@ def test_the_code_map_names_every_folder_and_no_other() -> None:
     folders = {
         f"{path.parent.relative_to(ROOT).as_posix()}/"
         for package in ("app", "worker", "models")
-        for path in [*(ROOT / package).glob("*.py"), *(ROOT / package).glob("*/*.py")]
+        for path in (ROOT / package).rglob("*.py")
         if path.name != "__init__.py"
     }
 

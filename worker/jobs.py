@@ -40,7 +40,7 @@ class JobReleased(Exception):
     """This worker leaves the job to another one, and writes nothing about it into the record."""
 
 
-class NeverEnded(Exception):
+class RetriesExhausted(Exception):
     """Every worker that took the job died."""
 
 
@@ -55,7 +55,7 @@ class _Attempt:
 
 
 class GenerationJob:
-    """What RQ calls for `app.schemas.JOB_FUNCTION`, in a thread for each job."""
+    """What RQ calls for `app.jobs.keys.JOB_FUNCTION`, in a thread for each job."""
 
     def __init__(self, engine: Engine, redis: Redis, *, ttl_seconds: int) -> None:
         self.engine = engine
@@ -87,8 +87,8 @@ class GenerationJob:
             try:
                 self._run(job_id, payload, _Attempt(run, tries_lost, limit_seconds, log))
             except JobOver:
-                add_event("over already")
-                log.warning("the job is over already")
+                add_event("already ended")
+                log.warning("job already ended")
 
     def cancel(self, run: str, reason: Exception) -> None:
         """End a run before its next step; does nothing if it is not being drawn."""
@@ -115,7 +115,7 @@ class GenerationJob:
             )
             with job_span(job_id, metadata):
                 set_job_attributes(status=JobStatus.FAILED)
-                record_error(NeverEnded())
+                record_error(RetriesExhausted())
 
     def record(
         self, job_id: str, *, on_end: Callable[[JobStatus, JobSummary | None], None] = lambda status, summary: None
@@ -199,7 +199,7 @@ class _JobCount:
 
 
 def _explain(error: Exception, log: structlog.BoundLogger) -> Problem:
-    """What the owner of a job is told about the error that it failed with; the log says more."""
+    """The error that the owner of a failed job sees; the log says more."""
     match error:
         case TooLong():
             return _TOO_LONG
@@ -210,9 +210,7 @@ def _explain(error: Exception, log: structlog.BoundLogger) -> Problem:
             return _problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         case _:
             log.error("job failed", exc_info=error)
-            return _problem(
-                HTTPStatus.INTERNAL_SERVER_ERROR, "the worker failed in a way it did not foresee; the fault is logged"
-            )
+            return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error in the worker; the fault is logged")
 
 
 def _problem(status: HTTPStatus, detail: str) -> Problem:

@@ -66,7 +66,7 @@ class WorkerMetrics:
         )
         self._fullness = Histogram(
             "digress_engine_batch_fullness_ratio",
-            "Cost of a step (Σ n²), as a share of the largest useful step.",
+            "Cost of a step, as a share of the largest useful step.",
             ["model"],
             buckets=_SHARE_BUCKETS,
             registry=registry,

@@ -26,12 +26,12 @@ def find_card(name: str, cards: Mapping[str, ModelCard]) -> ModelCard:
         InvalidRequest: if there is no such model.
     """
     if name not in cards:
-        raise InvalidRequest("model", no_model(name, cards))
+        raise InvalidRequest("model", unknown_model_message(name, cards))
     return cards[name]
 
 
-def no_model(name: str, cards: Mapping[str, ModelCard]) -> str:
-    """What to say of a model that is not served."""
+def unknown_model_message(name: str, cards: Mapping[str, ModelCard]) -> str:
+    """The message about a model that is not served."""
     alike = get_close_matches(name[:64], cards, n=1)
     meant = f"did you mean {alike[0]!r}? " if alike else ""
     return f"there is no model {shorten(name)!r}; {meant}available: {', '.join(cards)}"
@@ -62,7 +62,7 @@ def complete(request: GenerateRequest, card: ModelCard) -> AnyCompletedRequest:
 
 
 def check_memory(request: AnyCompletedRequest, card: ModelCard, capacity: int | None) -> None:
-    """Compare the request's largest graph with what the workers can hold in one step (Σ n²), if that is known.
+    """Compare the request's largest graph with what the workers can hold in one step (`models.card.cost`), if that is known.
 
     Raises:
         InvalidRequest: if such a graph can never fit into any worker's memory.
@@ -122,7 +122,7 @@ def _check_targets(request: ConditionalRequest, card: ModelCard) -> None:
         if not lowest <= value <= highest:
             raise InvalidRequest(
                 f"targets.{name}",
-                f"{card.name} was trained on {name} from {_inward(lowest, up=True)} to {_inward(highest, up=False)} {unit}".rstrip()
+                f"{card.name} was trained on {name} from {_round_into_range(lowest, up=True)} to {_round_into_range(highest, up=False)} {unit}".rstrip()
                 + f", so it cannot aim at {value:g}",
             )
     limits = card.guidance
@@ -138,7 +138,7 @@ def _check_targets(request: ConditionalRequest, card: ModelCard) -> None:
         )
 
 
-def _inward(bound: float, *, up: bool) -> str:
+def _round_into_range(bound: float, *, up: bool) -> str:
     """A bound in few digits that is itself within the range."""
     rounding = ROUND_CEILING if up else ROUND_FLOOR
     return f"{Decimal(bound).quantize(Decimal('0.001'), rounding).normalize():f}"

@@ -45,7 +45,7 @@ class ChildProcesses:
             if ended := self._ended():
                 raise CommandError(f"{ended} while starting{details()}")
             if time.monotonic() > deadline:
-                raise CommandError(f"waited {START_SECONDS} s in vain for {what}")
+                raise CommandError(f"timed out after {START_SECONDS} s, waiting for {what}")
             self.stop.wait(0.1)
 
     def wait_for_end(self) -> str | None:

@@ -13,6 +13,7 @@ from app.commands.console import require_extra
 from app.commands.options import (
     DeviceOption,
     DftProcessesOption,
+    EstimatorOption,
     GuidanceScaleOption,
     JsonOption,
     ModelArgument,
@@ -27,7 +28,7 @@ from app.commands.property_measures import load_measure, require_measurable
 from app.commands.request_options import complete_request
 from app.schemas import AnyCompletedRequest
 from models.card.card import ModelCard
-from models.card.config import Estimator, Measure
+from models.card.config import Measure
 from models.card.folder import change_card
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class GuidanceOptions:
     ] = 1_000
     candidates: NumCandidatesOption = 1
     guidance_scale: GuidanceScaleOption = None
-    estimator: Annotated[Estimator | None, typer.Option(help="How the guided step is computed.")] = None
+    estimator: EstimatorOption = None
     seed: SeedOption = None
     num_steps: StepsOption = None
     sampler: SamplerOption = None

@@ -14,7 +14,7 @@ from app.commands.console import CommandError, ExitStatus, print_warning
 from app.commands.output import require_writable
 from app.pictures.formats import Format
 from models.card.config import Domain
-from models.card.files import written_whole
+from models.card.files import atomic_write
 
 # All JSON endings mean one graph per line, as `digress train --data` reads it.
 _FORMATS = {
@@ -64,7 +64,7 @@ def open_graph_file(out: Path | None) -> Iterator[BinaryIO]:
             shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.flush()
     else:
-        with written_whole(out.resolve()) as partial, partial.open("wb") as file:
+        with atomic_write(out.resolve()) as partial, partial.open("wb") as file:
             yield file
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from app.commands.shell_completion import model_names, sampler_names
+from models.card.config import Estimator
 
 ModelArgument = Annotated[
     str, typer.Argument(help="Name of a checkpoint; `digress models` lists them.", autocompletion=model_names)
@@ -35,7 +36,14 @@ DeviceOption = Annotated[
 ]
 NumCandidatesOption = Annotated[int, typer.Option("--candidates", help="Graphs drawn for each one kept.", min=1)]
 GuidanceScaleOption = Annotated[
-    float | None, typer.Option("--guidance-scale", help="The card's default if left out.", min=0)
+    float | None,
+    typer.Option(
+        "--guidance-scale", help="How strongly to steer to the targets; the card's default if left out.", min=0
+    ),
+]
+EstimatorOption = Annotated[
+    Estimator | None,
+    typer.Option(help="How the guided step is computed; gradient is DiGress's own. The card's default if left out."),
 ]
 DftProcessesOption = Annotated[int, typer.Option("--jobs", help="Processes for dft, a core each.", min=1)]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]

@@ -29,7 +29,7 @@ def require_measurable(properties: Sequence[str], measure: Measure, card: ModelC
         judged = {prediction.name for prediction in judge.properties}
         known = [name for name in known if name in judged]
     if unknown := [name for name in properties if name not in known]:
-        raise CommandError(f"{measure} does not tell {', '.join(unknown)}; it tells {', '.join(known)}")
+        raise CommandError(f"{measure} cannot measure {', '.join(unknown)}; it measures {', '.join(known)}")
 
 
 def load_measure(name: Measure, card: ModelCard, checkpoints: Path, *, num_processes: int) -> "MeasureFunction":

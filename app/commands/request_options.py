@@ -12,10 +12,9 @@ import typer
 
 from app.commands.configuration import configured_cards
 from app.commands.console import CommandError
-from app.commands.options import SamplerOption, SeedOption, StepsOption
+from app.commands.options import EstimatorOption, GuidanceScaleOption, SamplerOption, SeedOption, StepsOption
 from app.commands.shell_completion import target_prefixes
 from app.schemas import MAX_GRAPHS, AnyCompletedRequest, ConditionalRequest, GenerateRequest, Priority
-from models.card.config import Estimator
 
 _NEED_TARGETS = ("guidance_scale", "estimator", "candidates")
 
@@ -49,10 +48,8 @@ class RequestOptions:
             autocompletion=target_prefixes,
         ),
     ] = None
-    guidance_scale: Annotated[float | None, typer.Option(help="How strongly to steer to the targets.", min=0)] = None
-    estimator: Annotated[
-        Estimator | None, typer.Option(help="How the guided step is computed; gradient is DiGress's own.")
-    ] = None
+    guidance_scale: GuidanceScaleOption = None
+    estimator: EstimatorOption = None
     candidates: Annotated[
         int | None,
         typer.Option(help="Graphs drawn for each one kept: the one predicted nearest to the targets.", min=1),

@@ -28,7 +28,7 @@ WORKER_NICENESS = 5
 STOP_SECONDS = 4
 
 
-def serve(settings: Settings, say: Callable[[str], None]) -> int:
+def serve(settings: Settings, print_status: Callable[[str], None]) -> int:
     """Run the whole service until SIGINT, SIGTERM or SIGHUP; returns the exit status.
 
     Raises:
@@ -43,18 +43,20 @@ def serve(settings: Settings, say: Callable[[str], None]) -> int:
     children = ChildProcesses(stop)
     with tempfile.TemporaryDirectory(prefix="digress-redis-") as folder:
         try:
-            _start_all(settings, children, Path(folder), say)
+            _start_all(settings, children, Path(folder), print_status)
             ended = children.wait_for_end()
             if ended is not None:
-                say(f"{ended}; stopping the rest")
+                print_status(f"{ended}; stopping the rest")
                 return 1
-            say(f"stopping; running jobs have {settings.drain_seconds:g} s to finish")
+            print_status(f"stopping; running jobs have {settings.drain_seconds:g} s to finish")
             return 0
         finally:
             children.stop_all(settings.drain_seconds + STOP_SECONDS)
 
 
-def _start_all(settings: Settings, children: "ChildProcesses", folder: Path, say: Callable[[str], None]) -> None:
+def _start_all(
+    settings: Settings, children: "ChildProcesses", folder: Path, print_status: Callable[[str], None]
+) -> None:
     environment = dict(os.environ)
     if settings.redis_url is None:
         environment["DIGRESS_REDIS_URL"] = _start_redis(children, folder)
@@ -65,7 +67,9 @@ def _start_all(settings: Settings, children: "ChildProcesses", folder: Path, say
     address = f"http://{_reachable(settings.host)}:{settings.port}"
     children.wait_until(lambda: _is_ready(f"{address}/health/ready"), "the API and a worker to be ready")
     if not children.stop.is_set():
-        say(f"ready: {address}/docs documents the API, {address}/models lists the models; Ctrl-C stops everything")
+        print_status(
+            f"ready: {address}/docs documents the API, {address}/models lists the models; Ctrl-C stops everything"
+        )
 
 
 def _start_redis(children: "ChildProcesses", folder: Path) -> str:

@@ -16,7 +16,7 @@ from app.http.limits import MAX_BODY_SECONDS
 from app.schemas import FieldProblem, Problem
 
 _TOO_MANY = "Input should be less than or equal to 10000, not 20000"
-# The answers to the requests that tests/app/test_openapi.py sends.
+# The answers to the requests that tests/app/http/test_openapi.py sends.
 _DETAILS = {
     HTTPStatus.BAD_REQUEST: "Prefer: wait takes whole seconds from 1 to 60, not '90'",
     HTTPStatus.UNAUTHORIZED: "a key is needed: send the header 'Authorization: Bearer KEY'",

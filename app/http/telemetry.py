@@ -1,6 +1,6 @@
 """Prometheus metrics of the requests to the API.
 
-`app.jobs.telemetry` has those of the queue; workers have an endpoint of their own (`worker.telemetry`). Names begin with
+`app.jobs.observability.metrics` has those of the queue; workers have an endpoint of their own (`worker.telemetry`). Names begin with
 `digress_`, units are base units, and a label is never an id.
 """
 

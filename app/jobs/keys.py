@@ -11,14 +11,14 @@
     digress:flows                       hash: owner and priority -> the tag of their last job
     digress:clock                       string: the tag of the job that was taken last
     digress:backlog                     string: seconds of work that the pending jobs are
-    digress:webhooks                    sorted set: jobs whose end has to be told, by when (`app.jobs.webhooks`)
+    digress:webhooks                    sorted set: jobs whose webhook is due, by when (`app.jobs.webhooks`)
 
     digress:workers                     sorted set: names of workers, by when they were last heard of
     digress:worker:{name}               string: a worker's `WorkerReport` as JSON; it expires if the worker is silent
     digress:models:unloaded             set: models that are in the folder and not served
     digress:models:changes              string: how often that has changed
 
-    digress:keys                        hash: name -> `ApiKey` as JSON (`app.access.keys`)
+    digress:keys                        hash: name -> `ApiKey` as JSON (`app.access.api_keys`)
     digress:keys:ids                    hash: id, the public part of an API key -> name
     digress:rate:{name}:{minute}        string: submissions with a key in this minute
     digress:quota:{name}:{day}          string: graphs that a key asked for on this day

@@ -139,7 +139,7 @@ class JobQueue(JobReader):
         )
         match outcome:
             case b"full":
-                raise QueueFull(f"{detail.decode()} jobs wait already, which is as many as may")
+                raise QueueFull(f"the queue is full: {detail.decode()} jobs are waiting")
             case b"key_reused":
                 raise IdempotencyKeyReused("this Idempotency-Key came with another request before; choose a new one")
             case _:
@@ -187,7 +187,7 @@ class JobQueue(JobReader):
         if status is None:
             raise self._no_such_job(job_id)
         if status.decode() == JobStatus.RUNNING:
-            # The worker may be dead, or done a moment ago: then there is nobody to tell.
+            # The worker may be dead, or done a moment ago: then there is no worker to notify.
             with suppress(NoSuchJobError, InvalidJobOperation):
                 send_stop_job_command(self._redis, job_id, serializer=JSONSerializer)
 

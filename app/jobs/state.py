@@ -23,7 +23,7 @@ from app.jobs.records import created_at
 from app.jobs.reports import WorkerReport
 from app.schemas import JobStatus
 
-# When to retry at a full queue of which nobody knows how fast it moves.
+# When to retry at a full queue whose throughput is unknown.
 _DEFAULT_RETRY_SECONDS = 30.0
 
 

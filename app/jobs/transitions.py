@@ -17,7 +17,7 @@ from app.schemas import JobStatus
 Transitions: TypeAlias = Mapping[JobStatus, frozenset[JobStatus]]
 
 _QUEUED, _RUNNING = JobStatus.QUEUED, JobStatus.RUNNING
-_ENDED = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED})
+_ENDED = frozenset(status for status in JobStatus if status.is_final)
 
 # What a worker may do. Every step repeats well, since Redis may have done it and its answer was lost. A second worker may
 # start a job that is running: the first one lost its lease. The first one may still end the job that meanwhile is queued

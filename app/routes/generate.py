@@ -91,7 +91,7 @@ def _check_webhook(body: GenerateRequest, context: RequestContext) -> None:
 
 
 def _idempotency_key(body: GenerateRequest, key: str | None) -> IdempotencyKey | None:
-    """Key and hash of what was sent. What is made of it would not do: a seed that was left out differs every time."""
+    """Key and hash of the request as it was sent. The completed one cannot be hashed: a seed that was left out differs every time."""
     if key is None:
         return None
     return IdempotencyKey(key, hashlib.sha256(f"{type(body).__name__} {body.model_dump_json()}".encode()).hexdigest())

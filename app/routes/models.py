@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response, status
 
-from app.catalogue.validation import no_model
+from app.catalogue.validation import unknown_model_message
 from app.http.errors import NotFound
 from app.http.openapi import example, problems
 from app.routes.deps import AdminDep, CallerDep, CardsDep, ServedModelsDep
@@ -35,7 +35,7 @@ async def list_models(cards: CardsDep, _: CallerDep) -> list[ModelCard]:
 async def get_model(name: NamePath, cards: CardsDep, _: CallerDep) -> ModelCard:
     """The card of one model."""
     if name not in cards:
-        raise NotFound(no_model(name, cards))
+        raise NotFound(unknown_model_message(name, cards))
     return cards[name]
 
 
@@ -47,7 +47,7 @@ async def get_model(name: NamePath, cards: CardsDep, _: CallerDep) -> ModelCard:
 async def get_plot(name: NamePath, served_models: ServedModelsDep, cards: CardsDep, _: CallerDep) -> Response:
     """A picture of the model's graphs and of its quality by the number of steps, as PNG."""
     if name not in cards:
-        raise NotFound(no_model(name, cards))
+        raise NotFound(unknown_model_message(name, cards))
     picture = await served_models.plot(name)
     if picture is None:
         raise NotFound(f"there is no picture of {name}; make one with `digress plot {name} --save`")

@@ -41,7 +41,7 @@ def _seconds(text: str) -> int:
 
 @dataclass(frozen=True)
 class RequestContext:
-    """What a submission brings beside its body."""
+    """Headers and caller of a submission."""
 
     caller: Caller
     """Who asks, with limits and quota."""

@@ -58,7 +58,7 @@ class DiffusionConfig(Section):
         int,
         Field(
             ge=1,
-            description="Earliest time the network is trained at and asked at; nearer to the clean graph it is asked as if at this one.",
+            description="Smallest t that the network is trained and evaluated at; a smaller t is raised to this one.",
         ),
     ] = 1
 

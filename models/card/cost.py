@@ -33,7 +33,7 @@ def padded_size(card: ModelCard, num_nodes: int) -> int:
 
 
 def num_passes(card: ModelCard, estimator: Estimator | None) -> int:
-    """P. `estimator` is that of the guidance; None is no guidance."""
+    """p: how often a step puts a graph through a network. `estimator` is that of the guidance; None is no guidance."""
     match estimator:
         case "proposals":
             return 1 + card.guidance.num_proposals

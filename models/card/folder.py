@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from models.card.card import ModelCard
-from models.card.files import written_whole
+from models.card.files import atomic_write
 
 CARD_FILE = "card.json"
 
@@ -28,7 +28,7 @@ def read_card(folder: Path) -> ModelCard:
     """The card of a checkpoint folder.
 
     Raises:
-        CardError: if there is none, it is not a card, or it is called otherwise than its folder.
+        CardError: if there is none, it is not a card, or its name differs from its folder's.
     """
     path = folder / CARD_FILE
     try:
@@ -45,7 +45,7 @@ def read_card(folder: Path) -> ModelCard:
 def write_card(card: ModelCard, folder: Path) -> None:
     """Write `card` into its checkpoint folder; the file appears whole or not at all."""
     text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    with written_whole(folder / CARD_FILE) as partial:
+    with atomic_write(folder / CARD_FILE) as partial:
         partial.write_text(text + "\n", encoding="utf-8")
 
 

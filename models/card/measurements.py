@@ -6,7 +6,7 @@ from pydantic import Field
 
 from models.card.config import Estimator, Grid, GuidanceConfig, Measure, Sampler, Section
 
-# Which metrics say most: valid, unique and novel at once; of molecules, how near their like; of other graphs, the mean MMD ratio.
+# Which metrics say most: valid, unique and novel at once; of molecules, the distance to the data set's; of other graphs, the mean MMD ratio.
 HEADLINE = ("vun", "valid", "unique", "molecule_stable", "fcd", "ratio")
 
 

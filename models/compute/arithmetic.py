@@ -6,7 +6,7 @@ from torch import Tensor
 def softmax(logits: Tensor) -> Tensor:
     """Softmax over the last axis, for short rows: on CPUs torch's own takes about 100 ns a row, however short it is.
 
-    Where a gradient is wanted it is torch's own all the same, whose way back is a fifth of what this form's would be.
+    Where a gradient is wanted torch's own is used: its backward pass takes a fifth of the time of this form's.
     A row needs one finite logit at least; -inf gives 0.
     """
     if logits.device.type != "cpu" or logits.requires_grad:

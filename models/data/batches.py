@@ -96,10 +96,10 @@ def batches(dataset: GraphDataset | LabelledDataset, *, batch_size: int, seed: i
         batch_size=batch_size,
         sampler=None if seed is None else ShuffledSampler(dataset.sizes, batch_size=batch_size, seed=seed),
         drop_last=seed is not None and len(dataset) >= batch_size,
-        collate_fn=_as_it_is,
+        collate_fn=_already_collated,
     )
 
 
-def _as_it_is(batch: Any) -> Any:
+def _already_collated(batch: Any) -> Any:
     """`__getitems__` has made a `GraphBatch` already."""
     return batch

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from models.card.files import written_whole
+from models.card.files import atomic_write
 
 
 def cache_folder() -> Path:
@@ -21,6 +21,6 @@ def cached(name: str, build: Callable[[Path], None]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f"{name}.lock")):
             if not path.is_file():
-                with written_whole(path) as partial:
+                with atomic_write(path) as partial:
                     build(partial)
     return path

@@ -107,7 +107,7 @@ def _counts(categories: Int[Tensor, " k"], num_categories: int) -> Int[Tensor, "
 
 
 def _frequencies(counts: Int[Tensor, " c"]) -> list[float]:
-    """Of nothing, all is of the first category."""
+    """Shares of all counts; if all are 0, everything is of the first category."""
     total = int(counts.sum())
     frequencies: list[float] = (counts.double() / total).tolist() if total else [1.0] + [0.0] * (len(counts) - 1)
     return frequencies

@@ -131,12 +131,12 @@ def encode(smiles: list[str], *, draw_hydrogens: bool = False) -> GraphBatch:
     return encode_graphs(parsed, NODE_TYPES_WITH_HYDROGENS if draw_hydrogens else NODE_TYPES, EDGE_TYPES)
 
 
-def cached_file(suffix: str, build: Callable[[Path], None], *, beside: Sequence[str] = ()) -> Path:
-    """A file of the cache folder that belongs to this code, and that of the files `beside`.
+def cached_file(suffix: str, build: Callable[[Path], None], *, extra_sources: Sequence[str] = ()) -> Path:
+    """A file of the cache folder that belongs to this code, and to that in `extra_sources`.
 
     After a change of any of it, of RDKit or of the data, there is none yet.
     """
-    modules = (__file__, molecules.__file__, encoding.__file__, *beside)
+    modules = (__file__, molecules.__file__, encoding.__file__, *extra_sources)
     code = b"".join(Path(file).read_bytes() for file in modules)
     packages = f"{rdBase.rdkitVersion} {version('qm9pack')}".encode()
     return cached(f"qm9-{hashlib.sha256(code + packages).hexdigest()[:12]}.{suffix}", build)

@@ -65,7 +65,9 @@ def load_properties() -> dict[str, Float[Tensor, "b p"]]:
                 )
         save_file(tables, path)
 
-    return dict(load_file(qm9.cached_file("properties.safetensors", build, beside=(__file__, descriptors.__file__))))
+    return dict(
+        load_file(qm9.cached_file("properties.safetensors", build, extra_sources=(__file__, descriptors.__file__)))
+    )
 
 
 def split_for(splits: LabelledSplits, role: RegressorRole) -> LabelledSplits:

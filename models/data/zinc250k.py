@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.progress import track
 
 from models import molecules
-from models.card.files import written_whole
+from models.card.files import atomic_write
 from models.data import encoding
 from models.data.cache import cache_folder, cached
 from models.data.dataset import GraphData, load_graphs, save_graphs
@@ -100,7 +100,7 @@ def _build(path: Path) -> None:
     """Write the graphs, and beside them a line for each molecule: its split and its canonical SMILES."""
     found = [molecule for molecule in _in_parallel(read_molecule, read_smiles(), "ZINC250k") if molecule]
     splits = split_rows([smiles for smiles, _ in found])
-    with written_whole(_path().with_suffix(".smiles")) as partial:
+    with atomic_write(_path().with_suffix(".smiles")) as partial:
         lines = (f"{name} {found[i][0]}\n" for name, rows in splits.items() for i in rows)
         partial.write_text("".join(lines), encoding="utf-8")
     save_graphs(

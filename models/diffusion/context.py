@@ -7,6 +7,7 @@ and a network must read it at every call. There is nothing in it yet: which node
 and which properties are *wanted*, will be fields of it, one row for each graph of the batch.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,11 @@ from typing import Final
 @dataclass(frozen=True)
 class Context:
     """What is given and what is wanted of b graphs; nothing yet."""
+
+    @staticmethod
+    def concatenate(parts: Sequence["Context"]) -> "Context":
+        """The context of all graphs, in order; as there is nothing in any, there is nothing in this one."""
+        return parts[0]
 
 
 NO_CONTEXT: Final = Context()

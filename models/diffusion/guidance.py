@@ -68,7 +68,7 @@ class Guidance:
         """A step of a sampler, steered."""
         return Step(self.reverse(reverse), self.draw)
 
-    def acts(self, t: Int[Tensor, " b"]) -> Bool[Tensor, " b"]:
+    def is_active(self, t: Int[Tensor, " b"]) -> Bool[Tensor, " b"]:
         """Whether guidance acts on a graph at time t: within the window, and with a scale that is not zero."""
         share = t / self.num_timesteps
         return (share <= self.config.start) & (share >= self.config.stop) & (self.scale > 0)
@@ -89,7 +89,7 @@ class _Tilted:
         context: Context = NO_CONTEXT,
     ) -> GraphDistribution:
         probs = self.reverse(denoiser, z_t, s=s, t=t, context=context)
-        guided = self.guidance.acts(t).nonzero()[:, 0]
+        guided = self.guidance.is_active(t).nonzero()[:, 0]
         if len(guided) == 0:
             return probs
         scale, tilted = self.guidance.scale[guided], probs[guided]
@@ -112,18 +112,18 @@ class _Chosen:
         step: Int[Tensor, " b"],
     ) -> GraphBatch:
         drawn = draw_graphs(probs, seeds, num_nodes=num_nodes, step=step)
-        guided = self.guidance.acts(step).nonzero()[:, 0]
+        guided = self.guidance.is_active(step).nonzero()[:, 0]
         if len(guided) == 0:
             return drawn
-        chosen = self._choose(probs[guided], seeds[guided], num_nodes=num_nodes[guided], step=step[guided], of=guided)
+        chosen = self._choose(probs[guided], seeds[guided], num_nodes=num_nodes[guided], step=step[guided], rows=guided)
         return GraphBatch(
             drawn.nodes.index_copy(0, guided, chosen.nodes), drawn.edges.index_copy(0, guided, chosen.edges), num_nodes
         )
 
     def _choose(
-        self, probs: GraphDistribution, seeds: Tensor, *, num_nodes: Tensor, step: Tensor, of: Tensor
+        self, probs: GraphDistribution, seeds: Tensor, *, num_nodes: Tensor, step: Tensor, rows: Tensor
     ) -> GraphBatch:
-        """One of m proposals for each graph; `of` are the graphs' places in the batch."""
+        """One of m proposals for each graph; `rows` are the graphs' places in the batch."""
         batch, count = len(seeds), self.guidance.config.num_proposals
         parent = torch.arange(batch, device=seeds.device).repeat_interleave(count)
         times = step[parent]
@@ -133,8 +133,10 @@ class _Chosen:
         distinct, read_as = _distinct(proposals, count)
         log_density = torch.zeros(len(distinct), device=seeds.device)
         for targets in self.guidance.targets:
-            log_density = log_density + targets[of[parent[distinct]]].log_density(proposals[distinct], times[distinct])
-        log_weights = self.guidance.scale[of, None] * log_density[read_as].view(batch, count)
+            log_density = log_density + targets[rows[parent[distinct]]].log_density(
+                proposals[distinct], times[distinct]
+            )
+        log_weights = self.guidance.scale[rows, None] * log_density[read_as].view(batch, count)
         uniform = uniforms(seeds, step=step, stream=CHOICE_STREAM, positions=torch.zeros_like(step[:1]))[:, 0]
         winner = draw(log_weights.softmax(1), uniform)
         return proposals[torch.arange(batch, device=seeds.device) * count + winner]

@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from models.diffusion.context import NO_CONTEXT, Context
 from models.diffusion.corruption import corrupt
 from models.diffusion.randomness import TIME_STREAM, uniforms
 from models.diffusion.sampler import DenoisingModel, ancestral
@@ -49,9 +50,14 @@ class LikelihoodBound:
 
 @torch.no_grad()
 def likelihood_bound(
-    denoiser: DenoisingModel, clean: GraphBatch, seeds: Int[Tensor, " b"], *, num_times: int
+    denoiser: DenoisingModel,
+    clean: GraphBatch,
+    seeds: Int[Tensor, " b"],
+    *,
+    num_times: int,
+    context: Context = NO_CONTEXT,
 ) -> LikelihoodBound:
-    """The terms, the sum over time from `num_times` times per graph; a function of the seeds.
+    """The terms, given the context; the sum over time from `num_times` times per graph. A function of the seeds.
 
     DiGress: `kl_prior`, `compute_Lt` and `reconstruction_logp`.
     """
@@ -64,13 +70,13 @@ def likelihood_bound(
         """One draw of KL( q(z_{t-1} | z_t, x) ‖ p(z_{t-1} | z_t) ), at t = 1 of -log p(x | z_1)."""
         z_t = corrupt(clean, t, seeds, noise=noise)
         past = noise.posterior(truth, z_t, s=t - 1, t=t)
-        return _divergence(past, ancestral(denoiser, z_t, s=t - 1, t=t), clean)
+        return _divergence(past, ancestral(denoiser, z_t, s=t - 1, t=t, context=context), clean)
 
     reconstruction = step(torch.ones_like(seeds))
     terms = denoiser.num_timesteps - 1
     if not terms:
-        nothing = torch.zeros_like(prior[0])
-        return LikelihoodBound(*prior, nothing, nothing, *reconstruction)
+        zero = torch.zeros_like(prior[0])
+        return LikelihoodBound(*prior, zero, zero, *reconstruction)
     parts = torch.arange(num_times, device=seeds.device)
     shares = (parts + uniforms(seeds, step=torch.zeros_like(seeds), stream=TIME_STREAM, positions=parts)) / num_times
     times = 2 + (shares * terms).long().clamp(max=terms - 1)

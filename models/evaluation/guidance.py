@@ -75,14 +75,16 @@ def evaluate_guidance(
         EvaluationError: if the plan has no goal, or too few graphs could be measured.
     """
     if plan.goal is None:
-        raise EvaluationError("a plan without a goal has nothing to come near to")
+        raise EvaluationError("the plan has no targets")
     targets = draw_targets(model.card, protocol.properties, plan.num_graphs, seed=plan.seed)
     guided = _draw(model, replace(plan, goal=replace(plan.goal, targets=targets)), on_progress)
     unguided = _draw(model, replace(plan, goal=None), lambda progress: None)
 
     found = _distances(guided, targets, protocol)
-    blind = _distances(unguided, targets, protocol)
-    mae, blind_mae = ({name: fmean(values) for name, values in distances.items()} for distances in (found, blind))
+    found_unguided = _distances(unguided, targets, protocol)
+    mae, unguided_mae = (
+        {name: fmean(values) for name, values in distances.items()} for distances in (found, found_unguided)
+    )
     valid = [text for text in guided if text]
     goal = plan.goal
     return GuidanceMeasurement(
@@ -104,10 +106,10 @@ def evaluate_guidance(
         measured=round(_count(found) / plan.num_graphs, 4),
         mae=_rounded(mae),
         standard_error=_rounded({name: _standard_error(values) for name, values in found.items()}),
-        unguided_mae=_rounded(blind_mae),
-        unguided_standard_error=_rounded({name: _standard_error(values) for name, values in blind.items()}),
-        unguided_measured=round(_count(blind) / plan.num_graphs, 4),
-        ratio=round(fmean(mae.values()) / fmean(blind_mae.values()), 4),
+        unguided_mae=_rounded(unguided_mae),
+        unguided_standard_error=_rounded({name: _standard_error(values) for name, values in found_unguided.items()}),
+        unguided_measured=round(_count(found_unguided) / plan.num_graphs, 4),
+        ratio=round(fmean(mae.values()) / fmean(unguided_mae.values()), 4),
     )
 
 

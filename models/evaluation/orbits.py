@@ -22,8 +22,6 @@ Hočevar & Demšar 2014, A combinatorial approach to graphlet counting (counting
 import numpy as np
 from jaxtyping import Bool, Int
 
-NUM_ORBITS = 15
-
 
 def orbit_counts(adjacency: Bool[np.ndarray, "n n"]) -> Int[np.ndarray, "n 15"]:
     """For each node, in how many induced connected subgraphs it plays each part."""

@@ -155,7 +155,7 @@ def _training(card: ModelCard) -> str:
     features = ["features", ", ".join(described) or "none"]
     unfinished = [["unfinished", f"`{name}`: {_so_far(record)}"] for name, record in card.unfinished.items()]
     if training is None:
-        return f"{_table(['', ''], [features, *unfinished])}\n\nThe card does not tell more."
+        return f"{_table(['', ''], [features, *unfinished])}\n\nThe card has no record of its training."
     took = f"{training.minutes:.0f} minutes, {training.gradient_steps:,} steps"
     if training.recipe.get("start_from"):
         took += ", after those of the weights it began with (see below)"  # in the note that training writes of them

@@ -120,9 +120,7 @@ class GraphTransformerLayer(nn.Module):
         related = self.scores_to_edge(layout.from_square(scores)) + layout.sum_of_ends(self.node_to_edge(x))
 
         if self.triangles is not None:
-            related = related + self.triangles.closed_by(
-                *sides, layout=layout, node_mask=node_mask, edge_mask=edge_mask
-            )
+            related = related + self.triangles(*sides, layout=layout, node_mask=node_mask, edge_mask=edge_mask)
 
         nodes = nodes + self.node_out(torch.addcmul(node_shift, attended, 1 + node_scale))
         edges = edges + self.edge_out(torch.addcmul(edge_shift, related, 1 + edge_scale))
@@ -135,7 +133,7 @@ class GraphTransformerLayer(nn.Module):
         query, key, value = self.query_key_value(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         scale, shift = film.permute(0, 3, 1, 2).chunk(2, dim=1)
         scores = torch.addcmul(shift, query @ key.mT, (1 + scale) / math.sqrt(query.shape[-1]))
-        # Added rather than filled in: half the passes, and none on the way back.
+        # Added rather than filled in: half the passes, and none in the backward pass.
         unseen = torch.zeros_like(node_mask, dtype=torch.float).masked_fill(~node_mask, -math.inf)
         weights = softmax(scores.float() + unseen[:, None, None, :])
         return (weights @ value).transpose(1, 2).flatten(2), scores.permute(0, 2, 3, 1)
@@ -166,17 +164,6 @@ class _Triangles(nn.Module):
 
     def forward(
         self,
-        edges: Float[Tensor, "b m de"],
-        *,
-        layout: EdgeLayout,
-        node_mask: Bool[Tensor, "b n"],
-        edge_mask: Bool[Tensor, "b m"],
-    ) -> Float[Tensor, "b m de"]:
-        first, second = _squares(self.sides, edges, layout)
-        return self.closed_by(first, second, layout=layout, node_mask=node_mask, edge_mask=edge_mask)
-
-    def closed_by(
-        self,
         first: Float[Tensor, "b c n n"],
         second: Float[Tensor, "b c n n"],
         *,
@@ -184,7 +171,7 @@ class _Triangles(nn.Module):
         node_mask: Bool[Tensor, "b n"],
         edge_mask: Bool[Tensor, "b m"],
     ) -> Float[Tensor, "b m de"]:
-        """T_ij W, given both sides."""
+        """T_ij W, given the `sides` of all pairs as squares."""
         # Each side brings half of 1/√n along.
         scale = layout.to_square(edge_mask[..., None] * _rsqrt_count(node_mask).sqrt())[:, None, ..., 0].to(first.dtype)
         products = (first * scale) @ (second * scale)
@@ -244,7 +231,7 @@ def _squares(
 ) -> list[Float[Tensor, "b _ n n"]]:
     """Linear maps of pairs, each as squares channel by channel, which is how attention and triangles read them.
 
-    Where gradients are wanted the maps are one product, there and back; it may be rounded otherwise than each alone.
+    Where gradients are wanted the maps are one product, forward and backward; rounding may differ from that of each alone.
     """
     if pairs.requires_grad:
         channels = F.linear(pairs, torch.cat([m.weight for m in maps]), torch.cat([m.bias for m in maps]))

@@ -31,8 +31,8 @@ class PairLayout:
         slots = torch.zeros(num_nodes, num_nodes, dtype=torch.long, device=device)
         slots[self.low, self.high] = slots[self.high, self.low] = torch.arange(len(self.low), device=device)
         self.slots = slots.flatten()
-        self.forth = self.low * num_nodes + self.high
-        self.back = self.high * num_nodes + self.low
+        self.upper_index = self.low * num_nodes + self.high
+        self.lower_index = self.high * num_nodes + self.low
         self.incidence = self._incidence(device) if num_nodes <= _WIDEST_INCIDENCE else None
 
     def _incidence(self, device: torch.device) -> Float[Tensor, "n m"]:
@@ -69,7 +69,7 @@ class PairLayout:
 
     def mask(self, edge_mask: Bool[Tensor, "b n n"]) -> Bool[Tensor, "b m"]:
         """True at real pairs."""
-        return edge_mask.flatten(1).index_select(1, self.forth)
+        return edge_mask.flatten(1).index_select(1, self.upper_index)
 
 
 class _ToSquare(torch.autograd.Function):
@@ -116,7 +116,7 @@ def _spread(stored: Tensor, layout: PairLayout) -> Tensor:
 
 def _gathered(square: Tensor, layout: PairLayout) -> Tensor:
     flat = square.flatten(1, 2).contiguous()
-    return flat.index_select(1, layout.forth) + flat.index_select(1, layout.back)
+    return flat.index_select(1, layout.upper_index) + flat.index_select(1, layout.lower_index)
 
 
 class MatrixLayout:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
-from models.card.files import written_whole
+from models.card.files import atomic_write
 from models.training.preset import PRESET_FILE, Preset
 
 
@@ -26,7 +26,7 @@ class StateFile(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write a state."""
-        with written_whole(Path(path)) as partial:
+        with atomic_write(Path(path)) as partial:
             torch.save(checkpoint, partial)
 
 
@@ -63,7 +63,7 @@ class TrainingFolder:
 
     def save_preset(self, preset: Preset) -> None:
         """Keep what is trained here, overrides included, so that resuming needs no options."""
-        with written_whole(self.root / PRESET_FILE) as partial:
+        with atomic_write(self.root / PRESET_FILE) as partial:
             partial.write_text(preset.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     def require(self, *, run: bool) -> None:
@@ -74,7 +74,7 @@ class TrainingFolder:
         """
         if self.state.exists() and not run:
             raise TrainingFolderError(
-                f"{self.root} holds a run already; go on with it by --resume, or choose another --out"
+                f"{self.root} holds a run already; continue it with --resume, or choose another --out"
             )
         if run and not self.state.exists():
             raise TrainingFolderError(f"{self.root} holds no run to resume; leave --resume out to start one")

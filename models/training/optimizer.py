@@ -31,7 +31,7 @@ _ROUNDS, _COEFFICIENTS = 5, (3.4445, -4.7750, 2.0315)
 
 def make_optimizer(module: nn.Module, config: TrainingConfig) -> Optimizer:
     """The optimizer of a preset; biases and norms do not decay."""
-    inside, weights, others = _sorted(module, config.optimizer == "muon")
+    inside, weights, others = _parameter_groups(module, config.optimizer == "muon")
     adam = AdamW(
         [{"params": weights, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
         lr=config.learning_rate,
@@ -39,7 +39,7 @@ def make_optimizer(module: nn.Module, config: TrainingConfig) -> Optimizer:
     )
     if not inside:
         return adam
-    return Together(Muon(inside, lr=config.matrix_learning_rate, weight_decay=config.weight_decay), adam)
+    return CombinedOptimizer(Muon(inside, lr=config.matrix_learning_rate, weight_decay=config.weight_decay), adam)
 
 
 class Muon(Optimizer):
@@ -58,13 +58,13 @@ class Muon(Optimizer):
                 if matrix.grad is not None:
                     alike[matrix.shape].append(matrix)
             for shape, matrices in alike.items():
-                updates = orthogonal(torch.stack([self._follow(matrix) for matrix in matrices]))
+                updates = orthogonal(torch.stack([self._nesterov_momentum(matrix) for matrix in matrices]))
                 for matrix, update in zip(matrices, updates.to(matrices[0].dtype), strict=True):
                     matrix.mul_(1 - group["lr"] * group["weight_decay"])
                     matrix.add_(update, alpha=-group["lr"] * math.sqrt(max(1, shape[0] / shape[1])))
         return loss
 
-    def _follow(self, matrix: Tensor) -> Tensor:
+    def _nesterov_momentum(self, matrix: Tensor) -> Tensor:
         """The gradient with momentum, looking ahead."""
         if "momentum_buffer" not in self.state[matrix]:
             self.state[matrix]["momentum_buffer"] = torch.zeros_like(matrix)
@@ -86,7 +86,7 @@ def orthogonal(matrices: Float[Tensor, "b r c"]) -> Float[Tensor, "b r c"]:
     return x.mT if tall else x
 
 
-class Together(Optimizer):
+class CombinedOptimizer(Optimizer):
     """Optimizers of different weights as one."""
 
     def __init__(self, *optimizers: Optimizer) -> None:
@@ -122,7 +122,7 @@ def _gradients(closure: Callable[[], Any] | None) -> Any:
         return closure()
 
 
-def _sorted(module: nn.Module, matrices_apart: bool) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+def _parameter_groups(module: nn.Module, matrices_apart: bool) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
     """Matrices inside the layers (if they are wanted apart), other matrices, vectors."""
     inside: list[Tensor] = []
     weights: list[Tensor] = []

@@ -131,7 +131,7 @@ def _task(preset: Preset, folder: TrainingFolder, checkpoints: Path, *, resume: 
 class ExportAverage(Callback):
     """Writes the averaged weights as a checkpoint folder after every validation, and the last state in the end.
 
-    DiGress samples and measures in `on_validation_epoch_end` and `on_test_epoch_end`; here `digress evaluate` does, on a checkpoint folder.
+    DiGress samples and measures in `on_validation_epoch_end`; here `digress evaluate` does, on a checkpoint folder.
     There is no `on_train_epoch_end`: training counts steps and minutes.
     """
 

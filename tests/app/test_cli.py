@@ -94,7 +94,10 @@ def test_an_example_of_the_help_can_be_typed_in(example: str) -> None:
         (["evaluate-guidance", "qm9", "--property", "mu", "--property", "mu"], "name each once"),
         (["evaluate-guidance", "zinc", "--property", "mu"], "there is no model 'zinc'"),
         (["plot-guidance", "qm9", "--property", "mu", "--target", "99"], "from 0 to 21.932 D, so it cannot aim at 99"),
-        (["plot-guidance", "qm9", "--property", "logp", "--target", "1", "--measure", "dft"], "dft does not tell logp"),
+        (
+            ["plot-guidance", "qm9", "--property", "logp", "--target", "1", "--measure", "dft"],
+            "dft cannot measure logp",
+        ),
         (["plot-guidance", "qm9", "--property", "mu", "--target", "1", "--out", "a.txt"], "--out ends in .svg, .png"),
     ],
 )

@@ -55,14 +55,14 @@ def main(count: int) -> None:
 def chosen(molecule: Chem.Mol, count: int, field: str, dielectric: float | None) -> Geometry:
     """The conformer that a rule chooses."""
     copy, energies = Chem.Mol(molecule), []
-    told = AllChem.MMFFGetMoleculeProperties(copy)  # type: ignore[attr-defined]
+    mmff = AllChem.MMFFGetMoleculeProperties(copy)  # type: ignore[attr-defined]
     if dielectric is None:
-        told.SetMMFFEleTerm(False)
+        mmff.SetMMFFEleTerm(False)
     else:
-        told.SetMMFFDielectricConstant(dielectric)
+        mmff.SetMMFFDielectricConstant(dielectric)
     for conformer in list(copy.GetConformers())[:count]:
         force_field = (
-            AllChem.MMFFGetMoleculeForceField(copy, told, confId=conformer.GetId())  # type: ignore[attr-defined]
+            AllChem.MMFFGetMoleculeForceField(copy, mmff, confId=conformer.GetId())  # type: ignore[attr-defined]
             if field == "mmff"
             else AllChem.UFFGetMoleculeForceField(copy, confId=conformer.GetId())  # type: ignore[attr-defined]
         )

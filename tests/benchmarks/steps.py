@@ -133,10 +133,10 @@ def products() -> list[Comparison]:
     """(f) How much of a step of the shipped network is matrix products."""
     cohort = _generation(_qm9(), 404).start(range(404))
     advance([cohort])
-    with profile(activities=[ProfilerActivity.CPU]) as told:
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
         for _ in range(10):
             advance([cohort])
-    events = told.key_averages()
+    events = profiler.key_averages()
     whole = sum(event.self_cpu_time_total for event in events) / 1e4
     in_products = sum(event.self_cpu_time_total for event in events if event.key in MATRIX_PRODUCTS) / 1e4
     return [
@@ -168,8 +168,8 @@ def main(num_nodes: int, num_graphs: int) -> None:
 
 def _in_own_process(num_nodes: int, num_graphs: int) -> dict[str, float]:
     command = [sys.executable, "-m", "tests.benchmarks.steps", str(num_nodes), str(num_graphs)]
-    told: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    return told
+    found: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return found
 
 
 def _milliseconds(function: Callable[[], object]) -> Callable[[], float]:

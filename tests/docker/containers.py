@@ -2,7 +2,7 @@
 
 Each has a network with an address of its own, as on a host of its own, a read-only root that holds the system, this
 repository and its environment, and what is mounted besides; an empty /tmp; the user it was given, and no capabilities. The
-others' names are told by a small name server, as a container engine does. Memory and processor limits are not imitated.
+others' names are resolved by a small name server, as a container engine does. Memory and processor limits are not imitated.
 """
 
 import itertools

@@ -17,7 +17,7 @@ import pytest
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from app.jobs.keys import MODEL_CHANGES_KEY, UNLOADED_KEY
+from app.jobs.keys import MODEL_CHANGES_KEY, UNLOADED_KEY, events_key, graphs_key, record_key
 from app.jobs.queue import JobQueue
 from app.schemas import CompletedRequest, JobStatus
 from models.checkpoint import LoadedModel, save_checkpoint
@@ -86,16 +86,16 @@ class Service:
         return forked(WORKER, environment | settings, log)
 
     def status(self, job_id: str) -> JobStatus:
-        return JobStatus(str(self.redis.hget(f"digress:job:{job_id}", "status"), "ascii"))  # type: ignore[arg-type]
+        return JobStatus(str(self.redis.hget(record_key(job_id), "status"), "ascii"))  # type: ignore[arg-type]
 
     def fraction(self, job_id: str) -> float:
-        return float(self.redis.hget(f"digress:job:{job_id}", "fraction") or 0)
+        return float(self.redis.hget(record_key(job_id), "fraction") or 0)
 
     def graphs(self, job_id: str) -> Any:
-        return [json.loads(graph) for graph in self.redis.lrange(f"digress:job:{job_id}:graphs", 0, -1)]
+        return [json.loads(graph) for graph in self.redis.lrange(graphs_key(job_id), 0, -1)]
 
     def events(self, job_id: str) -> list[str]:
-        entries: Any = self.redis.xrange(f"digress:job:{job_id}:events")
+        entries: Any = self.redis.xrange(events_key(job_id))
         return [fields[b"event"].decode() for _, fields in entries]
 
     def log(self, worker: int) -> str:
@@ -156,17 +156,17 @@ def test_a_worker_that_hung_past_its_lease_does_not_disturb_the_one_that_took_ov
         zombie.send_signal(signal.SIGSTOP)
         with service.worker():
             service.wait_for_end(job_id)
-            before = service.redis.hgetall(f"digress:job:{job_id}")
+            before = service.redis.hgetall(record_key(job_id))
             zombie.send_signal(signal.SIGCONT)
             again = service.submit(SHORT)
             service.wait_for_end(again)
-            wait_until(lambda: "the job is over already" in service.log(1), seconds=30)
+            wait_until(lambda: "job already ended" in service.log(1), seconds=30)
             service.wait_until_idle()
         begun = [line for line in service.log(2).splitlines() if "job begins" in line and job_id in line]
         assert "tries_lost=1" in begun[0]
 
     service.assert_drawn_once(job_id, LONG)
-    assert service.redis.hgetall(f"digress:job:{job_id}") == before
+    assert service.redis.hgetall(record_key(job_id)) == before
 
 
 def test_a_worker_that_wakes_while_another_has_its_job_lets_go(service: Service) -> None:
@@ -300,14 +300,14 @@ def test_a_job_canceled_while_it_is_queued_leaves_nothing_behind(service: Servic
     service.queue().cancel(job_id)
 
     assert service.redis.keys("rq:job:*") == []
-    assert 0 < service.redis.ttl(f"digress:job:{job_id}") <= 600
+    assert 0 < service.redis.ttl(record_key(job_id)) <= 600
 
 
 def test_a_job_canceled_as_it_is_handed_back_is_canceled(service: Service) -> None:
     with service.worker(DIGRESS_DRAIN_SECONDS="0") as worker:
         job_id = service.submit(ENDLESS)
         service.wait_for_start(job_id)
-        service.redis.hset(f"digress:job:{job_id}", "cancel_requested", "1")
+        service.redis.hset(record_key(job_id), "cancel_requested", "1")
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(10) == 0
 
@@ -330,8 +330,8 @@ def test_a_job_that_no_worker_ever_begins_is_given_up(service: Service) -> None:
 def test_a_job_canceled_while_it_runs_ends_at_once_and_keeps_what_it_had(service: Service) -> None:
     with service.worker():
         unwanted = service.submit(ENDLESS, num_steps=FEW_STEPS)
-        wait_until(lambda: b"graphs_done" in service.redis.hgetall(f"digress:job:{unwanted}"), seconds=60)
-        wait_until(lambda: int(service.redis.hget(f"digress:job:{unwanted}", "graphs_done")) > 0, seconds=60)  # type: ignore[arg-type]
+        wait_until(lambda: b"graphs_done" in service.redis.hgetall(record_key(unwanted)), seconds=60)
+        wait_until(lambda: int(service.redis.hget(record_key(unwanted), "graphs_done")) > 0, seconds=60)  # type: ignore[arg-type]
 
         service.queue().cancel(unwanted)
         service.wait_for_end(unwanted, seconds=10)
@@ -356,7 +356,7 @@ def test_a_job_past_its_deadline_fails_and_says_so(service: Service) -> None:
         service.wait_until_idle()
 
     assert service.status(job_id) == JobStatus.FAILED
-    assert b"took longer" in service.redis.hget(f"digress:job:{job_id}", "error")  # type: ignore[operator]
+    assert b"took longer" in service.redis.hget(record_key(job_id), "error")  # type: ignore[operator]
 
 
 @pytest.mark.slow
@@ -378,7 +378,7 @@ def test_a_running_worker_lets_go_of_a_model_that_is_unloaded(service: Service) 
         service.wait_for_end(job_id)
         service.redis.sadd(UNLOADED_KEY, "tiny")
         service.redis.incr(MODEL_CHANGES_KEY)
-        wait_until(lambda: "model is let go" in service.log(1), seconds=30)
+        wait_until(lambda: "model unloaded" in service.log(1), seconds=30)
         unserved = service.submit(SHORT)
         service.wait_for_end(unserved)
 

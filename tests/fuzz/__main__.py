@@ -36,10 +36,10 @@ def main() -> None:
     for failure in outcome.failures:
         print(f"✗ {failure}")  # noqa: T201
     seeds = ", ".join(map(str, outcome.seeds))
-    told = (
+    summary = (
         f"{outcome.cases:,} cases, {len(outcome.failures)} failures, seeds {seeds}, {outcome.seconds / 60:.1f} minutes"
     )
-    print(f"{told}; written to {arguments.out}")  # noqa: T201
+    print(f"{summary}; written to {arguments.out}")  # noqa: T201
     sys.exit(bool(outcome.failures))
 
 
@@ -47,8 +47,8 @@ def _show(answers: Mapping[str, Mapping[str, int]]) -> None:
     table = Table("operation", "answers", "by status")
     table.columns[0].overflow = "fold"
     for operation, counts in sorted(answers.items()):
-        told = ", ".join(f"{status}: {number:,}" for status, number in counts.items())
-        table.add_row(operation, f"{sum(counts.values()):,}", told)
+        by_status = ", ".join(f"{status}: {number:,}" for status, number in counts.items())
+        table.add_row(operation, f"{sum(counts.values()):,}", by_status)
     Console().print(table)
 
 

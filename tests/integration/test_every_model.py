@@ -32,8 +32,8 @@ def test_a_graph_of_each_is_drawn(client: httpx2.Client, name: str) -> None:
     ).json()
 
     assert job["status"] == "succeeded", job
-    (told,) = job["graphs"]
-    graph = nx.node_link_graph(told, edges="edges")
+    (answered,) = job["graphs"]
+    graph = nx.node_link_graph(answered, edges="edges")
     assert len(graph) in card.size_distribution
     assert {kind for _, kind in graph.nodes(data="type")} <= set(card.node_types)
     assert {kind for *_, kind in graph.edges(data="type")} < set(card.edge_types)

@@ -271,15 +271,15 @@ def conditional(client: httpx2.Client, **changes: Any) -> Any:
 
 
 def test_a_small_and_a_large_dipole_moment_give_two_clearly_separated_sets(client: httpx2.Client) -> None:
-    told = {}
+    predicted = {}
     for target in (0.5, 5.0):
         job = conditional(client, targets={"mu": target}, num_steps=25)
-        told[target] = [graph["graph"]["properties"]["mu"] for graph in job["graphs"] if graph["graph"]["valid"]]
+        predicted[target] = [graph["graph"]["properties"]["mu"] for graph in job["graphs"] if graph["graph"]["valid"]]
         assert job["kind"] == "conditional"
         assert job["summary"]["valid"] >= 15
         assert job["summary"]["predicted_error"]["mu"] < 1
 
-    assert max(sorted(told[0.5])[:-2]) < min(sorted(told[5.0])[2:])
+    assert max(sorted(predicted[0.5])[:-2]) < min(sorted(predicted[5.0])[2:])
 
 
 def test_candidates_come_nearer_to_the_target_and_the_answer_says_how_many_were_drawn(client: httpx2.Client) -> None:

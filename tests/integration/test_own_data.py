@@ -91,7 +91,7 @@ def test_a_run_goes_on_with_its_file_and_not_with_another(out: Path, file: Path)
     changed = digress("train", "--data", str(file), "--out", str(out), "--resume")
     file.write_text(content)
 
-    assert "go on with it by --resume" in again.stderr
+    assert "continue it with --resume" in again.stderr
     assert "has changed since this run was begun" in changed.stderr
     assert changed.returncode == 1
 

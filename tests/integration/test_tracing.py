@@ -306,7 +306,7 @@ def test_a_job_that_is_given_up_has_a_span_that_says_so(outage: Outage, service:
     job = service.collector.span("process digress", HOPELESS)
 
     assert job.attributes["messaging.message.id"] == outage.hopeless
-    assert (job.attributes["digress.job.status"], job.attributes["error.type"]) == ("failed", "NeverEnded")
+    assert (job.attributes["digress.job.status"], job.attributes["error.type"]) == ("failed", "RetriesExhausted")
     assert job.span.status.code == Status.STATUS_CODE_ERROR
 
 

@@ -104,13 +104,13 @@ def test_frames_lead_from_noise_to_the_graph_and_do_not_change_it(count: int) ->
     frames = frames_of(replace(plan, keep_frames=count))
 
     graphs = drawn(plan)
-    assert all(len(way) == count for way in frames.values())
+    assert all(len(kept) == count for kept in frames.values())
     assert [frames[index][-1] for index in range(60)] == graphs
     every = frames_of(replace(plan, keep_frames=6))
     steps = {1: [5], 2: [0, 5], 3: [0, 2, 5], 6: [0, 1, 2, 3, 4, 5]}[count]
     assert replace(plan, keep_frames=count).kept_steps == steps
     assert all(frames[index] == [every[index][step] for step in steps] for index in frames)
-    assert [way[0] for way in every.values()] != [way[-1] for way in every.values()]
+    assert [kept[0] for kept in every.values()] != [kept[-1] for kept in every.values()]
 
 
 def test_more_frames_than_steps_are_a_frame_for_every_step() -> None:

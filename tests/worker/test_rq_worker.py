@@ -18,7 +18,7 @@ from rq.job import Job as RqJob
 from rq.job import JobStatus as RqJobStatus
 from rq.serializers import JSONSerializer
 
-from app.jobs.keys import JOB_FUNCTION, MODEL_CHANGES_KEY, QUEUE, UNLOADED_KEY
+from app.jobs.keys import JOB_FUNCTION, MODEL_CHANGES_KEY, QUEUE, UNLOADED_KEY, events_key, graphs_key, record_key
 from app.jobs.queue import JobQueue
 from app.schemas import CompletedRequest, GraphFilter, Job, JobStatus, JobSummary, Problem, Trajectory
 from models.checkpoint import save_checkpoint
@@ -124,7 +124,7 @@ def test_the_events_tell_the_story_in_order(url: str, redis: Redis, worker: Gene
 
     worker.work(burst=True)
 
-    entries: Any = redis.xrange(f"digress:job:{job_id}:events")
+    entries: Any = redis.xrange(events_key(job_id))
     events = [fields[b"event"].decode() for _, fields in entries]
     assert events[:2] == ["status", "status"]
     assert set(events[2:-1]) == {"progress"}
@@ -198,7 +198,7 @@ def test_a_model_that_is_unloaded_fails_its_jobs_and_one_that_has_changed_is_rea
     assert after.graphs != before.graphs
 
 
-def test_the_ways_of_graphs_are_kept_with_them(url: str, redis: Redis, worker: GenerationWorker) -> None:
+def test_the_trajectories_of_graphs_are_kept_with_them(url: str, redis: Redis, worker: GenerationWorker) -> None:
     wish = GraphFilter(connected=True)
     request = CompletedRequest(
         model="tiny", num_graphs=6, seed=7, sampler="ancestral", num_steps=4, keep_frames=3, filter=wish
@@ -347,14 +347,14 @@ def test_a_job_that_has_ended_never_changes(url: str, redis: Redis) -> None:
             late()
 
     assert find(url, job_id) == before
-    assert redis.get(f"digress:job:{job_id}:graphs") is None
+    assert redis.get(graphs_key(job_id)) is None
 
 
 def test_a_job_that_has_expired_is_not_brought_back(url: str, redis: Redis) -> None:
     job_id = submit(url)
     record = JobRecord(redis, job_id, ttl_seconds=60)
     record.start()
-    redis.delete(f"digress:job:{job_id}", f"digress:job:{job_id}:events")
+    redis.delete(record_key(job_id), events_key(job_id))
 
     with pytest.raises(JobOver):
         record.succeed([], JobSummary(num_graphs=0, seconds=1))

@@ -15,6 +15,7 @@ from app.schemas import AnyCompletedRequest, CompletedConditionalRequest, Comple
 from models.card.folder import shipped_checkpoints
 from models.generation import Generation, advance
 from models.plan import GenerationPlan
+from tests.worker.engine.batches import batches_of
 from tests.worker.engine.test_engine import Graphs, collected
 from worker.engine.budget import Budget
 from worker.engine.engine import Engine
@@ -50,9 +51,9 @@ def make_requests(num_graphs: int) -> list[AnyCompletedRequest]:
 def drawn(store: ModelStore, budget: Budget, requests: Sequence[AnyCompletedRequest], *, crowd: int) -> list[Graphs]:
     with Engine(store, budget) as engine:
         others = [engine.submit(make_request(10, seed=seed, num_steps=2 + seed % 5)) for seed in range(crowd)]
-        found = [collected(job.batches()) for job in [engine.submit(request) for request in requests]]
+        found = [collected(batches_of(job)) for job in [engine.submit(request) for request in requests]]
         for other in others:
-            assert len(collected(other.batches())) == 10
+            assert len(collected(batches_of(other))) == 10
     return found
 
 
@@ -121,4 +122,4 @@ def test_a_gpus_budget_is_within_its_memory(device: str) -> None:
 
         assert found.largest <= found.fits
         assert found.lanes == 1
-        assert len(collected(engine.submit(make_request(100)).batches())) == 100
+        assert len(collected(batches_of(engine.submit(make_request(100))))) == 100

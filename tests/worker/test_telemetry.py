@@ -13,6 +13,7 @@ from app.commands.supervisor import free_port
 from app.schemas import CompletedRequest, JobStatus, JobSummary
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser
+from tests.worker.engine.batches import batches_of
 from worker.engine.budget import Budget
 from worker.engine.engine import Engine
 from worker.store import ModelStore
@@ -36,7 +37,7 @@ def test_steps_are_counted_for_every_graph(engine: Engine) -> None:
     request = CompletedRequest(model="tiny", num_graphs=20, seed=1, sampler="ancestral", num_steps=7)
 
     before = values(generate_latest(engine.metrics.registry).decode())
-    list(engine.submit(request).batches())
+    list(batches_of(engine.submit(request)))
     after = values(generate_latest(engine.metrics.registry).decode(), model="tiny")
 
     assert "digress_engine_graph_steps_total" not in before

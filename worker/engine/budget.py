@@ -96,7 +96,7 @@ def _cohort(model: LoadedModel, num_graphs: int) -> Cohort:
 
 
 def _seconds(cohort: Cohort, lanes: Lanes) -> float:
-    """What a step takes at the least: whatever else the machine does only adds to it."""
+    """Seconds of a step: the minimum over repeats, since other load on the machine only adds to it."""
 
     def run(cohort: Cohort) -> float:
         started = time.perf_counter()

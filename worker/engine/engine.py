@@ -73,10 +73,10 @@ class Engine:
         )
 
     def refresh_models(self, unloaded: frozenset[str]) -> None:
-        """Let go of these models, and of those whose checkpoint has changed; what is being drawn by them goes on."""
+        """Unload these models, and those whose checkpoint has changed; jobs that they draw go on."""
         for name in self.store.refresh(unloaded):
             self._capacity.forget(name)
-            _log.info("model is let go", model=name)
+            _log.info("model unloaded", model=name)
 
     def prepare(self, name: str) -> Budget:
         """Load a model, and measure what the device can do with it in one step, unless that is known.
@@ -116,7 +116,7 @@ class Engine:
             while not self._orders.is_closed:
                 self._turn()
         except Exception:
-            _log.exception("the engine has ended by a fault")
+            _log.exception("the engine crashed")
         finally:
             self._orders.close()
             for job in [*(order.job for order in self._orders.take(block=False)), *self._active]:

@@ -1,7 +1,7 @@
 """A job in the engine, as its own thread sees it: it orders graphs, and takes them as they are finished."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -85,14 +85,6 @@ class EngineJob:
         # In this thread, so that the steps of other jobs go on.
         (batch,) = self._lanes.map(outcome.generation.finish, [outcome])
         return batch
-
-    def batches(self) -> Iterator[GeneratedBatch]:
-        """All graphs, as they are finished; raises what `next_batch` raises."""
-        left = self.request.num_graphs
-        while left:
-            if batch := self.next_batch(timeout=1.0):
-                left -= len(batch.indices)
-                yield batch
 
     def trajectories(self, batch: GeneratedBatch) -> dict[int, Trajectory]:
         """The trajectory of every graph of a batch, by number; empty if no frames are kept."""

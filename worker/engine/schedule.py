@@ -26,8 +26,8 @@ class Schedule:
 
     def __init__(self) -> None:
         self._works: list[Work] = []
-        # Where the lowest account stood last; it never goes back.
-        self._level = 0.0
+        # The lowest account at the last step; it never falls.
+        self._virtual_time = 0.0
 
     def __len__(self) -> int:
         return len(self._works)
@@ -44,7 +44,7 @@ class Schedule:
 
     def add(self, work: Work) -> None:
         """Add a job that has arrived, or come back with its account."""
-        work.account.raise_to(min((other.account.spent for other in self._works), default=self._level))
+        work.account.raise_to(min((other.account.spent for other in self._works), default=self._virtual_time))
         self._works.append(work)
 
     def remove(self, work: Work) -> None:
@@ -78,7 +78,7 @@ class Schedule:
         whole = sum(shares.values())
         for work, share in shares.items():
             work.account.charge(seconds * share / whole)
-        self._level = max(self._level, min(work.account.spent for work in self._works))
+        self._virtual_time = max(self._virtual_time, min(work.account.spent for work in self._works))
 
 
 def _shared_limit(works: Sequence[Work], small: Sequence[Work], budget: Budget) -> int:

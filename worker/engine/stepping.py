@@ -1,4 +1,4 @@
-"""One step of the engine: which graphs advance, what it cost, and who bears an error."""
+"""One step of the engine: which graphs advance, what it cost, and which job an error ends."""
 
 import time
 from collections.abc import Sequence

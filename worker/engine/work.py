@@ -23,7 +23,7 @@ class Account:
         self.spent += seconds / self.weight
 
     def raise_to(self, level: float) -> None:
-        """Forget what the job has had less than `level`."""
+        """Raise `spent` to at least `level`."""
         self.spent = max(self.spent, level)
 
 

@@ -7,7 +7,7 @@
 
 local record = KEYS[1]                       -- hash: the job's record
 local events = KEYS[2]                       -- stream: the job's events
-local webhooks = KEYS[3]                     -- sorted set: jobs whose end has to be told
+local webhooks = KEYS[3]                     -- sorted set: jobs whose webhook is due
 local uploaded_graphs = KEYS[4]              -- list: the graphs, under a name that nobody reads; may be missing
 local graphs = KEYS[5]                       -- list: the graphs, where readers look for them
 local uploaded_frames = KEYS[6]              -- list: the trajectories, likewise; may be missing

@@ -1,7 +1,7 @@
 -- Take a job whose webhook is due, so that no other sender takes it for a while.
 -- Answers the job's id; nothing if no webhook is due.
 
-local webhooks = KEYS[1]                     -- sorted set: jobs whose end has to be told, by when
+local webhooks = KEYS[1]                     -- sorted set: jobs whose webhook is due, by when
 local now = ARGV[1]                          -- the time, in seconds since 1970
 local taken_until = ARGV[2]                  -- when others may take it, should this sender die
 

@@ -58,8 +58,8 @@ export async function copy(text, button) {
   setTimeout(() => (button.textContent = words), 1500);
 }
 
-/** Call `work` when a button is clicked, and not again before it is done; what goes wrong is given to `complain`. */
-export function onClick(button, work, complain) {
+/** Call `work` when a button is clicked, and not again before it is done; what goes wrong is given to `onError`. */
+export function onClick(button, work, onError) {
   let isBusy = false;
   button.addEventListener("click", async () => {
     if (isBusy || button.getAttribute("aria-disabled") === "true") return;
@@ -67,7 +67,7 @@ export function onClick(button, work, complain) {
     try {
       await work();
     } catch (error) {
-      complain(error);
+      onError(error);
     } finally {
       isBusy = false;
     }

@@ -77,6 +77,6 @@ async function scrub() {
   if (await ready()) show(Math.round(share * film.frames.length));
 }
 
-const complain = (error) => say($("graph-problem"), error.message);
-onClick($("play"), () => (timer === undefined ? play() : pause()), complain);
-$("scrubber").addEventListener("input", () => scrub().catch(complain));
+const showError = (error) => say($("graph-problem"), error.message);
+onClick($("play"), () => (timer === undefined ? play() : pause()), showError);
+$("scrubber").addEventListener("input", () => scrub().catch(showError));

@@ -11,8 +11,8 @@ const FORMS_OF_MOLECULES = { ...FORMS, smiles: "SMILES", sdf: "SDF" };
 const ENDINGS = { smiles: "smi" };
 const FILES_OF_A_JOB = { ndjson: ["JSON lines", "jsonl"], smiles: ["SMILES", "smi"], sdf: ["SDF", "sdf"] };
 
-const complain = (error) => say($("gallery-problem"), error.message);
-const complainOfGraph = (error) => say($("graph-problem"), error.message);
+const showError = (error) => say($("gallery-problem"), error.message);
+const showGraphError = (error) => say($("graph-problem"), error.message);
 
 let job;
 let graphs = [];
@@ -24,7 +24,7 @@ let current = 0;
 export async function showGallery(ended) {
   clearGallery();
   job = ended;
-  await showMore().catch(complain);
+  await showMore().catch(showError);
 }
 
 export function clearGallery() {
@@ -54,7 +54,7 @@ async function showMore() {
 async function draw(waiting) {
   const now = turn;
   const drawSome = async () => {
-    for (let next; now === turn && (next = waiting.shift()); ) await drawTile(...next, now).catch(complain);
+    for (let next; now === turn && (next = waiting.shift()); ) await drawTile(...next, now).catch(showError);
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, drawSome));
 }
@@ -84,16 +84,16 @@ function offerDownloads() {
   const forms = Object.entries(FILES_OF_A_JOB).filter(([form]) => form === "ndjson" || isMolecules);
   $("downloads").replaceChildren(
     ...forms.map(([form, [words, ending]]) =>
-      downloadButton(words, () => getBlob(`${job.links.graphs}?format=${form}`), `${job.model}-${job.request.seed}.${ending}`, complain),
+      downloadButton(words, () => getBlob(`${job.links.graphs}?format=${form}`), `${job.model}-${job.request.seed}.${ending}`, showError),
     ),
   );
   $("downloads").hidden = graphs.length === 0;
 }
 
-function downloadButton(words, get, name, complainOfIt) {
+function downloadButton(words, get, name, onError) {
   const button = make("button", { type: "button" }, words);
   button.setAttribute("aria-label", `Download as ${words}`);
-  onClick(button, async () => save(await get(), name), complainOfIt);
+  onClick(button, async () => save(await get(), name), onError);
   return button;
 }
 
@@ -121,7 +121,7 @@ async function open(number) {
     $("picture").replaceChildren(image);
     if (job.request.keep_frames > 1) offerFilm($("picture"), path);
   } catch (error) {
-    if (now === opening) complainOfGraph(error);
+    if (now === opening) showGraphError(error);
   }
 }
 
@@ -153,16 +153,16 @@ function counted(parts) {
 function offerForms(graph, path, number) {
   const forms = graph.graph.valid === undefined ? FORMS : graph.graph.valid ? FORMS_OF_MOLECULES : { ...FORMS, sdf: "SDF" };
   const name = (form) => `${job.model}-${job.request.seed}-${number}.${ENDINGS[form] ?? form}`;
-  const buttons = Object.entries(forms).map(([form, words]) => downloadButton(words, () => getBlob(`${path}?format=${form}`), name(form), complainOfGraph));
+  const buttons = Object.entries(forms).map(([form, words]) => downloadButton(words, () => getBlob(`${path}?format=${form}`), name(form), showGraphError));
   if (job.request.keep_frames > 1) {
-    buttons.push(downloadButton("Film", () => getBlob(`${path}/trajectory?format=svg`), `${job.model}-${job.request.seed}-${number}-film.svg`, complainOfGraph));
+    buttons.push(downloadButton("Film", () => getBlob(`${path}/trajectory?format=svg`), `${job.model}-${job.request.seed}-${number}-film.svg`, showGraphError));
   }
   $("graph-downloads").replaceChildren(...buttons);
 }
 
-onClick($("more"), showMore, complain);
-onClick($("previous"), () => void open(current - 1), complainOfGraph);
-onClick($("next"), () => void open(current + 1), complainOfGraph);
+onClick($("more"), showMore, showError);
+onClick($("previous"), () => void open(current - 1), showGraphError);
+onClick($("next"), () => void open(current + 1), showGraphError);
 $("close").addEventListener("click", () => $("graph").close());
 $("graph").addEventListener("close", () => {
   opening++;

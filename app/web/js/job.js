@@ -59,7 +59,7 @@ async function watch(signal) {
 
 function showProgress(status, { fraction, graphs_done: done, num_graphs: all, position, eta_seconds: eta }) {
   const left = eta === null || eta === undefined ? "" : `, about ${duration(eta)} left`;
-  tell(status === "queued" ? "The job waits." : "The job is computed.");
+  announce(status === "queued" ? "The job waits." : "The job is computed.");
   $("cancel").hidden = !["queued", "running"].includes(status);
   $("progress").hidden = false;
   $("progress").value = fraction;
@@ -81,13 +81,13 @@ function showEnd() {
     failed: `Failed: ${job.error?.detail ?? "the service does not say why"}`,
   };
   say($("job-status"), words[job.status]);
-  tell(words[job.status]);
+  announce(words[job.status]);
   say($("job-summary"), job.summary ? summary(job.summary) : "");
 }
 
-/** Tell those who hear the page what is new; not every per cent of it. */
-function tell(news) {
-  if ($("job-news").textContent !== news) $("job-news").textContent = news;
+/** Announce a change to screen readers; not every per cent of progress. */
+function announce(message) {
+  if ($("job-news").textContent !== message) $("job-news").textContent = message;
 }
 
 function summary({ num_graphs: all, valid, valid_and_connected: whole, unique, short, predicted_error: errors, seconds }) {

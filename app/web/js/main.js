@@ -79,7 +79,7 @@ function showModel() {
   sliders = makeSliders($("sliders"), properties, showSteering);
   $("guidance-scale").placeholder = String(guidance.scales[guidance.estimator]);
   showSteering();
-  showCard(card()).catch(complain);
+  showCard(card()).catch(showError);
 }
 
 function showSteering() {
@@ -96,7 +96,7 @@ function showFrames() {
   $("film-hint").textContent = frames() ? plural(frames(), "frame") : most;
 }
 
-function complain(error) {
+function showError(error) {
   clearMistakes();
   if (error.status === 401) return; // the key is asked for
   if (!(error instanceof Problem)) console.error(error);
@@ -127,7 +127,7 @@ function show(found) {
   const query = toQuery(essential(found.request));
   query.set("job", found.id);
   history.replaceState(null, "", `?${query}`);
-  follow(found, listJobs).catch(complain);
+  follow(found, listJobs).catch(showError);
 }
 
 function showAgain(found) {
@@ -144,13 +144,13 @@ async function submit(body) {
     listJobs();
     $("results").scrollIntoView({ block: "nearest" });
   } catch (error) {
-    complain(error);
+    showError(error);
   } finally {
     $("generate").disabled = false;
   }
 }
 
-const listJobs = () => showHistory(showAgain).catch(complain);
+const listJobs = () => showHistory(showAgain).catch(showError);
 
 /** What an address asks for: a job that is there still, or else the same request again; nothing, if it names no model. */
 async function followAddress() {
@@ -188,7 +188,7 @@ async function begin() {
     if (Object.keys(cards).length === 0 && (error.status === 0 || error.status >= 500)) {
       say($("notice"), `${error.message}. This page tries again every few seconds.`);
       setTimeout(begin, 1000 * RETRY_SECONDS);
-    } else complain(error);
+    } else showError(error);
   }
 }
 
@@ -210,11 +210,11 @@ onClick(
     history.replaceState(null, "", location.pathname);
     if (card()) fillForm({ model: $("model").value });
   },
-  complain,
+  showError,
 );
-onClick($("refresh"), listJobs, complain);
-onClick($("older"), showOlder, complain);
-onClick($("copy-curl"), () => copy(toCurl(essential(job.request), { hasKey: Boolean(key.get()) }), $("copy-curl")), complain);
+onClick($("refresh"), listJobs, showError);
+onClick($("older"), showOlder, showError);
+onClick($("copy-curl"), () => copy(toCurl(essential(job.request), { hasKey: Boolean(key.get()) }), $("copy-curl")), showError);
 
 document.addEventListener("key-needed", () => {
   $("key-open").hidden = false;

@@ -61,16 +61,16 @@ class Slider {
     this.on.checked = value !== undefined;
     if (value !== undefined) this.range.value = value;
     this.exact = value;
-    this.tell();
+    this.updateLabel();
   }
 
   show(onChange) {
     this.exact = undefined;
-    this.tell();
+    this.updateLabel();
     onChange?.();
   }
 
-  tell() {
+  updateLabel() {
     this.element.classList.toggle("on", this.on.checked);
     const words = `${this.value} ${this.unit}`.trim();
     this.output.textContent = this.on.checked ? words : "";

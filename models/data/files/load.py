@@ -55,7 +55,7 @@ def load_file(path: Path) -> FileData:
 
     Raises:
         DataFileError: if they cannot be read, or there are too few.
-        OSError: if the file cannot be open_text.
+        OSError: if the file cannot be opened.
     """
     graphs = list(_read(path))
     if len(graphs) < MIN_GRAPHS:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.card.card import Property, RegressorCard
-from models.card.files import written_whole
+from models.card.files import atomic_write
 from models.checkpoint import load_checkpoint, save_checkpoint, save_regressor
 from models.data.batches import LabelledDataset
 from models.data.catalogue import LabelledData, load_labelled
@@ -77,7 +77,7 @@ class RegressorTask(Task):
         # The card names the model's other regressors too, so their files come along.
         for other in self._card.regressors:
             if other.weights and other.name != self._described.name and self._folder != self._source:
-                with written_whole(self._folder / other.weights.file) as partial:
+                with atomic_write(self._folder / other.weights.file) as partial:
                     shutil.copyfile(self._source / other.weights.file, partial)
         card = self._card if self._folder == self._source else save_checkpoint(self._card, self._denoiser, self._folder)
         save_regressor(card, self._described, regressor_of(self._average), self._folder)

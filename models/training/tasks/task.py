@@ -25,7 +25,10 @@ class Task(ABC):
         """Write the averaged weights as a checkpoint folder."""
 
     def report(self, metrics: Mapping[str, Any]) -> None:
-        """Keep the metrics of the test that ends a training."""
+        """Keep the metrics of the test that ends a training.
+
+        DiGress: `on_test_epoch_end`, which also samples; here `digress evaluate` does.
+        """
         return
 
 

@@ -251,7 +251,7 @@ def test_a_request_whose_answer_is_lost_is_sent_again_and_gives_one_job(
 
 @pytest.fixture
 def full(client: httpx2.Client, canceled_after: None) -> str:
-    """The address of the server; one job is computed there, and two wait, which is as many as may."""
+    """The address of the server; one job is computed there, and two wait, so that its queue is full."""
     client.post("/generate", json={"model": "qm9", "num_graphs": 10, "num_steps": 50}).raise_for_status()
     wait_until(lambda: newest(client)["status"] == "running", seconds=20)
     for _ in range(2):

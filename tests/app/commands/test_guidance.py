@@ -53,6 +53,6 @@ def test_what_the_judge_does_not_tell_is_said_before_any_work(tmp_path: Path, qm
         done = digress(*command, "qm9", "--property", "homo", DIGRESS_CHECKPOINTS=str(tmp_path))
 
         assert done.returncode == 1
-        assert "judge does not tell homo; it tells mu, lumo" in done.stderr
+        assert "judge cannot measure homo; it measures mu, lumo" in done.stderr
         assert "Traceback" not in done.stderr
     assert not out.exists()

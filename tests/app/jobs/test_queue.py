@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from redis import Redis
 
-from app.jobs.keys import BACKLOG_KEY, WORKERS_KEY, worker_key
+from app.jobs.keys import BACKLOG_KEY, WORKERS_KEY, record_key, worker_key
 from app.jobs.queue import JobQueue
 from app.jobs.reports import WorkerReport
 from app.main import build
@@ -145,7 +145,7 @@ def test_a_full_queue_says_when_to_come_back(redis_url: str, redis: Redis) -> No
 
     assert [answer.status_code for answer in (*accepted, refused, again)] == [202, 202, 202, 503, 202]
     assert refused.headers["Content-Type"] == PROBLEM
-    assert refused.json()["detail"] == "3 jobs wait already, which is as many as may"
+    assert refused.json()["detail"] == "the queue is full: 3 jobs are waiting"
     # Two jobs of ten steps of 9² seconds wait behind the next one: a tenth of that.
     assert refused.headers["Retry-After"] == "162"
 
@@ -171,14 +171,14 @@ def test_a_key_whose_job_has_expired_gives_a_new_one(client: TestClient, redis: 
         return client.post("/generate", json={"model": "tiny"}, headers={"Idempotency-Key": "k-3"}).json()
 
     first = post()
-    redis.delete(f"digress:job:{first['id']}")
+    redis.delete(record_key(first["id"]))
 
     assert post()["id"] != first["id"]
 
 
 def test_the_lists_of_jobs_forget_those_that_have_expired(client: TestClient, redis: Redis) -> None:
     for _ in range(30):
-        redis.delete(f"digress:job:{ask(client).json()['id']}")
+        redis.delete(record_key(ask(client).json()["id"]))
 
     kept = [ask(client).json()["id"] for _ in range(5)]
 
@@ -192,7 +192,7 @@ def test_jobs_are_listed_newest_first_in_pages(client: TestClient, redis: Redis)
     for _ in range(7):
         jobs.append(ask(client).json()["id"])
         time.sleep(0.002)  # ids sort by the millisecond
-    redis.delete(f"digress:job:{jobs[3]}")
+    redis.delete(record_key(jobs[3]))
 
     pages, here = [], "/jobs?limit=3"
     while here:

@@ -121,9 +121,9 @@ def test_a_legend_is_within_the_picture_however_many_types_there_are(num_types: 
 
     scene = scene_of(to_graph(drawn), size=480)
 
-    told = [shape for shape in scene.shapes if isinstance(shape, Text) and shape.anchor == "start"]
-    assert told
-    for text in told:
+    texts = [shape for shape in scene.shapes if isinstance(shape, Text) and shape.anchor == "start"]
+    assert texts
+    for text in texts:
         assert 0 <= text.position[0] <= 480 - 0.6 * text.size * len(text.content)
 
 

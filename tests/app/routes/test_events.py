@@ -66,9 +66,9 @@ def test_a_job_that_waits_is_told_of_until_it_begins(client: TestClient, redis: 
     later.join()
 
     outlook = [block for block in text.split("\n\n") if "event: progress" in block and "id: " not in block]
-    told = json.loads(outlook[0].split("data: ")[1])
-    assert told["position"] == 1
-    assert (told["fraction"], told["graphs_done"], told["num_graphs"]) == (0, 0, 1)
+    progress = json.loads(outlook[0].split("data: ")[1])
+    assert progress["position"] == 1
+    assert (progress["fraction"], progress["graphs_done"], progress["num_graphs"]) == (0, 0, 1)
     assert [name for _, name, _ in read(text)] == ["status", "status", "progress", "succeeded"]
     assert first != second
 

@@ -10,6 +10,7 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from app.catalogue.served_models import ServedModels
+from app.jobs.keys import record_key
 from app.jobs.queue import JobQueue, Submission
 from app.main import create_app
 from app.settings import Settings
@@ -53,7 +54,7 @@ def test_without_prefer_a_job_is_accepted_even_if_it_has_ended_already(redis_url
         def submit(self, *arguments: Any, **options: Any) -> Submission:
             submission = super().submit(*arguments, **options)
             with Redis.from_url(redis_url) as redis:
-                redis.hset(f"digress:job:{submission.job_id}", "status", "failed")
+                redis.hset(record_key(submission.job_id), "status", "failed")
             return submission
 
     async_redis = AsyncRedis.from_url(redis_url)

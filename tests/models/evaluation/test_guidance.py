@@ -47,16 +47,16 @@ def test_targets_are_those_of_test_molecules_and_of_one_molecule_together(qm9_mo
 
 
 def test_the_error_is_the_distance_of_each_graph_from_the_target_it_was_given(qm9_model: LoadedModel) -> None:
-    told: list[list[str]] = []
+    measured: list[list[str]] = []
 
     def measure(smiles: Sequence[str]) -> list[Values | None]:
-        told.append(list(smiles))
+        measured.append(list(smiles))
         return [None, *({"logp": 1.5} for _ in smiles[1:])]
 
     plan = make_plan(GOAL)
     measurement = evaluate_guidance(qm9_model, plan, Protocol(["logp"], "rdkit", measure))
 
-    guided, unguided = told
+    guided, unguided = measured
     assert len(guided) == plan.num_graphs, "choose another seed: the expectation below needs every graph valid"
     targets = draw_targets(qm9_model.card, ["logp"], plan.num_graphs, seed=plan.seed)["logp"]
     assert measurement.mae["logp"] == pytest.approx(fmean(abs(1.5 - target) for target in targets[1:]), abs=1e-4)
@@ -86,8 +86,8 @@ def test_measures_say_what_is_published(qm9_model: LoadedModel, qm9_folder: Path
     exact = by_rdkit(smiles)
 
     def error(values: Sequence[Values | None], name: str) -> float:
-        told = torch.tensor([value[name] for value in values if value is not None])
-        return float((told - published[:, NAMES.index(name)]).abs().mean())
+        found = torch.tensor([value[name] for value in values if value is not None])
+        return float((found - published[:, NAMES.index(name)]).abs().mean())
 
     assert exact[0] == describe(smiles[0])
     assert [error(exact, name) for name in ("logp", "qed", "mw")] == pytest.approx([0, 0, 0], abs=1e-4)

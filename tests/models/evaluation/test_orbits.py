@@ -4,8 +4,9 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from models.evaluation.orbits import NUM_ORBITS, orbit_counts
+from models.evaluation.orbits import orbit_counts
 
+NUM_ORBITS = 15
 # The part that a node plays, by the edges of the subgraph and by its own degree in it.
 SMALL = {(2, 1, 1): 0, (3, 2, 1): 1, (3, 2, 2): 2, (3, 3, 2): 3}
 OF_FOUR = {4: {1: 9, 2: 10, 3: 11}, 5: {2: 12, 3: 13}, 6: {3: 14}}

@@ -108,6 +108,6 @@ def test_a_picture_tells_what_it_was_drawn_from_and_whether_that_has_changed(tmp
     plot_model(card, [draw("comm20", 2, seed=0)], path)
 
     with Image.open(path) as picture:
-        told = picture.info[DRAWN_FROM]
-    assert told == drawn_from(card.model_copy(update={"description": "Of no matter to the picture."}))
-    assert len({told, *map(drawn_from, others)}) == 4
+        recorded = picture.info[DRAWN_FROM]
+    assert recorded == drawn_from(card.model_copy(update={"description": "Of no matter to the picture."}))
+    assert len({recorded, *map(drawn_from, others)}) == 4

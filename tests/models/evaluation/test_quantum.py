@@ -29,12 +29,12 @@ def published(count: int, *, max_atoms: int = 99) -> list[tuple[str, Geometry, l
 
 def test_at_the_published_geometry_are_the_published_values() -> None:
     for smiles, geometry, (mu, homo, lumo) in published(3, max_atoms=11):
-        told = single_point(geometry)
+        found = single_point(geometry)
 
-        assert told.mu == pytest.approx(mu, abs=0.03), smiles
-        assert told.homo == pytest.approx(homo, abs=0.04), smiles
-        assert told.lumo == pytest.approx(lumo, abs=0.04), smiles
-        assert told.gap == pytest.approx(told.lumo - told.homo)
+        assert found.mu == pytest.approx(mu, abs=0.03), smiles
+        assert found.homo == pytest.approx(homo, abs=0.04), smiles
+        assert found.lumo == pytest.approx(lumo, abs=0.04), smiles
+        assert found.gap == pytest.approx(found.lumo - found.homo)
 
 
 def test_relaxing_leads_a_distorted_geometry_back_to_the_published_one() -> None:

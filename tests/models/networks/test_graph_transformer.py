@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.networks.graph_transformer import GraphTransformerLayer, _Triangles
+from models.networks.graph_transformer import GraphTransformerLayer, _squares, _Triangles
 from models.networks.layout import edge_layout
 from models.networks.pooling import masked_statistics
 from tests.conftest import tiny_network
@@ -116,7 +116,8 @@ def test_triangles_are_the_written_out_sum() -> None:
     node_mask = torch.tensor([[True, True, True, True, False]])
     edge_mask = node_mask[:, :, None] & node_mask[:, None, :]
 
-    found = triangles(layout.from_square(edges), layout=layout, node_mask=node_mask, edge_mask=layout.mask(edge_mask))
+    sides = _squares(triangles.sides, layout.from_square(edges), layout)
+    found = triangles(*sides, layout=layout, node_mask=node_mask, edge_mask=layout.mask(edge_mask))
 
     first, second = triangles.edge_to_first(edges[0]), triangles.edge_to_second(edges[0])
     for i, j in zip(*torch.triu_indices(4, 4, offset=1).tolist(), strict=True):

@@ -9,17 +9,17 @@ from tests.conftest import concatenate, make_card, make_regressor, pad_to, permu
 
 def test_the_density_integrates_to_one_and_has_the_errors_it_says() -> None:
     values = torch.linspace(-60, 60, 200_001, dtype=torch.float64)[:, None]
-    told = PropertyDistribution(torch.full_like(values, 1.5), torch.full_like(values, 0.8))
+    predicted = PropertyDistribution(torch.full_like(values, 1.5), torch.full_like(values, 0.8))
     width = float(values[1] - values[0])
 
-    density = told.log_density(values).exp()
+    density = predicted.log_density(values).exp()
 
     assert float(density.sum() * width) == pytest.approx(1, abs=1e-6)
     for wanted in (1.5, 2.0, -4.0):
         by_sum = float((density * (values - wanted).abs()).sum() * width)
-        expected = told.expected_error(torch.full_like(values, wanted))[0, 0]
+        expected = predicted.expected_error(torch.full_like(values, wanted))[0, 0]
         assert float(expected) == pytest.approx(by_sum, abs=1e-5)
-    assert float(told.mean_absolute_deviation[0, 0]) == pytest.approx(2 * math.log(2) * 0.8)
+    assert float(predicted.mean_absolute_deviation[0, 0]) == pytest.approx(2 * math.log(2) * 0.8)
 
 
 def test_the_answer_does_not_change_when_nodes_are_renamed() -> None:
@@ -27,10 +27,10 @@ def test_the_answer_does_not_change_when_nodes_are_renamed() -> None:
     graphs, t = random_graphs([9, 9, 9]), torch.tensor([0, 3, 40])
     order = torch.stack([torch.randperm(9) for _ in range(3)])
 
-    told, renamed = regressor(graphs, t), regressor(permute(graphs, order), t)
+    predicted, renamed = regressor(graphs, t), regressor(permute(graphs, order), t)
 
-    torch.testing.assert_close(renamed.location, told.location, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(renamed.scale, told.scale, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(renamed.location, predicted.location, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(renamed.scale, predicted.scale, atol=1e-4, rtol=1e-4)
 
 
 def test_neither_padding_nor_batch_mates_change_the_answer() -> None:

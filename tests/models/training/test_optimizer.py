@@ -6,7 +6,7 @@ from torch.optim import AdamW, Muon
 from torch.optim.lr_scheduler import LambdaLR
 
 from models.networks.denoiser import Denoiser
-from models.training.optimizer import Together, make_optimizer, orthogonal
+from models.training.optimizer import CombinedOptimizer, make_optimizer, orthogonal
 from models.training.preset import TrainingConfig
 from tests.conftest import make_card, make_denoiser
 
@@ -88,7 +88,7 @@ def test_a_schedule_reaches_all_parts_also_after_resuming(denoiser: Denoiser) ->
     resumed, twin = copy.deepcopy(denoiser), copy.deepcopy(denoiser)
     another = make_optimizer(resumed, config)
     another.load_state_dict(copy.deepcopy(optimizer.state_dict()))
-    assert isinstance(another, Together)
+    assert isinstance(another, CombinedOptimizer)
 
     for module, chosen in ((denoiser, optimizer), (resumed, another)):
         scheduler = LambdaLR(chosen, lambda step: 0.1**step)

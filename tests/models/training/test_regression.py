@@ -54,8 +54,8 @@ def test_a_regressor_joins_its_model_in_one_folder_that_can_be_served(tmp_path: 
         assert known.histogram[0] > 0 < known.histogram[-1]  # it reaches from the least to the most
     # The model's other regressors came along.
     assert len(load_regressors(card, folder.checkpoint, "judge")) == 1
-    told = guide(random_graphs([9, 5]), torch.tensor([0, 0]))
-    assert told.location.shape == (2, 2)
+    predicted = guide(random_graphs([9, 5]), torch.tensor([0, 0]))
+    assert predicted.location.shape == (2, 2)
 
 
 @pytest.mark.filterwarnings("ignore:::lightning")  # whose own calls are deprecated
@@ -127,9 +127,9 @@ def test_the_shipped_guide_beats_a_blind_guess_by_far_and_knows_its_error(qm9_fo
     clean = torch.zeros(500, dtype=torch.long)
 
     for network in (guide, judge):
-        told = network(graphs, clean)
-        errors = (told.location - values).abs().mean(0)
-        expected = told.mean_absolute_deviation.mean(0)
+        predicted = network(graphs, clean)
+        errors = (predicted.location - values).abs().mean(0)
+        expected = predicted.mean_absolute_deviation.mean(0)
         for name, most in (("mu", 0.6), ("homo", 0.11), ("logp", 0.03)):
             error = float(errors[names.index(name)])
             assert error < most

@@ -101,7 +101,7 @@ def test_a_killed_training_goes_on_where_it_was_saved_and_ends_in_a_checkpoint(t
 
     assert saved > 20
     assert refused.returncode == 1
-    assert "go on with it by --resume" in refused.stderr
+    assert "continue it with --resume" in refused.stderr
     assert resumed.returncode == 0, resumed.stderr
     card, denoiser = load_checkpoint(out / "qm9")
     assert card.training is not None

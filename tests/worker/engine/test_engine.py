@@ -17,6 +17,7 @@ from models.compute.precision import has_native_bfloat16
 from models.generation import Cohort, GeneratedBatch, Generation, advance, draw_round, generate
 from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
 from tests.servers import wait_until
+from tests.worker.engine.batches import batches_of
 from worker.engine import admission, parallel
 from worker.engine.budget import Budget
 from worker.engine.engine import Engine
@@ -92,14 +93,14 @@ def test_a_jobs_graphs_are_the_same_alone_and_in_any_company(store: ModelStore, 
     jobs = [engine.submit(request) for request in requests]
 
     for request, job in zip(requests, jobs, strict=True):
-        assert collected(job.batches()) == drawn_alone(store, request)
+        assert collected(batches_of(job)) == drawn_alone(store, request)
 
 
 def test_a_job_that_others_died_over_goes_before_those_of_high_priority(store: ModelStore, engine: Engine) -> None:
     ended: list[str] = []
 
     def follow(name: str, job: EngineJob) -> None:
-        collected(job.batches())
+        collected(batches_of(job))
         ended.append(name)
 
     jobs = {
@@ -118,7 +119,7 @@ def test_a_job_that_others_died_over_goes_before_those_of_high_priority(store: M
 def test_graphs_drawn_again_are_others_and_the_same_in_any_company(store: ModelStore, engine: Engine) -> None:
     request = make_request(30)
     job, _ = engine.submit(request), engine.submit(make_request(50, seed=9))
-    first = collected(job.batches())
+    first = collected(batches_of(job))
 
     job.draw_again([3, 17, 29], round_number=2)
     again: Graphs = {}
@@ -136,7 +137,7 @@ def test_graphs_drawn_again_are_others_and_the_same_in_any_company(store: ModelS
 def test_progress_rises_with_the_steps(engine: Engine) -> None:
     job = engine.submit(make_request(60))
 
-    seen = [job.fraction for _ in job.batches()]
+    seen = [job.fraction for _ in batches_of(job)]
 
     assert len(seen) > 5
     assert seen == sorted(seen)
@@ -154,7 +155,7 @@ def test_an_unknown_or_broken_model_is_said_at_once(store: ModelStore, engine: E
 
 def ended(job: EngineJob) -> BaseException:
     with pytest.raises(Exception) as caught:  # noqa: PT011
-        for _ in job.batches():
+        for _ in batches_of(job):
             pass
     return caught.value
 
@@ -166,7 +167,7 @@ def test_a_job_that_is_called_off_ends_and_the_others_go_on(store: ModelStore, e
     unwanted.cancel(RuntimeError("enough"))
 
     assert str(ended(unwanted)) == "enough"
-    assert len(collected(wanted.batches())) == 20
+    assert len(collected(batches_of(wanted))) == 20
 
 
 def test_a_job_ends_when_its_time_is_up_and_others_do_not_count(engine: Engine) -> None:
@@ -194,7 +195,7 @@ def test_an_error_at_the_beginning_or_the_end_of_graphs_is_that_jobs_own(
             bad, good = engine.submit(make_request(3)), engine.submit(make_request(5))
 
             assert str(ended(bad)) == "out of order"
-            assert len(collected(good.batches())) == 5
+            assert len(collected(batches_of(good))) == 5
     assert engine.is_running
 
 
@@ -249,8 +250,8 @@ def test_an_error_in_a_step_ends_the_jobs_in_it_and_no_other(
     bad, good = engine.submit(make_request(model="other")), engine.submit(make_request())
 
     assert str(ended(bad)) == "out of order"
-    assert len(collected(good.batches())) == 5
-    assert len(collected(engine.submit(make_request()).batches())) == 5
+    assert len(collected(batches_of(good))) == 5
+    assert len(collected(batches_of(engine.submit(make_request())))) == 5
 
 
 def test_a_step_that_memory_cannot_hold_is_made_smaller(
@@ -267,7 +268,7 @@ def test_a_step_that_memory_cannot_hold_is_made_smaller(
 
     monkeypatch.setattr(parallel, "advance", advance_a_few)
 
-    assert collected(engine.submit(make_request(40)).batches()) == expected
+    assert collected(batches_of(engine.submit(make_request(40)))) == expected
     assert max(sizes) > 1
     assert engine.prepare("tiny").largest < SMALL.largest
     # Nine networks' worth of a single graph.
@@ -288,7 +289,7 @@ def test_a_plan_that_cannot_begin_is_that_jobs_error(engine: Engine, monkeypatch
         patch.setattr(admission, "plan", refuse)
         assert str(ended(engine.submit(make_request()))) == "no such plan"
 
-    assert len(collected(engine.submit(make_request()).batches())) == 5
+    assert len(collected(batches_of(engine.submit(make_request())))) == 5
 
 
 def test_an_engine_that_stops_says_so_to_its_jobs(store: ModelStore) -> None:
@@ -302,11 +303,11 @@ def test_an_engine_that_stops_says_so_to_its_jobs(store: ModelStore) -> None:
 
 def test_a_model_whose_card_has_changed_is_read_again(store: ModelStore, engine: Engine, tmp_path: Path) -> None:
     before = store.model("tiny").card
-    sizes = {len(graph[0]) for graph in collected(engine.submit(make_request(20)).batches()).values()}
+    sizes = {len(graph[0]) for graph in collected(batches_of(engine.submit(make_request(20)))).values()}
     write_card(before.model_copy(update={"size_distribution": {4: 1.0}}), tmp_path / "tiny")
 
     engine.refresh_models(frozenset())
-    now = {len(graph[0]) for graph in collected(engine.submit(make_request(20)).batches()).values()}
+    now = {len(graph[0]) for graph in collected(batches_of(engine.submit(make_request(20)))).values()}
 
     assert len(sizes) > 1
     assert now == {4}
@@ -314,7 +315,7 @@ def test_a_model_whose_card_has_changed_is_read_again(store: ModelStore, engine:
 
 def test_what_has_begun_goes_on_when_its_model_is_unloaded(engine: Engine) -> None:
     job = engine.submit(make_request(5))
-    first = list(job.batches())
+    first = list(batches_of(job))
 
     engine.refresh_models(frozenset({"tiny"}))
     job.draw_again([0, 1], round_number=1)

@@ -13,7 +13,7 @@ local function set_fields(hash, fields)
 end
 
 -- Write fields to a job's record and append an event to its stream, if the status in `fields` may follow the one
--- that the job has. Fields without a status leave it as it is, and then it follows itself.
+-- that the job has. Without a status in `fields` the status stays, which must be allowed too.
 -- Returns whether that was done, and the status before; false for a job that there is not.
 local function change(record, events, transitions, fields, event, data)
     local status = redis.call('HGET', record, 'status')

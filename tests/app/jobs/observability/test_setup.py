@@ -66,10 +66,10 @@ def is_up(client: httpx2.Client) -> bool:
 
 
 def test_a_job_can_be_followed_through_both_processes(logs: list[dict[str, Any]]) -> None:
-    told = [line for line in logs if line.get("request_id") == "r-1"]
+    lines_of_job = [line for line in logs if line.get("request_id") == "r-1"]
 
-    assert [line["event"] for line in told] == ["job queued", "request", "job begins", "job ended"]
-    queued, request, begins, ended = told
+    assert [line["event"] for line in lines_of_job] == ["job queued", "request", "job begins", "job ended"]
+    queued, request, begins, ended = lines_of_job
     assert (request["path"], request["status"]) == ("/generate", 200)
     assert ended["outcome"] == "succeeded"
     assert len(queued["job_id"]) == 32

@@ -194,15 +194,15 @@ def test_the_same_file_is_split_the_same_way(tmp_path: Path) -> None:
 GOOD_JSON = '{"nodes": [{"id": "a"}, {"id": "b"}], "edges": [{"source": "a", "target": "b"}]}'
 
 
-def with_properties(told: str) -> str:
-    return f'{{"nodes": [{{"id": 1}}], "graph": {{"properties": {{{told}}}}}}}'
+def with_properties(fields: str) -> str:
+    return f'{{"nodes": [{{"id": 1}}], "graph": {{"properties": {{{fields}}}}}}}'
 
 
 GOOD_XML = '<graph edgedefault="undirected"><node id="a"/></graph>'
 # The beginning of a file of GraphML, whose graphs may have numbers, and a node in its third line.
 KEYS = '<key id="t" for="all" attr.name="type"/>' + "".join(
-    f'<key id="{name}" for="graph" attr.name="{told}" attr.type="double"/>'
-    for name, told in {"x": "x", "X": "X", "u": "µ"}.items()
+    f'<key id="{name}" for="graph" attr.name="{label}" attr.type="double"/>'
+    for name, label in {"x": "x", "X": "X", "u": "µ"}.items()
 )
 XML = ["<graphml>", f"{KEYS}<graph>", '<node id="a"/>']
 EDGE = '<edge source="a" target="b"/>'
