@@ -82,7 +82,8 @@ def test_hundreds_of_graphs_are_the_same_alone_in_a_crowd_and_in_any_budget(devi
     assert by_gradient >= 0.8
 
 
-@pytest.mark.slow
+@pytest.mark.long  # on two cores of a CPU the compiler takes over five minutes
+@pytest.mark.filterwarnings("default")  # torch's compiler calls what torch has deprecated
 @pytest.mark.parametrize("device", ["cpu", GPU])
 def test_compiled_networks_draw_the_same_graphs_in_any_company(device: str) -> None:
     store = store_on(device, compile_networks=True)
