@@ -264,7 +264,7 @@ def test_a_server_that_has_no_room_is_asked_again_when_it_says(full: str, capsys
         job = there.follow(there.submit({"model": "qm9", "num_steps": 5}), lambda _: None)
 
     assert job.status == "succeeded"
-    assert re.search("2 jobs wait already, .*; trying again in [0-9]+ s", capsys.readouterr().err)
+    assert re.search("the queue is full: 2 jobs are waiting; trying again in [0-9]+ s", capsys.readouterr().err)
 
 
 def test_a_server_that_has_no_room_for_long_is_not_waited_for(full: str) -> None:
