@@ -25,7 +25,7 @@ test-quick: .venv/.development ## the tests that need no servers; under two minu
 test-slow: .venv/.development ## the tests that take longer; their measurements are printed
 	$(PYTEST) -m slow -rP
 
-test-long: .venv/.development ## training on files of one's own, then serving; compiled networks; half an hour
+test-long: .venv/.development ## training on files of one's own, then serving; DFT; compiled networks; an hour
 	.venv/bin/pytest -m long -s
 
 chaos: .venv/.development ## ten minutes of faults under traffic; what happened is in chaos.json

@@ -61,7 +61,7 @@ def test_ions_and_radicals_have_no_value(smiles: str) -> None:
         compute(smiles)
 
 
-@pytest.mark.slow
+@pytest.mark.long  # forty calculations, over ten minutes
 def test_twenty_molecules_by_the_whole_chain() -> None:
     there, here = [], []
     for smiles, geometry, (mu, homo, _) in published(20):
