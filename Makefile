@@ -19,13 +19,13 @@ serve: setup ## Redis if needed, the API and a worker, on 127.0.0.1:8000
 test: .venv/.development ## the tests, against real servers
 	$(PYTEST)
 
-test-quick: .venv/.development ## the tests that need no servers; under two minutes
+test-quick: .venv/.development ## the tests that need no servers; three minutes
 	$(PYTEST) -m 'not (served or slow or long)'
 
 test-slow: .venv/.development ## the tests that take longer; their measurements are printed
 	$(PYTEST) -m slow -rP
 
-test-long: .venv/.development ## training on files of one's own, then serving; DFT; compiled networks; an hour
+test-long: .venv/.development ## training on files of one's own, then serving; DFT; compiled networks
 	.venv/bin/pytest -m long -s
 
 chaos: .venv/.development ## ten minutes of faults under traffic; what happened is in chaos.json

@@ -22,7 +22,7 @@ def masked_statistics(elements: Float[Tensor, "b m d"], mask: Bool[Tensor, "b m"
 
 
 class _MaskedStatistics(torch.autograd.Function):
-    """The gradient is written out, since what torch makes of the forward pass reads all elements three times as often.
+    """The gradient is written out, since what torch makes of the forward pass reads all elements more often.
 
     The mean μ moves by 1/count, the deviation σ by (x - μ)/(σ count), an extreme by 1 over how many elements share it.
     """
