@@ -65,7 +65,7 @@ def read_smiles() -> list[str]:
 
 
 def load_zinc250k() -> GraphData:
-    """ZINC250k as graphs; built once (about a minute and a half on two cores) and kept in the user's cache folder.
+    """ZINC250k as graphs; built once (minutes, with a progress bar) and kept in the user's cache folder.
 
     Building starts processes, so a script that calls this needs the usual `if __name__ == "__main__"`.
 

@@ -1,4 +1,4 @@
-"""ZINC250k: every hundredth molecule in the default run, all of them in the slow one (a minute and a half to build)."""
+"""ZINC250k: every hundredth molecule in the default run, all of them in the slow one (minutes to build)."""
 
 from collections import Counter
 
