@@ -129,7 +129,7 @@ class Given(BaseModel):
         dict[str, Any] | None,
         Field(
             description="A part in node-link form, for every model. A node whose type is null may have any. Pairs of its nodes that no "
-            "edge names stay apart, unless it has `\"open\": true`. A node with `\"closed\": true` gets no further edge."
+            'edge names stay apart, unless it has `"open": true`. A node with `"closed": true` gets no further edge.'
         ),
     ] = None
 
@@ -306,8 +306,9 @@ class Graph(BaseModel):
     """A graph in networkx's node-link form: `networkx.node_link_graph(graph, edges="edges")` reads it as it is.
 
     `graph` holds `model`, `seed`, for molecules `smiles` (null if not valid) and `valid`, and if the request had targets
-    `properties`, as the model's regressor predicts them, and `property_errors`, the errors it expects to make. A node has `id` and
-    `type`, an atom also `element` and `charge`; an edge has `source`, `target` and `type`.
+    `properties`, as the model's regressor predicts them, and `property_errors`, the errors it expects to make. If it had `near`,
+    `similarity` to that graph, from 0 to 1, and `unchanged`. A node has `id` and `type`, an atom also `element` and `charge`, and one
+    that was given `"given": true`; an edge has `source`, `target` and `type`.
     """
 
     directed: bool = False
@@ -350,6 +351,15 @@ class JobSummary(BaseModel):
 
     num_graphs: int
     short: Annotated[int, Field(description="Missing graphs: no draw of them passed the filter.")] = 0
+    drawn: Annotated[int | None, Field(description="Graphs drawn in all rounds, each candidate for a place once.")] = (
+        None
+    )
+    refused: Annotated[
+        dict[str, int],
+        Field(
+            description="Reason -> graphs that were drawn and refused for it: a condition of `filter`, 'formula', 'unchanged'."
+        ),
+    ] = {}
     valid: int | None = None
     valid_and_connected: int | None = None
     unique: Annotated[int | None, Field(description="Distinct molecules among the valid ones.")] = None

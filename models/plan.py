@@ -35,6 +35,7 @@ class GenerationPlan:
     given: tuple[PartialGraph, ...] = ()
     """Parts to draw around, which graph after graph takes in turn; nothing is given if there are none."""
     near: Near | None = None
+    """The graph to begin with, if it is not noise."""
     keep_frames: int = 0
     """How many frames to keep of every graph's trajectory; two or more include the noise and the clean graph."""
 
@@ -43,7 +44,7 @@ class GenerationPlan:
         grid = time_grid(self.grid, self.num_steps, num_timesteps)
         if self.near is None:
             return grid
-        first = round(self.near.noise * num_timesteps)
+        first = max(1, round(self.near.noise * num_timesteps))
         return [first, *(t for t in grid if t < first)]
 
     def kept_steps(self, num_steps: int) -> list[int]:

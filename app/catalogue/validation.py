@@ -76,7 +76,9 @@ def _with_sizes(request: GenerateRequest, card: ModelCard) -> GenerateRequest:
     smallest = possible[0] - (len(possible) > 1)  # the part alone, if that is wanted
     if wanted[0] < smallest or wanted[-1] > possible[-1]:
         sizes = str(smallest) if len(possible) == 1 else f"{smallest} to {possible[-1]}"
-        raise InvalidRequest("num_nodes", f"with what is given, graphs have {sizes} nodes; leave num_nodes out, or ask for these")
+        raise InvalidRequest(
+            "num_nodes", f"with what is given, graphs have {sizes} nodes; leave num_nodes out, or ask for these"
+        )
     return request
 
 

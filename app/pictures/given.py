@@ -12,14 +12,9 @@ def possible_sizes(request: GenerateRequest, card: ModelCard) -> range:
         InvalidRequest: if no graph of the model can have it.
     """
     from models.given.partial import GivenError  # with RDKit, which the API imports only when it is asked for
-    from models.given.read import GivenSource, NearSource, read_conditions
+    from models.given.read import read_conditions
 
-    given, near = request.given, request.near
     try:
-        return read_conditions(
-            GivenSource(given.smiles, given.formula, given.graph) if given else GivenSource(),
-            NearSource(near.smiles, near.graph) if near else NearSource(),
-            card,
-        ).sizes
+        return read_conditions(request.given, request.near, card).sizes
     except GivenError as error:
         raise InvalidRequest(error.field, str(error)) from None

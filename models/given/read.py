@@ -6,7 +6,7 @@ The API reads it to refuse what no graph can have before it is queued; the worke
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from networkx import Graph
 from networkx.algorithms.isomorphism import GraphMatcher
@@ -22,21 +22,26 @@ from models.molecules import to_molecule
 _NOTHING = PartialGraph((), {})
 
 
-@dataclass(frozen=True)
-class GivenSource:
+@runtime_checkable
+class GivenSource(Protocol):
     """What a request says that it gives: a SMILES with `*` or a node-link graph, and a formula."""
 
-    smiles: str | None = None
-    formula: str | None = None
-    graph: Mapping[str, Any] | None = None
+    @property
+    def smiles(self) -> str | None: ...
+    @property
+    def formula(self) -> str | None: ...
+    @property
+    def graph(self) -> Mapping[str, Any] | None: ...
 
 
-@dataclass(frozen=True)
-class NearSource:
+@runtime_checkable
+class NearSource(Protocol):
     """The graph that a request wants to begin near: a SMILES or a node-link graph."""
 
-    smiles: str | None = None
-    graph: Mapping[str, Any] | None = None
+    @property
+    def smiles(self) -> str | None: ...
+    @property
+    def graph(self) -> Mapping[str, Any] | None: ...
 
 
 @dataclass(frozen=True)
@@ -49,15 +54,15 @@ class Conditions:
     formula: Formula | None = None
 
 
-def read_conditions(given: GivenSource, near: NearSource, card: ModelCard) -> Conditions:
+def read_conditions(given: GivenSource | None, near: NearSource | None, card: ModelCard) -> Conditions:
     """All that a request gives, over the vocabulary of a card.
 
     Raises:
         GivenError: if no graph of the model can have it; `field` names what is wrong.
     """
-    parts = _parts(given, card)
-    start = _near(near, card)
-    formula = parse_formula(given.formula) if given.formula is not None else None
+    parts = _parts(given, card) if given is not None else ()
+    start = _near(near, card) if near is not None else None
+    formula = parse_formula(given.formula) if given is not None and given.formula is not None else None
     if start is not None:
         if parts and formula is not None:
             with _about("given.formula"):
@@ -89,20 +94,18 @@ def _parts(given: GivenSource, card: ModelCard) -> tuple[PartialGraph, ...]:
     return tuple(part for part in parts if len(part))
 
 
-def _near(near: NearSource, card: ModelCard) -> PartialGraph | None:
+def _near(near: NearSource, card: ModelCard) -> PartialGraph:
     if near.smiles is not None:
         with _about("near.smiles"):
             _need_molecules(card)
             start = graph_of_smiles(near.smiles, card.node_types, card.edge_types)
-    elif near.graph is not None:
+    else:
         with _about("near.graph"):
-            start = part_of_node_link(near.graph, card.node_types, card.edge_types)
+            start = part_of_node_link(near.graph or {}, card.node_types, card.edge_types)
             open_nodes = None in start.nodes and len(card.node_types) > 1
             if open_nodes or len(start.pairs) < len(start) * (len(start) - 1) // 2:
                 raise GivenError("a graph to begin near must be known in all its nodes and pairs")
             start = replace(start, nodes=tuple(node or 0 for node in start.nodes), closed=frozenset())
-    else:
-        return None
     with _about("near"):
         if len(start) not in card.size_distribution:
             raise GivenError(f"{card.name} draws no graphs of {len(start)} nodes; it draws {_known_sizes(card)}")

@@ -1,11 +1,10 @@
 import pytest
 
+from app.schemas import Given, Near
 from models.card.card import ModelCard
 from models.card.folder import read_card, shipped_checkpoints
 from models.given.partial import GivenError
-from models.given.read import Conditions, GivenSource, NearSource, read_conditions
-
-NO_NEAR, NOTHING = NearSource(), GivenSource()
+from models.given.read import Conditions, read_conditions
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +13,7 @@ def qm9() -> ModelCard:
 
 
 def read(card: ModelCard, *, near: str | None = None, **given: str) -> Conditions:
-    return read_conditions(GivenSource(**given), NearSource(near), card)  # type: ignore[arg-type]
+    return read_conditions(Given.model_validate(given) if given else None, Near(smiles=near) if near else None, card)
 
 
 def test_sizes_leave_room_for_more_than_the_part_and_a_formula_is_the_whole(qm9: ModelCard) -> None:
@@ -49,15 +48,15 @@ def test_a_graph_without_chemistry_takes_a_node_link_graph_and_no_smiles() -> No
     planar = read_card(shipped_checkpoints() / "planar")
     path = {"nodes": [{"id": i} for i in range(5)], "edges": [{"source": i, "target": i + 1} for i in range(4)]}
 
-    found = read_conditions(GivenSource(graph=path), NO_NEAR, planar)
+    found = read_conditions(Given(graph=path), None, planar)
 
     assert len(found.parts[0]) == 5
     assert found.sizes == range(64, 65)
     with pytest.raises(GivenError, match="draws no molecules") as error:
-        read_conditions(GivenSource(smiles="C*"), NO_NEAR, planar)
+        read_conditions(Given(smiles="C*"), None, planar)
     assert error.value.field == "given.smiles"
     with pytest.raises(GivenError, match="no graphs of 5 nodes; it draws 64") as error:
-        read_conditions(NOTHING, NearSource(graph=path), planar)
+        read_conditions(None, Near(graph=path), planar)
     assert error.value.field == "near"
 
 
@@ -88,5 +87,5 @@ def test_bonds_beyond_an_atoms_valence_are_refused(qm9: ModelCard) -> None:
     star = {"nodes": [{"id": i, "type": "C"} for i in range(4)], "edges": edges}
 
     with pytest.raises(GivenError, match="no molecule can contain this part") as error:
-        read_conditions(GivenSource(graph=star), NO_NEAR, qm9)
+        read_conditions(Given(graph=star), None, qm9)
     assert error.value.field == "given.graph"
