@@ -213,7 +213,7 @@ def advance(cohorts: Sequence[Cohort]) -> list[Cohort]:
     # One row per graph, brought to the device in one piece.
     t, s = times.repeat_interleave(torch.tensor(counts), dim=0).to(first.seeds.device).unbind(1)
     graphs, seeds = GraphBatch.concatenate([c.graphs for c in cohorts]), torch.cat([c.seeds for c in cohorts])
-    context = Context.concatenate([cohort.context for cohort in cohorts])
+    context = Context.concatenate([cohort.context for cohort in cohorts], [cohort.graphs for cohort in cohorts])
     reverse = reverse_step(plan.sampler, eta=plan.eta)
     guidances = [cohort.guidance for cohort in cohorts if cohort.guidance]
     step = Guidance.concatenate(guidances).step(reverse) if guidances else Step(reverse)
