@@ -27,17 +27,9 @@ from tests.servers import DIGRESS, stack, valkey, wait_until
 # Traces of callers beside the whole one, each with a span of the caller's.
 FAILED, REFUSED, UNFINISHED, ORPHANED, HOPELESS = (digit * 32 for digit in "23456")
 CALLER = "00f067aa0ba902b7"
-
-
 REQUEST = {"model": "tiny", "num_graphs": 3, "seed": 123_454_321}
-
-
 LONG = {"model": "tiny", "num_graphs": 800, "num_steps": 10}
-
-
 ENDLESS = {"model": "tiny", "num_graphs": 10_000, "num_steps": 50}
-
-
 WAIT = {"Prefer": "wait=60"}
 
 
