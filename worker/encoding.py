@@ -8,7 +8,6 @@ from torch import Tensor
 from app.schemas import Frame, Graph, Trajectory
 from models.card.card import ModelCard
 from models.card.config import MASK_TYPE
-from models.diffusion.sampler import time_grid
 from models.generation import GeneratedBatch
 from models.molecules import canonical_smiles, parse_atom_type, to_molecule
 from models.plan import GenerationPlan
@@ -41,14 +40,14 @@ def encode(batch: GeneratedBatch, card: ModelCard) -> Iterator[tuple[int, Graph]
 
 def encode_frames(batch: GeneratedBatch, card: ModelCard, plan: GenerationPlan) -> Iterator[tuple[int, Trajectory]]:
     """(index in the request, trajectory) for every graph of the batch."""
-    grid = time_grid(plan.grid, plan.num_steps, card.diffusion.num_timesteps)
+    grid = plan.times(card.diffusion.num_timesteps)
     # An absorbing prior has one more state than there are types.
     node_types, edge_types = [*card.node_types, MASK_TYPE], [*card.edge_types, MASK_TYPE]
     trajectories = zip(*(frame.labelled(node_types, edge_types) for frame in batch.frames), strict=True)
     for index, trajectory in zip(batch.indices.tolist(), trajectories, strict=True):
         frames = [
             Frame(step=step, t=grid[step], nodes=_nodes(types), edges=_edges(pairs))
-            for step, (types, pairs) in zip(plan.kept_steps, trajectory, strict=True)
+            for step, (types, pairs) in zip(plan.kept_steps(len(grid) - 1), trajectory, strict=True)
         ]
         yield index, Trajectory(frames=frames)
 
