@@ -39,6 +39,8 @@ LONGEST = (
 TESTS = Path(__file__).parent
 NODE_TYPES = ["C", "N", "O", "N+"]
 EDGE_TYPES = ["none", "single", "double"]
+
+
 # Whoever has one of these starts servers or commands, or asks one that another test has started.
 STARTS_PROCESSES = (digress, forked, run, running, stack, valkey)
 SERVED_FOLDERS = {"benchmarks", "docker", "e2e", "faults", "fuzz", "integration"}
