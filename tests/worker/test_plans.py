@@ -30,3 +30,17 @@ def test_a_request_with_targets_has_a_goal() -> None:
     planned = plan(CompletedConditionalRequest.model_validate(ASKED | wanted), CARD)
 
     assert planned.goal == Goal({"a": 1.0}, "gradient", 5.0, 2)
+
+
+def test_what_is_given_is_in_the_plan_and_the_strength_of_near_decides_where_it_begins() -> None:
+    kept = plan(CompletedRequest.model_validate(ASKED | {"given": {"smiles": "CCO*"}}), CARD)
+    noises = []
+    for strength in (0.1, 0.5):
+        near = plan(CompletedRequest.model_validate(ASKED | {"near": {"smiles": "CCOCC", "strength": strength}}), CARD)
+        assert near.near is not None
+        noises.append(near.near.noise)
+    whole = plan(CompletedRequest.model_validate(ASKED | {"near": {"smiles": "CCOCC", "strength": 0.0}}), CARD)
+
+    assert [len(part) for part in kept.given] == [3]
+    assert 0 < noises[0] < noises[1] < 1
+    assert (whole.near, len(whole.given[0])) == (None, 5)

@@ -2,7 +2,7 @@ from typing import Any
 
 from app.schemas import CompletedConditionalRequest, CompletedRequest, Graph
 from tests.conftest import make_card
-from worker.summary import summarise
+from worker.results.summary import summarise
 
 CARD = make_card()
 ASKED: dict[str, Any] = {"model": "tiny", "num_graphs": 4, "seed": 7, "sampler": "ancestral", "num_steps": 10}
@@ -20,10 +20,11 @@ def molecule(smiles: str | None, mu: float = 0.0) -> Graph:
 def test_molecules_are_counted_by_what_is_right_about_them() -> None:
     graphs = [molecule("CC"), molecule("CC"), molecule("C.C"), molecule(None)]
 
-    summary = summarise(graphs, PLAIN, CARD, num_drawn=9, seconds=1.23456)
+    summary = summarise(graphs, PLAIN, CARD, num_drawn=9, refused={"connected": 5}, seconds=1.23456)
 
     assert (summary.num_graphs, summary.valid, summary.valid_and_connected, summary.unique) == (4, 3, 2, 2)
     assert (summary.candidates, summary.predicted_error, summary.seconds) == (None, None, 1.235)
+    assert (summary.drawn, summary.refused) == (9, {"connected": 5})
 
 
 def test_graphs_without_chemistry_are_not_called_valid_or_not() -> None:
