@@ -73,33 +73,31 @@ def evaluate(
     novelty, and MMD ratios of degrees, clustering, orbits, spectrum and wavelets. Both: the likelihood bound with its terms.
 
     Examples:
-        digress evaluate qm9 -n 2000 --json
-        digress evaluate planar -n 200 --num-steps 100 --no-likelihood
-        digress evaluate qm9 --given parts -n 2000 --json
+        digress evaluate planar -n 200 --num-steps 100 --no-likelihood --json
+        digress evaluate qm9 --given parts -n 2000
         digress evaluate molecules --data molecules.csv --save
     """
     require_extra("evaluate", "fcd_torch")
     from models.data.files.parsed import DataFileError
+    from models.evaluation import report
     from models.evaluation.molecules import EvaluationError
-    from models.evaluation.report import DEFAULT_SEED, reference_data
-    from models.evaluation.report import evaluate as measure
     from worker.plans import plan
 
     with local_models(device, EvaluationError, DataFileError) as local:
-        seed = DEFAULT_SEED if seed is None else seed
+        seed = report.DEFAULT_SEED if seed is None else seed
         request = complete_request(model, num_graphs=num_graphs, seed=seed, num_steps=num_steps, sampler=sampler)
         if eta is not None and request.sampler != "mixed":
             raise CommandError(f"--eta is for --sampler mixed, not {request.sampler}")
         loaded = local.load(request.model)
-        sampling = plan(request, loaded.card)
-        sampling = replace(sampling, grid=grid or sampling.grid, eta=sampling.eta if eta is None else eta)
-        reference = reference_data(loaded.card, data)
+        chosen = {name: value for name, value in (("grid", grid), ("eta", eta)) if value is not None}
+        sampling = replace(plan(request, loaded.card), **chosen)
+        reference = report.reference_data(loaded.card, data)
         with progress_bar("sampling", request.num_graphs, then="measuring") as on_progress:
-            measured: Measured = (
-                measure(loaded, sampling, reference, on_progress, likelihood=likelihood)
-                if given is None
-                else measure_given(loaded, sampling, reference, on_progress, kind=given.value)
-            )
+            measured: Measured
+            if given is None:
+                measured = report.evaluate(loaded, sampling, reference, on_progress, likelihood=likelihood)
+            else:
+                measured = measure_given(loaded, sampling, reference, on_progress, kind=given.value)
     if save:
         change_card(local.settings.checkpoints / model, lambda card: with_measured(card, measured))
     _print(measured, f"{loaded.card.name}, {num_graphs} samples, {request.num_steps} steps", as_json=as_json)
