@@ -3,7 +3,7 @@
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import TypeAdapter
@@ -89,7 +89,7 @@ def evaluate(
         if eta is not None and request.sampler != "mixed":
             raise CommandError(f"--eta is for --sampler mixed, not {request.sampler}")
         loaded = local.load(request.model)
-        chosen = {name: value for name, value in (("grid", grid), ("eta", eta)) if value is not None}
+        chosen: dict[str, Any] = {name: value for name, value in (("grid", grid), ("eta", eta)) if value is not None}
         sampling = replace(plan(request, loaded.card), **chosen)
         reference = report.reference_data(loaded.card, data)
         with progress_bar("sampling", request.num_graphs, then="measuring") as on_progress:
