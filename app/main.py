@@ -15,6 +15,7 @@ from app.access.api_keys import ApiKeyStore
 from app.access.authenticator import Authenticator
 from app.catalogue.served_models import ServedModels
 from app.http.error_handlers import install_handlers
+from app.http.hosts import HostCheckMiddleware, HostRule
 from app.http.limits import BodyLimitMiddleware
 from app.http.middleware import (
     IgnoreDisconnectsMiddleware,
@@ -81,6 +82,8 @@ def create_app(
     app.state.is_stopping = lambda: False  # `digress api` replaces it
     app.add_middleware(IgnoreDisconnectsMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
+    if authenticator is None or settings.allowed_hosts:
+        app.add_middleware(HostCheckMiddleware, rule=HostRule(settings.allowed_hosts, settings.is_public))
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(ObservabilityMiddleware, metrics=app.state.metrics)  # the last one added is the outermost
     install_handlers(app)

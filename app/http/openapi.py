@@ -29,10 +29,19 @@ _DETAILS = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body must not exceed 65536 bytes",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "send JSON, with the header 'content-type: application/json'",
     HTTPStatus.UNPROCESSABLE_ENTITY: f"num_graphs: {_TOO_MANY}",
+    HTTPStatus.MISDIRECTED_REQUEST: "this service does not answer for the host 'digress.example'; "
+    "whoever runs it names its hosts in DIGRESS_ALLOWED_HOSTS",
     HTTPStatus.TOO_MANY_REQUESTS: "the key 'chemistry' allows 60 submissions a minute",
     HTTPStatus.INTERNAL_SERVER_ERROR: "internal error; the fault is logged",
     HTTPStatus.SERVICE_UNAVAILABLE: "the queue cannot be reached; try again in a moment",
 }
+# Every operation may answer these.
+_EVERYWHERE = (
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.MISDIRECTED_REQUEST,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+)
 _RETRY_AFTER = ("Seconds after which to try again.", "2")
 _PROBLEM_HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": ("How to authenticate.", "Bearer")},
@@ -116,7 +125,7 @@ def _complete(operation: dict[str, Any]) -> None:
     answers = operation["responses"]
     if "HTTPValidationError" in str(answers.get("422")):
         del answers["422"]  # added by the framework, although the name may be any string
-    for status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.INTERNAL_SERVER_ERROR):
+    for status in _EVERYWHERE:
         answers[str(status)] = {"$ref": f"#/components/responses/Problem{status}", "description": status.phrase}
     for answer in answers.values():
         if "$ref" not in answer:

@@ -60,6 +60,7 @@ def make_client(
     admin_key: str | None = None,
     folder: Path = Path("none"),
     webhooks: dict[str, Any] | None = None,
+    settings: Settings | None = None,
 ) -> TestClient:
     card = make_card(max_nodes=max_nodes)
     if steerable:
@@ -81,9 +82,10 @@ def make_client(
         create_app(
             queue,
             ServedModels({"tiny": card}, folder, async_redis),
-            Settings(),
+            settings or Settings(),
             authenticator=authenticator,
             webhooks=sender,
         ),
+        base_url="http://localhost:8000",
         raise_server_exceptions=False,
     )

@@ -136,6 +136,10 @@ def test_a_problem_is_said_as_its_example_has_it(guarded: TestClient, status: in
     check_example(guarded.request(method, path, **more), status)
 
 
+def test_a_host_that_is_not_ours_is_told_as_its_example_has_it(client: TestClient) -> None:
+    check_example(client.get("/models", headers={"Host": "digress.example"}), 421)
+
+
 def test_what_a_users_key_does_not_allow_is_said_as_its_example_has_it(
     guarded: TestClient, user: dict[str, str]
 ) -> None:
