@@ -4,6 +4,8 @@
 """
 
 import re
+from base64 import b64decode
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
@@ -52,6 +54,19 @@ def _read_host(host: str) -> str:
 Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_hosts)]
 
 
+def _check_webhook_secret(secret: SecretStr) -> SecretStr:
+    prefix, _, encoded = secret.get_secret_value().partition("_")
+    with suppress(ValueError):
+        if prefix == "whsec" and 24 <= len(b64decode(encoded, validate=True)) <= 64:
+            return secret
+    raise ValueError(
+        "it must be whsec_ and the base64 of 24 to 64 bytes; make one with: echo whsec_$(openssl rand -base64 32)"
+    )
+
+
+WebhookSecret = Annotated[SecretStr, AfterValidator(_check_webhook_secret)]
+
+
 class Settings(BaseSettings):
     """All settings with their defaults."""
 
@@ -96,8 +111,10 @@ class Settings(BaseSettings):
         ),
     ] = None
     webhook_secret: Annotated[
-        SecretStr | None,
-        Field(min_length=16, description="Secret that signs webhooks; without it there are none."),
+        WebhookSecret | None,
+        Field(
+            description="Secret that signs webhooks, `whsec_` and the base64 of 24 bytes or more; without it there are none."
+        ),
     ] = None
     webhook_private: Annotated[
         bool, Field(description="Allow webhooks to addresses that are not public, for a private network.")

@@ -82,7 +82,7 @@ def _request_context(
         should_stop=should_stop,
         idempotency_key=idempotency_key,
         request_id=request.state.request_id,
-        has_webhooks=request.app.state.has_webhooks,
+        has_webhooks=request.app.state.webhooks is not None,
     )
 
 

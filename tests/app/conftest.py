@@ -10,10 +10,11 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from app.access.authenticator import Authenticator
+from app.access.webhook_secrets import WebhookSecrets
 from app.catalogue.served_models import ServedModels
 from app.commands.supervisor import free_port
 from app.jobs.queue import JobQueue
-from app.jobs.webhooks import WebhookSender
+from app.jobs.webhooks.sender import WebhookSender
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import make_card, make_regressor_card
@@ -77,7 +78,10 @@ def make_client(
         job_ttl_seconds=job_ttl_seconds,
         max_queued_jobs=max_queued_jobs,
     )
-    sender = WebhookSender(queue, async_redis, **webhooks) if webhooks else None
+    sender = None
+    if webhooks:
+        secrets = WebhookSecrets(webhooks.pop("secret"), async_redis if admin_key else None)
+        sender = WebhookSender(queue, async_redis, secret_of=secrets.of, **webhooks)
     return TestClient(
         create_app(
             queue,

@@ -77,6 +77,17 @@ def test_the_examples_of_every_schema_fit_it() -> None:
     assert not [name for name, example in found if not fits(example, schemas[name])]
 
 
+def test_the_message_of_a_webhook_is_described() -> None:
+    operation = DOCUMENT["webhooks"]["job-ended"]["post"]
+
+    assert {parameter["name"] for parameter in operation["parameters"]} == {
+        *("webhook-id", "webhook-timestamp", "webhook-signature")
+    }
+    schema = resolve(operation["requestBody"]["content"]["application/json"]["schema"])
+    assert set(schema["properties"]) == {"type", "timestamp", "data"}
+    assert "graphs" not in resolve(schema["properties"]["data"])["required"]
+
+
 def test_no_example_is_without_a_place() -> None:
     used = str(DOCUMENT["paths"])
 
@@ -235,6 +246,7 @@ def test_openapi_names_every_route_and_the_problem_document(client: TestClient) 
         "/models/{name}/load",
         "/models/{name}/plot",
         "/models/{name}/unload",
+        "/webhooks/secret",
         "/health/live",
         "/health/ready",
     }
