@@ -71,6 +71,8 @@ def create_app(
         await run_in_threadpool(at_end)
 
     app = FastAPI(
+        docs_url=None,  # `app.routes.page` has one that loads nothing from other hosts
+        redoc_url=None,
         redirect_slashes=False,  # one address per resource, and no response that the document does not describe
         title="digress-serve",
         version=version("digress-serve"),

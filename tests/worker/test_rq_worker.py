@@ -151,6 +151,7 @@ def test_a_broken_checkpoint_fails_the_job_in_words(url: str, worker: Generation
     job = find(url, job_id)
     assert job.error is not None
     assert "sha256" in job.error.detail
+    assert str(checkpoints.parent) not in job.error.detail
 
 
 def test_a_job_past_its_time_limit_fails_and_the_worker_goes_on(
