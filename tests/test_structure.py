@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("app", "worker", "models")
 MAX_LINES, MAX_FUNCTION_LINES, MAX_MODULES = 350, 60, 12
 CODE = {".css", ".html", ".js", ".lua", ".py"}
-FILE_EXCEPTIONS: dict[str, str] = {}
+FILE_EXCEPTIONS = {"app/schemas.py": "the wire format is in one file, for API and worker; most of it is descriptions"}
 FUNCTION_EXCEPTIONS: dict[str, str] = {}
 FOLDER_EXCEPTIONS = {"app/commands": "one module for each command of `digress`, and those that they share"}
 

@@ -77,7 +77,9 @@ async def _answer(
     key = _idempotency_key(body, context.idempotency_key)
     submission = await _find_earlier(key, queue, context)
     if submission is None:
-        submission = await _queue(complete(body, card), key, card, queue, context)
+        # Reading molecules takes time that other callers must not wait for.
+        completed = await run_in_threadpool(complete, body, card)
+        submission = await _queue(completed, key, card, queue, context)
     _log.info("job queued before" if submission.is_known else "job queued", job_id=submission.job_id)
     found = await _wait(submission, queue, context)
     return _response(found, context, is_known=submission.is_known)

@@ -90,6 +90,16 @@ class RegressorCard(Section):
     weights: WeightsFile | None = None
 
 
+class SimilarityPoint(Section):
+    """How much is left of a graph that was noised and denoised again, as `digress evaluate --given near` measures it."""
+
+    noise: Annotated[Probability, Field(description="t/T to which it was noised.")]
+    similarity: Annotated[
+        Probability, Field(description="Mean similarity to it: Tanimoto of Morgan fingerprints, or overlap of edges.")
+    ]
+    unchanged: Annotated[Probability, Field(description="Share of graphs that came back unchanged.")]
+
+
 class ModelCard(Section):
     """A checkpoint, described."""
 
@@ -117,6 +127,9 @@ class ModelCard(Section):
     training: TrainingRecord | None = None
     metrics: list[Measurement] = []
     guidance_metrics: list[GuidanceMeasurement] = []
+    similarity_curve: Annotated[
+        list[SimilarityPoint], Field(description="By rising noise; calibrates the strength of `near`.")
+    ] = []
     weights: WeightsFile | None = None
 
     @model_validator(mode="after")

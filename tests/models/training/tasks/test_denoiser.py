@@ -3,9 +3,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.card.folder import CardError
+from models.card.folder import CardError, read_card
 from models.checkpoint import load_checkpoint
+from models.diffusion.context import Context
+from models.graphs import GraphBatch
 from models.training.denoising import denoiser_of
+from models.training.given import draw_given
 from models.training.preset import (
     DenoiserPreset,
     PresetError,
@@ -57,6 +60,27 @@ def test_a_training_that_begins_with_weights_without_triangles_begins_with_the_s
     graphs, t = plain.validation.__getitems__([0, 1, 2]), torch.tensor([1, 50, 400])
     torch.testing.assert_close(begun(graphs, t).edges, denoiser(graphs, t).edges, rtol=0, atol=1e-5)
     assert any("triangles_to_edge" in name for name in begun.state_dict())
+
+
+def test_a_training_with_parts_given_may_begin_with_weights_that_knew_none(tmp_path: Path) -> None:
+    folder = tmp_path / "comm20"
+    folder.mkdir()
+    plain = DenoiserTask(load_denoiser_preset("comm20", "network.num_layers=2", "training.given=false"), folder)
+    plain.export(plain.module, gradient_steps=0)
+
+    changes = ["network.num_layers=2", "training.given=true", f"training.start_from={folder}"]
+    other = tmp_path / "given" / "comm20"
+    other.mkdir(parents=True)
+    task = DenoiserTask(load_denoiser_preset("comm20", *changes), other)
+    task.export(task.module, gradient_steps=0)
+
+    graphs, t = plain.validation.__getitems__([0, 1, 2]), torch.tensor([1, 50, 400])
+    assert isinstance(graphs, GraphBatch)
+    begun = denoiser_of(task.module)
+    context = Context(draw_given(graphs, torch.arange(3)))
+    assert torch.equal(begun(graphs, t, context=context).edges, denoiser_of(plain.module)(graphs, t).edges)
+    assert not read_card(folder).network.reads_given
+    assert read_card(other).network.reads_given
 
 
 def load_denoiser_preset(name: str, *overrides: str) -> DenoiserPreset:

@@ -5,13 +5,22 @@ from statistics import fmean
 
 from app.schemas import AnyCompletedRequest, Graph, JobSummary
 from models.card.card import ModelCard
+from worker.results.selection import Selection
 
 
 def summarise(
-    graphs: Sequence[Graph], request: AnyCompletedRequest, card: ModelCard, *, num_drawn: int, seconds: float
+    graphs: Sequence[Graph],
+    request: AnyCompletedRequest,
+    card: ModelCard,
+    selection: Selection,
+    *,
+    seconds: float,
 ) -> JobSummary:
-    """Counts over a job's graphs; `num_drawn` includes those that the filter rejected."""
-    summary = JobSummary(num_graphs=len(graphs), seconds=round(seconds, 3))
+    """Counts over a job's graphs, and over those that were refused on the way."""
+    num_drawn = selection.num_drawn
+    summary = JobSummary(
+        num_graphs=len(graphs), drawn=num_drawn, refused=dict(selection.refused), seconds=round(seconds, 3)
+    )
     if request.targets:
         summary = summary.model_copy(
             update={
