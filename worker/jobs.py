@@ -173,7 +173,9 @@ def _draw_and_record(job: EngineJob, record: JobRecord, log: structlog.BoundLogg
     graphs = [selection.kept[number] for number in numbers]
     trajectories = [selection.trajectories[number] for number in numbers if number in selection.trajectories]
     seconds = time.perf_counter() - started
-    summary = summarise(graphs, job.request, job.card, selection, seconds=seconds)
+    summary = summarise(
+        graphs, job.request, job.card, num_drawn=selection.num_drawn, refused=selection.refused, seconds=seconds
+    )
     write_end(graphs, summary.model_copy(update={"short": num_missing}), trajectories)
     log.info("job ended", outcome=outcome, model=job.card.name, num_graphs=len(graphs), seconds=summary.seconds)
 

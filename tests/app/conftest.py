@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
+from app.access.api_keys import ApiKeyStore
 from app.access.authenticator import Authenticator
 from app.access.webhook_secrets import WebhookSecrets
 from app.catalogue.served_models import ServedModels
@@ -20,6 +21,7 @@ from app.settings import Settings
 from tests.conftest import make_card, make_regressor_card
 
 PROBLEM = "application/problem+json"
+ADMIN_KEY = "a-key-for-the-first-admin"
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +95,22 @@ def make_client(
         base_url="http://localhost:8000",
         raise_server_exceptions=False,
     )
+
+
+@pytest.fixture
+def keys(redis: Redis) -> ApiKeyStore:
+    return ApiKeyStore(redis)
+
+
+@pytest.fixture
+def guarded(redis_url: str, keys: ApiKeyStore) -> Iterator[TestClient]:
+    with make_client(redis_url, admin_key=ADMIN_KEY) as client:
+        yield client
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def ask(client: TestClient, token: str, headers: dict[str, str] | None = None, **fields: Any) -> Any:
+    return client.post("/generate", json={"model": "tiny", **fields}, headers=bearer(token) | (headers or {}))

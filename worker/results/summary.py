@@ -2,25 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
+from types import MappingProxyType
 
 from app.schemas import AnyCompletedRequest, Graph, JobSummary
 from models.card.card import ModelCard
-from worker.results.selection import Selection
 
 
 def summarise(
     graphs: Sequence[Graph],
     request: AnyCompletedRequest,
     card: ModelCard,
-    selection: Selection,
     *,
+    num_drawn: int,
     seconds: float,
+    refused: Mapping[str, int] = MappingProxyType({}),
 ) -> JobSummary:
-    """Counts over a job's graphs, and over those that were refused on the way."""
-    num_drawn = selection.num_drawn
-    summary = JobSummary(
-        num_graphs=len(graphs), drawn=num_drawn, refused=dict(selection.refused), seconds=round(seconds, 3)
-    )
+    """Counts over a job's graphs, and over those that were refused on the way: `num_drawn` in all, `refused` by reason."""
+    summary = JobSummary(num_graphs=len(graphs), drawn=num_drawn, refused=dict(refused), seconds=round(seconds, 3))
     if request.targets:
         summary = summary.model_copy(
             update={

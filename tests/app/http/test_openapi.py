@@ -6,20 +6,20 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from fastapi.testclient import TestClient
-from rdkit import Chem
 from redis import Redis
 from structlog.testing import capture_logs
 
 from app.access.api_keys import ApiKeyStore
 from app.commands.supervisor import free_port
 from app.http.examples import JOB_ID, named_examples
-from app.pictures.formats import Format, serialize
 from app.schemas import Graph, JobSummary
 from tests.app.conftest import PROBLEM, make_client
 from worker.records import JobRecord
 
 ADMIN_KEY = "a-key-for-the-first-admin"
+
 DOCUMENT: dict[str, Any] = make_client("redis://127.0.0.1:1/0").app.openapi()  # type: ignore[attr-defined]
+
 OPERATIONS = {
     f"{method.upper()} {path}": operation
     for path, operations in DOCUMENT["paths"].items()
@@ -120,6 +120,7 @@ def user(redis: Redis) -> dict[str, str]:
 
 
 BODY = {"model": "tiny"}
+
 ASKED: dict[int, tuple[str, str, dict[str, Any]]] = {
     400: ("POST", "/generate", {"json": BODY, "headers": {"Prefer": "wait=90"}}),
     401: ("GET", "/jobs", {"headers": {"Authorization": ""}}),
@@ -129,6 +130,7 @@ ASKED: dict[int, tuple[str, str, dict[str, Any]]] = {
     415: ("POST", "/generate", {"data": BODY}),
     422: ("POST", "/generate", {"json": BODY | {"num_graphs": 20_000}}),
 }
+
 PROBLEMS = {int(name.removeprefix("Problem")): problem for name, problem in DOCUMENT["components"]["responses"].items()}
 
 
@@ -202,30 +204,6 @@ def test_every_operation_that_needs_a_key_tells_of_a_redis_that_is_gone(cut_off:
 
     assert "503" in OPERATIONS[name]["responses"]
     check_example(answer, 503)
-
-
-@pytest.mark.parametrize("form", [Format.NDJSON, Format.GRAPHML, Format.SMILES])
-def test_the_example_of_a_form_is_that_of_the_graph(form: Format) -> None:
-    found = named_examples()
-
-    assert serialize(Graph.model_validate(found["graph"]), form) == found[form]
-
-
-def test_the_example_of_an_sd_file_is_that_of_the_graph() -> None:
-    found = named_examples()
-
-    pairs = zip(
-        found["sdf"].split("M  END"),
-        serialize(Graph.model_validate(found["graph"]), Format.SDF).split("M  END"),
-        strict=True,
-    )
-
-    (block, again), (data, written) = pairs
-    # Where atoms lie is RDKit's business.
-    assert Chem.MolToSmiles(Chem.MolFromMolBlock(f"{block}M  END")) == Chem.MolToSmiles(
-        Chem.MolFromMolBlock(f"{again}M  END")
-    )
-    assert data == written
 
 
 def test_openapi_names_every_route_and_the_problem_document(client: TestClient) -> None:
