@@ -9,7 +9,7 @@ from scipy.spatial.distance import pdist
 
 from models.data import qm9
 from models.data.qm9_properties import HARTREE_IN_EV
-from models.evaluation.quantum import Geometry, NoGeometry, NotNeutral, compute, embed, relax, single_point
+from models.evaluation.dft.quantum import Geometry, NoGeometry, NotNeutral, compute, embed, relax, single_point
 
 PUBLISHED = ["Dipole_debye", "HOMO_au", "LUMO_au"]
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from models.evaluation import quantum_batch
-from models.evaluation.quantum_batch import compute_all
+from models.evaluation.dft import quantum_batch
+from models.evaluation.dft.quantum_batch import compute_all
 from tests.servers import children_of, is_running, wait_until
 
 SCRIPT = """
 import sys
-from models.evaluation.quantum_batch import compute_all
+from models.evaluation.dft.quantum_batch import compute_all
 if __name__ == "__main__":
     compute_all(sys.argv[1:], jobs=1)
 """
