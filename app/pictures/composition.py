@@ -1,11 +1,12 @@
 """From a graph and its appearance to a scene: circles, lines, letters and a legend at their pixels."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 from functools import partial
 from itertools import cycle
 from typing import Any, TypeAlias
 
-from app.pictures.appearance import Appearance, Vocabulary, given_nodes
+from app.pictures.appearance import Appearance, Vocabulary, choose_appearance, given_nodes
 from app.pictures.colours import EDGE_PALETTE, MASKED_COLOUR, PALETTE, node_colours, text_colour_on
 from app.pictures.scene import Circle, Lines, Point, Scene, Shape, Text, Theme
 from app.schemas import Graph, Trajectory
@@ -19,13 +20,13 @@ _LEGEND_HEIGHT = 24
 MIN_SIZE_WITH_LEGEND = 300
 _MIN_LEGEND_SCALE = 0.6
 _TEXT_SIZE = 13
-_HALO = 1.45  # of a node's radius
+_HALO, _RING = 1.45, 1.75  # of a node's radius
 # Draws the sign of an entry of a legend: from its left end, middle and scale.
 _Sign: TypeAlias = Callable[[float, float, float], Iterable[Shape]]
 
 
 def compose_scene(graph: Graph, appearance: Appearance, vocabulary: Vocabulary, *, size: int, theme: Theme) -> Scene:
-    """The scene of a graph, `size` pixels wide and high."""
+    """The scene of a graph, `size` pixels wide and high, with what was given highlighted."""
     return _Composer(graph, appearance, vocabulary, size, theme).scene(graph.nodes, graph.edges)
 
 
@@ -37,11 +38,15 @@ def compose_animation(
     return [composer.scene(frame.nodes, frame.edges, f"t = {frame.t}") for frame in trajectory.frames]
 
 
-def node_points(
-    graph: Graph, appearance: Appearance, vocabulary: Vocabulary, *, size: int, theme: Theme
-) -> list[Point]:
-    """Where the nodes are in the scene."""
-    return _Composer(graph, appearance, vocabulary, size, theme).points
+def compose_choice(
+    graph: Graph, vocabulary: Vocabulary, opened: Iterable[int], *, size: int, theme: Theme
+) -> tuple[Scene, list[Point]]:
+    """The scene of a graph to choose nodes in: all given ones highlighted, a ring about each open one; and where the nodes are."""
+    composer = _Composer(graph, choose_appearance(graph, vocabulary), vocabulary, size, theme)
+    composer.given = frozenset(place for place, node in enumerate(graph.nodes) if node.get("given"))
+    scene = composer.scene(graph.nodes, graph.edges)
+    rings = (Circle(composer.points[place], _RING * composer.radius, None, theme.text) for place in sorted(opened))
+    return replace(scene, shapes=(*scene.shapes, *rings)), composer.points
 
 
 class _Composer:

@@ -64,7 +64,7 @@ def render_picture(
         drawing, _ = draw_molecule(molecule_of(graph), form, size=size, theme=theme, given=given)
         if given and size >= MIN_SIZE_WITH_LEGEND:
             _write_legend(drawing, size, theme)
-        return _finish(drawing)
+        return finish(drawing)
     scene = compose_scene(graph, choose_appearance(graph, vocabulary), vocabulary, size=size, theme=theme)
     return write_svg(scene).encode() if form == "svg" else _png(scene)
 
@@ -124,7 +124,8 @@ def draw_molecule(
     return drawing, points
 
 
-def _finish(drawing: _Drawing) -> bytes:
+def finish(drawing: _Drawing) -> bytes:
+    """The file of a drawing that is complete."""
     drawing.FinishDrawing()
     drawn: str | bytes = drawing.GetDrawingText()
     return drawn.encode() if isinstance(drawn, str) else drawn
@@ -170,7 +171,7 @@ def _png(scene: Scene) -> bytes:
                 canvas.SetFontSize(shape.size)
                 align = 0 if shape.anchor == "middle" else 1
                 canvas.DrawString(shape.content, Point2D(*shape.position), align, True)
-    return _finish(canvas)
+    return finish(canvas)
 
 
 def _lightened(colour: str, theme: Theme) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -16,6 +17,9 @@ from app.http.examples import JOB_ID
 from app.http.telemetry import ApiMetrics
 from app.jobs.queue import JobQueue
 from models.card.card import ModelCard
+
+# Drawing occupies a core, so few threads draw at once; other requests are answered meanwhile.
+DRAWING = CapacityLimiter(2)
 
 
 def _queue(request: Request) -> JobQueue:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 from redis.exceptions import RedisError
@@ -15,7 +15,7 @@ from app.jobs.queue import JobQueue
 from app.jobs.reading import MAX_ANSWER_BYTES
 from app.pictures.formats import Format, negotiate_format, require_available, serialize
 from app.pictures.scene import Theme
-from app.routes.deps import AdmitDep, CardsDep, QueueDep, VisibleJob
+from app.routes.deps import DRAWING, AdmitDep, CardsDep, QueueDep, VisibleJob
 from app.routes.graph_formats import (
     MANY_GRAPHS,
     ONE_GRAPH,
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["graphs"])
 
 _BATCH_SIZE = 256
-# Drawing occupies a core, so few threads draw at once; other requests are answered meanwhile.
-_drawing = CapacityLimiter(2)
 # A picture that is opened as a document of its own contains styles.
 _PICTURE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
 
@@ -104,7 +102,7 @@ async def get_graph(
         case Format.JSON:
             return Response(found, media_type=chosen.media_type)
         case Format.SVG | Format.PNG:
-            drawn = await to_thread.run_sync(_draw, found, chosen, size, theme, cards.get(job.model), limiter=_drawing)
+            drawn = await to_thread.run_sync(_draw, found, chosen, size, theme, cards.get(job.model), limiter=DRAWING)
             return Response(drawn, media_type=chosen.media_type, headers=_PICTURE_HEADERS)
         case _:
             return Response(await run_in_threadpool(_serialize_one, found, chosen), media_type=chosen.media_type)
@@ -134,7 +132,7 @@ async def get_trajectory(
     if chosen is Format.JSON:
         return Response(found, media_type=chosen.media_type)
     graph = await _graph(queue, job_id, number)
-    drawn = await to_thread.run_sync(_draw_animation, graph, found, size, theme, cards.get(job.model), limiter=_drawing)
+    drawn = await to_thread.run_sync(_draw_animation, graph, found, size, theme, cards.get(job.model), limiter=DRAWING)
     return Response(drawn, media_type=chosen.media_type, headers=_PICTURE_HEADERS)
 
 

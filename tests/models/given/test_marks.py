@@ -25,7 +25,9 @@ def choice(smiles: str, *keep: int, opened: tuple[int, ...] = (), closed: tuple[
 
 
 def same(first: str | None, second: str) -> bool:
-    return first is not None and Chem.CanonSmiles(first) == Chem.CanonSmiles(second)
+    return first is not None and Chem.MolToSmiles(Chem.MolFromSmiles(first)) == Chem.MolToSmiles(
+        Chem.MolFromSmiles(second)
+    )
 
 
 def test_a_part_that_nobody_changes_stays_what_it_is() -> None:
