@@ -28,6 +28,7 @@ from app.http.tracing import request_spans
 from app.jobs.observability.metrics import QueueCollector
 from app.jobs.observability.setup import start_tracing
 from app.jobs.queue import JobQueue
+from app.jobs.state import QueueLimits
 from app.jobs.webhooks import WebhookSender, stop
 from app.routes import events, generate, graphs, health, jobs, metrics, models
 from app.routes.page import add_page
@@ -108,7 +109,7 @@ def build(settings: Settings | None = None) -> FastAPI:
         async_redis,
         job_timeout_seconds=settings.job_timeout_seconds,
         job_ttl_seconds=settings.job_ttl_seconds,
-        max_queued_jobs=settings.max_queued_jobs,
+        limits=QueueLimits(settings.max_queued_jobs, settings.max_owner_jobs, settings.max_owner_seconds),
     )
     admin_key = settings.admin_key.get_secret_value() if settings.admin_key else None
     authenticator = Authenticator(async_redis, admin_key=admin_key) if settings.auth == "keys" else None

@@ -83,6 +83,14 @@ class Settings(BaseSettings):
     max_queued_jobs: Annotated[
         int, Field(ge=1, description="Jobs that may wait; further requests are answered 503.")
     ] = 10_000
+    max_owner_jobs: Annotated[
+        int,
+        Field(ge=1, description="Jobs of one API key that may wait or run; further requests of it are answered 429."),
+    ] = 2_000
+    max_owner_seconds: Annotated[
+        float,
+        Field(gt=0, description="Seconds of work that these may be; a single job may be more."),
+    ] = 86_400.0
     max_jobs: Annotated[int, Field(ge=1, le=1_000, description="Jobs that one worker computes at the same time.")] = 128
     drain_seconds: Annotated[
         float,

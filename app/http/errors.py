@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, Self
 
 from app.schemas import FieldProblem, Problem
 
@@ -89,7 +89,12 @@ class TryLater(ServiceError):
 
     def __init__(self, detail: str, *, retry_after: float = 30.0) -> None:
         super().__init__(detail)
+        self.later(retry_after)
+
+    def later(self, retry_after: float) -> Self:
+        """The same error, once it is known when to try again."""
         self.headers = {"Retry-After": str(math.ceil(retry_after))}
+        return self
 
 
 class QueueFull(TryLater):
@@ -107,6 +112,23 @@ class TooManyRequests(TryLater):
     def __init__(self, detail: str, *, retry_after: float, reason: Literal["rate", "quota"]) -> None:
         super().__init__(detail, retry_after=retry_after)
         self.reason = reason
+
+
+class OwnerFull(TryLater):
+    """The caller has as many jobs ("owner_jobs") or as much work ("owner_seconds") as one owner may."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        reason: Literal["owner_jobs", "owner_seconds"],
+        excess: float,
+    ) -> None:
+        """`excess` is how many seconds of the owner's work have to be done first."""
+        super().__init__(detail)
+        self.reason, self.excess = reason, excess
 
 
 class BodyTooLarge(ServiceError):

@@ -40,11 +40,11 @@ class ApiMetrics:
         )
         self.rejected = Counter(
             "digress_jobs_rejected",
-            "Requests for jobs that were turned down: the queue was full, or the key allows no more.",
+            "Requests for jobs that were turned down: the queue was full, or its owner may have no more.",
             ["reason"],
             registry=self.registry,
         )
-        for reason in ("queue_full", "rate", "quota"):
+        for reason in ("queue_full", "rate", "quota", "owner_jobs", "owner_seconds"):
             self.rejected.labels(reason)
         for other in others:
             self.registry.register(other)

@@ -6,8 +6,11 @@
     digress:job:{id}:frames             list: a `Trajectory` as JSON for each graph, if frames were kept
     digress:jobs, digress:jobs:{owner}  sorted sets: ids of all jobs, and of one owner's; they sort by time
     digress:again:{owner}:{sha256}      hash: the job that an idempotency key stands for, and a hash of its request
+    digress:open:{owner}                hash: id -> seconds of work, of one owner's jobs that wait or run; `all` -> their sum
 
     digress:pending                     sorted set: jobs that wait behind the next one, by tag (`scripts/submit.lua`)
+    digress:pending:{owner}             sorted set: those of one owner, likewise
+    digress:waiting                     sorted set: owners of pending jobs, by the tag of their first (`scripts/release.lua`)
     digress:flows                       hash: owner and priority -> the tag of their last job
     digress:clock                       string: the tag of the job that was taken last
     digress:backlog                     string: seconds of work that the pending jobs are
@@ -42,6 +45,9 @@ RECORD_PREFIX = f"{_PREFIX}job:"
 JOBS_KEY = f"{_PREFIX}jobs"
 
 PENDING_KEY = f"{_PREFIX}pending"
+# The pending jobs of an owner are this and the owner's name. Scripts that find the owner in a record are given it.
+OWNER_PENDING_PREFIX = f"{PENDING_KEY}:"
+WAITING_KEY = f"{_PREFIX}waiting"
 FLOWS_KEY = f"{_PREFIX}flows"
 CLOCK_KEY = f"{_PREFIX}clock"
 BACKLOG_KEY = f"{_PREFIX}backlog"
@@ -78,6 +84,16 @@ def frames_key(job_id: str) -> str:
 def owner_jobs_key(owner: str) -> str:
     """The ids of one owner's jobs."""
     return f"{JOBS_KEY}:{owner}"
+
+
+def open_jobs_key(owner: str) -> str:
+    """The jobs of one owner that wait or run."""
+    return f"{_PREFIX}open:{owner}"
+
+
+def owner_pending_key(owner: str) -> str:
+    """The pending jobs of one owner."""
+    return f"{OWNER_PENDING_PREFIX}{owner}"
 
 
 def idempotency_key(owner: str, key: str) -> str:

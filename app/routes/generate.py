@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
 from app.catalogue.validation import check_memory, complete, find_card
-from app.http.errors import InvalidRequest, QueueFull
+from app.http.errors import InvalidRequest, OwnerFull, QueueFull
 from app.http.examples import JOB_ID
 from app.http.openapi import example, header, problems
 from app.jobs.estimates import capacity, work_seconds
@@ -131,13 +131,15 @@ async def _queue(
 
 
 async def _submit_traced(submit: Callable[[], Submission], request: AnyCompletedRequest, queue: JobQueue) -> Submission:
-    """Submit within a span of its own; if the queue is full, say when there will be room."""
+    """Submit within a span of its own; if there is no room, for all or for the caller, say when there will be."""
     try:
         with submitting(request) as name_job:
             submission = await run_in_threadpool(submit)
             name_job(submission.job_id)
     except QueueFull as error:
-        raise QueueFull(error.detail, retry_after=await queue.seconds_until_room()) from None
+        raise error.later(await queue.seconds_until_room()) from None
+    except OwnerFull as error:
+        raise error.later(await queue.seconds_until_done(error.excess)) from None
     return submission
 
 
