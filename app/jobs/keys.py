@@ -23,7 +23,7 @@
 
     digress:keys                        hash: name -> `ApiKey` as JSON (`app.access.api_keys`)
     digress:keys:ids                    hash: id, the public part of an API key -> name
-    digress:rate:{name}:{minute}        string: submissions with a key in this minute
+    digress:rate:…                      strings: submissions with a key in this minute and the last (`app.access.rate`)
     digress:quota:{name}:{day}          string: graphs that a key asked for on this day
 
 Services that run are upgraded one process at a time, so a name never changes.
@@ -59,6 +59,8 @@ MODEL_CHANGES_KEY = f"{_PREFIX}models:changes"
 
 API_KEYS_KEY = f"{_PREFIX}keys"
 API_KEY_IDS_KEY = f"{_PREFIX}keys:ids"
+# The library that counts submissions makes names of it.
+RATE_PREFIX = f"{_PREFIX}rate"
 
 
 def record_key(job_id: str) -> str:
@@ -104,11 +106,6 @@ def idempotency_key(owner: str, key: str) -> str:
 def worker_key(worker: str) -> str:
     """A worker's report."""
     return f"{_PREFIX}worker:{worker}"
-
-
-def rate_key(name: str, time: datetime) -> str:
-    """The submissions with an API key in the minute of `time`."""
-    return f"{_PREFIX}rate:{name}:{time:%Y%m%d%H%M}"
 
 
 def quota_key(name: str, time: datetime) -> str:
