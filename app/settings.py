@@ -91,6 +91,13 @@ class Settings(BaseSettings):
         float,
         Field(gt=0, description="Seconds of work that these may be; a single job may be more."),
     ] = 86_400.0
+    max_streams: Annotated[
+        int,
+        Field(ge=1, description="Callers of one API that may wait for jobs; further event streams are answered 503."),
+    ] = 5_000
+    max_owner_streams: Annotated[
+        int, Field(ge=1, description="Of these, callers with one API key; further event streams are answered 429.")
+    ] = 2_000
     max_jobs: Annotated[int, Field(ge=1, le=1_000, description="Jobs that one worker computes at the same time.")] = 128
     drain_seconds: Annotated[
         float,

@@ -31,7 +31,7 @@ def install_handlers(app: FastAPI) -> None:
     @app.exception_handler(ServiceError)
     async def service_error(request: Request, error: ServiceError) -> Response:
         if isinstance(error, TryLater):
-            request.app.state.metrics.rejected.labels(error.reason).inc()
+            request.app.state.metrics.count_refusal(error.reason)
         return error_response(error)
 
     @app.exception_handler(RequestValidationError)

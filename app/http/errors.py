@@ -104,6 +104,20 @@ class QueueFull(TryLater):
     reason = "queue_full"
 
 
+class StreamsFull(TryLater):
+    """As many callers wait for jobs as may."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    reason = "streams"
+
+
+class OwnerStreamsFull(TryLater):
+    """As many callers with this key wait for jobs as may."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    reason = "owner_streams"
+
+
 class TooManyRequests(TryLater):
     """The caller exceeded the limit of its key per minute ("rate") or per day ("quota")."""
 

@@ -1,7 +1,7 @@
 """Every name that the service has in Redis, and the names of RQ that both sides need.
 
     digress:job:{id}                    hash: the job's record, the truth about it
-    digress:job:{id}:events             stream: what happened to it, fields `event` and `data` (JSON)
+    digress:job:{id}:events             stream: what happened to it, fields `event` and `data` (JSON); and a channel that says so
     digress:job:{id}:graphs             list: its graphs, each as JSON, once it has ended
     digress:job:{id}:frames             list: a `Trajectory` as JSON for each graph, if frames were kept
     digress:jobs, digress:jobs:{owner}  sorted sets: ids of all jobs, and of one owner's; they sort by time

@@ -222,7 +222,8 @@ class JobQueue(JobReader):
         return await state.seconds_until_done(self._async_redis, work)
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Let the followers and the connections go."""
+        await self.hub.close()
         self._redis.close()
         await self._async_redis.aclose()
 

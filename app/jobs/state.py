@@ -1,6 +1,6 @@
 """How the queue stands: what waits, who works, and about when a job's turn comes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -96,36 +96,57 @@ async def seconds_until_done(redis: AsyncRedis, work: float) -> float:
     return max(seconds or _DEFAULT_RETRY_SECONDS, 1.0)
 
 
-async def estimate(redis: AsyncRedis, job_id: str, record: Mapping[str, str]) -> dict[str, str]:
-    """A job's `position` in the queue and `eta_seconds`, as fields of its record; those that are known."""
+async def estimates(redis: AsyncRedis, records: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """Each job's `position` in the queue and `eta_seconds`, as fields of its record; those that are known."""
+    queued = {job_id: record for job_id, record in records.items() if record["status"] == JobStatus.QUEUED}
+    places = await _places_in_queue(redis, queued) if queued else {}
+    workers = await worker_reports(redis) if queued else []
+    return {job_id: _estimate(record, places.get(job_id), workers) for job_id, record in records.items()}
+
+
+def _estimate(
+    record: Mapping[str, str], place: tuple[int | None, Ahead] | None, workers: Sequence[WorkerReport]
+) -> dict[str, str]:
     position = seconds = None
-    match record["status"]:
-        case JobStatus.QUEUED:
-            position, ahead = await _place_in_queue(redis, job_id, record["owner"])
-            weight = Priority(record["flow"].rpartition(":")[2]).weight
-            seconds = until_done(float(record["cost"]), await worker_reports(redis), ahead=ahead, weight=weight)
-        case JobStatus.RUNNING:
-            seconds = until_end(datetime.fromisoformat(record["started_at"]), float(record.get("fraction", 0)))
+    if place is not None:
+        position, ahead = place
+        weight = Priority(record["flow"].rpartition(":")[2]).weight
+        seconds = until_done(float(record["cost"]), workers, ahead=ahead, weight=weight)
+    elif record["status"] == JobStatus.RUNNING:
+        seconds = until_end(datetime.fromisoformat(record["started_at"]), float(record.get("fraction", 0)))
     fields = {} if position is None else {"position": str(position)}
     return fields if seconds is None else fields | {"eta_seconds": f"{seconds:.1f}"}
 
 
-async def _place_in_queue(redis: AsyncRedis, job_id: str, owner: str) -> tuple[int | None, Ahead]:
-    """How many jobs are taken before a job, and about how much work they are."""
-    own_pending = owner_pending_key(owner)
+async def _places_in_queue(
+    redis: AsyncRedis, records: Mapping[str, Mapping[str, str]]
+) -> dict[str, tuple[int | None, Ahead]]:
+    """For each job how many are taken before it, and about how much work they are."""
+    owners = sorted({record["owner"] for record in records.values()})
     async with redis.pipeline(transaction=True) as pipeline:
         pipeline.lrange(RQ_QUEUE_KEY, 0, -1)
-        pipeline.zrank(PENDING_KEY, job_id)
         pipeline.zcard(PENDING_KEY)
         pipeline.get(BACKLOG_KEY)
-        pipeline.zrank(own_pending, job_id)
-        pipeline.hget(open_jobs_key(owner), "all")
-        pipeline.hlen(open_jobs_key(owner))
-        in_rq, rank, waiting, backlog, own_rank, own_work, own_open = await pipeline.execute()
-    if job_id.encode() in in_rq:
-        return in_rq.index(job_id.encode()), Ahead()
-    if rank is None:
-        return None, Ahead()  # a worker has just taken it
-    work = float(backlog or 0) * rank / waiting
-    own = min(float(own_work or 0) / max(own_open - 1, 1) * (own_rank or 0), work)
-    return len(in_rq) + rank, Ahead(own=own, others=work - own, num_others=rank - (own_rank or 0))
+        for owner in owners:
+            pipeline.hget(open_jobs_key(owner), "all")
+            pipeline.hlen(open_jobs_key(owner))
+        for job_id, record in records.items():
+            pipeline.zrank(PENDING_KEY, job_id)
+            pipeline.zrank(owner_pending_key(record["owner"]), job_id)
+        in_rq, waiting, backlog, *answers = await pipeline.execute()
+    of_owners, ranks = answers[: 2 * len(owners)], answers[2 * len(owners) :]
+    mean_own = {
+        owner: float(work or 0) / max(number - 1, 1)
+        for owner, work, number in zip(owners, of_owners[::2], of_owners[1::2], strict=True)
+    }
+    places: dict[str, tuple[int | None, Ahead]] = {}
+    for (job_id, record), rank, own_rank in zip(records.items(), ranks[::2], ranks[1::2], strict=True):
+        if job_id.encode() in in_rq:
+            places[job_id] = in_rq.index(job_id.encode()), Ahead()
+        elif rank is None:
+            places[job_id] = None, Ahead()  # a worker has just taken it
+        else:
+            work, own_rank = float(backlog or 0) * rank / waiting, own_rank or 0
+            own = min(mean_own[record["owner"]] * own_rank, work)
+            places[job_id] = len(in_rq) + rank, Ahead(own=own, others=work - own, num_others=rank - own_rank)
+    return places

@@ -5,6 +5,7 @@ validate and complete -> find the job of an earlier request, or queue a new one 
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from app.catalogue.validation import check_memory, complete, find_card
 from app.http.errors import InvalidRequest, OwnerFull, QueueFull
 from app.http.examples import JOB_ID
+from app.http.leaving import ClientLeft, while_connected
 from app.http.openapi import example, header, problems
 from app.jobs.estimates import capacity, work_seconds
 from app.jobs.observability.spans import submitting
@@ -146,8 +148,11 @@ async def _submit_traced(submit: Callable[[], Submission], request: AnyCompleted
 async def _wait(submission: Submission, queue: JobQueue, context: RequestContext) -> StoredJob:
     """The job as it is after the wait that the request asked for."""
     try:
-        if context.wait_seconds:
-            await queue.wait(submission.job_id, context.wait_seconds, should_stop=context.should_stop)
+        # While too many wait, nobody else does: the answer is 202, as if the time were up.
+        if context.wait_seconds and context.places.are_free(context.caller.name):
+            waiting = queue.wait(submission.job_id, context.wait_seconds)
+            with context.places.hold(context.caller.name), suppress(ClientLeft):
+                await while_connected(context.request, waiting)
         return await queue.find(submission.job_id)
     except RedisError:
         if submission.job is None:

@@ -5,7 +5,6 @@ Idempotency-Key    the same key and request give the same job (draft-ietf-httpap
 """
 
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,8 +13,9 @@ from fastapi import Depends, Header, Request
 from app.access.quota import Caller
 from app.http.errors import BadHeader, shorten
 from app.http.examples import IDEMPOTENCY_KEY
+from app.http.places import Places
 from app.http.telemetry import ApiMetrics
-from app.routes.deps import CallerDep, MetricsDep, ShouldStopDep
+from app.routes.deps import CallerDep, MetricsDep, PlacesDep
 
 LONGEST_WAIT = 60
 
@@ -49,8 +49,10 @@ class RequestContext:
     """Counts submitted jobs."""
     wait_seconds: int
     """How long to wait for the job to end; 0: do not wait."""
-    should_stop: Callable[[], Awaitable[bool]]
-    """Whether to stop waiting: the client is gone, or the server is stopping."""
+    places: Places
+    """Of those who wait."""
+    request: Request
+    """To notice that the client has left."""
     idempotency_key: str | None
     """The header `Idempotency-Key`."""
     request_id: str
@@ -63,7 +65,7 @@ def _request_context(
     request: Request,
     caller: CallerDep,
     metrics: MetricsDep,
-    should_stop: ShouldStopDep,
+    places: PlacesDep,
     wait_seconds: Annotated[int, Depends(_wait_seconds)],
     idempotency_key: Annotated[
         str | None,
@@ -79,7 +81,8 @@ def _request_context(
         caller=caller,
         metrics=metrics,
         wait_seconds=wait_seconds,
-        should_stop=should_stop,
+        places=places,
+        request=request,
         idempotency_key=idempotency_key,
         request_id=request.state.request_id,
         has_webhooks=request.app.state.has_webhooks,

@@ -61,6 +61,7 @@ def make_client(
     admin_key: str | None = None,
     folder: Path = Path("none"),
     webhooks: dict[str, Any] | None = None,
+    settings: Settings | None = None,
 ) -> TestClient:
     card = make_card(max_nodes=max_nodes)
     if steerable:
@@ -82,7 +83,7 @@ def make_client(
         create_app(
             queue,
             ServedModels({"tiny": card}, folder, async_redis),
-            Settings(),
+            settings or Settings(),
             authenticator=authenticator,
             webhooks=sender,
         ),

@@ -212,12 +212,9 @@ def test_hundreds_of_waiting_clients_hold_up_nobody(redis_url: str) -> None:
     request = CompletedRequest(model="tiny", num_graphs=1, seed=1, sampler="ancestral", num_steps=1)
     job_id = queue.submit(request).job_id
 
-    async def never() -> bool:
-        return False
-
     async def crowd() -> tuple[int, int, float]:
         started, num_threads = time.monotonic(), threading.active_count()
-        waiting = [asyncio.create_task(queue.wait(job_id, 3, should_stop=never)) for _ in range(300)]
+        waiting = [asyncio.create_task(queue.wait(job_id, 3)) for _ in range(300)]
         await asyncio.sleep(1)
         num_workers, more = await queue.num_workers(), threading.active_count() - num_threads
         await asyncio.gather(*waiting)
@@ -235,11 +232,10 @@ def test_waiting_ends_when_it_is_pointless(redis_url: str) -> None:
     request = CompletedRequest(model="tiny", num_graphs=1, seed=1, sampler="ancestral", num_steps=1)
     job_id, started = queue.submit(request).job_id, time.monotonic()
 
-    async def should_stop() -> bool:
-        return time.monotonic() > started + 1
+    queue.hub.is_stopping = lambda: time.monotonic() > started + 1
 
     async def wait() -> None:
-        await queue.wait(job_id, 60, should_stop=should_stop)
+        await queue.wait(job_id, 60)
         await queue.close()
 
     asyncio.run(wait())

@@ -21,6 +21,7 @@ local function change(record, events, transitions, fields, event, data)
     if not after or not after[fields.status or status] then return false, status end
     set_fields(record, fields)
     redis.call('XADD', events, 'MAXLEN', '~', MAX_EVENTS, '*', 'event', event, 'data', data)
+    redis.call('PUBLISH', events, event) -- a channel that is named as the stream: it wakes those who follow the job
     return true, status
 end
 
