@@ -98,6 +98,13 @@ class Settings(BaseSettings):
     max_owner_streams: Annotated[
         int, Field(ge=1, description="Of these, callers with one API key; further event streams are answered 429.")
     ] = 2_000
+    max_connections: Annotated[
+        int, Field(ge=1, description="Open connections of one API; further ones are answered 503 and closed.")
+    ] = 10_000
+    max_client_connections: Annotated[
+        int,
+        Field(ge=1, description="Of these, connections from one address; further ones are answered 429 and closed."),
+    ] = 5_000
     max_jobs: Annotated[int, Field(ge=1, le=1_000, description="Jobs that one worker computes at the same time.")] = 128
     drain_seconds: Annotated[
         float,

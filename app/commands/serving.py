@@ -1,5 +1,6 @@
 """`digress serve`, `digress api` and `digress worker`: the whole service, or a part of it."""
 
+import logging
 import os
 
 import typer
@@ -36,7 +37,7 @@ def api() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import uvicorn
 
-    from app.http.limits import HeaderTimeoutProtocol
+    from app.http.connections import Guard, OneLineASecond, guarded_by, raise_file_limit
     from app.jobs.observability.setup import configure_logging
     from app.main import build
     from app.settings import read_settings
@@ -44,12 +45,16 @@ def api() -> None:
     settings = read_settings()
     configure_logging(settings)
     application = build(settings)
+    logging.getLogger("asyncio").addFilter(OneLineASecond())
+    most = min(settings.max_connections, raise_file_limit())
+    # One client never has them all, however few the system allows.
+    guard = Guard(most, min(settings.max_client_connections, -(-most // 2)), application.state.metrics.count_refusal)
     server = uvicorn.Server(
         uvicorn.Config(
             application,
             host=settings.host,
             port=settings.port,
-            http=HeaderTimeoutProtocol,
+            http=guarded_by(guard),
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,

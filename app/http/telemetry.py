@@ -13,8 +13,8 @@ from prometheus_client.registry import Collector
 # Most responses take milliseconds; those that wait for a job, up to a minute.
 _BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
-# Reasons for which requests other than submissions are turned down.
-REFUSALS = ("streams", "owner_streams")
+# Reasons for which requests other than submissions are turned down, and connections.
+REFUSALS = ("streams", "owner_streams", "connections", "client_connections", "slow_reader")
 
 
 class ApiMetrics:
