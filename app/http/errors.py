@@ -171,6 +171,6 @@ class ResponseAborted(Exception):
     """
 
 
-def shorten(text: str) -> str:
+def shorten(text: str, length: int = MAX_ECHO) -> str:
     """A caller's text, short enough to repeat in a message."""
-    return text if len(text) <= MAX_ECHO else f"{text[:MAX_ECHO]}…"
+    return text if len(text) <= length else f"{text[:length]}…"

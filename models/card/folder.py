@@ -15,7 +15,8 @@ from models.card.card import ModelCard
 from models.card.files import atomic_write
 
 CARD_FILE = "card.json"
-
+# Every list of models sends all cards whole.
+MAX_CARD_BYTES = 1_000_000
 
 PLOT_FILE = "plot.png"
 
@@ -32,7 +33,13 @@ def read_card(folder: Path) -> ModelCard:
     """
     path = folder / CARD_FILE
     try:
-        card = ModelCard.model_validate_json(path.read_bytes())
+        with path.open("rb") as file:
+            text = file.read(MAX_CARD_BYTES + 1)
+        if len(text) > MAX_CARD_BYTES:
+            raise CardError(f"{path} has over {MAX_CARD_BYTES:,} bytes, more than a model card may have")
+        card = ModelCard.model_validate_json(text)
+    except CardError:
+        raise
     except OSError as error:
         raise CardError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
