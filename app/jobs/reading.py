@@ -19,6 +19,8 @@ from app.schemas import MAX_GRAPHS, Job
 
 # Larger results are not put into one answer, but into pages.
 MAX_ANSWER_BYTES = 8_000_000
+# Larger ones are read and sent in parts.
+_MAX_BYTES_AT_ONCE = 256_000
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,18 @@ class JobReader:
         if not found:
             raise self._no_such_job(job_id)
         record = decode_fields(found)
-        graphs = None
-        if with_graphs and int(record.get("graphs_bytes", MAX_ANSWER_BYTES + 1)) <= MAX_ANSWER_BYTES:
+        graphs, size = None, int(record.get("graphs_bytes", MAX_ANSWER_BYTES + 1))
+        if with_graphs and size <= _MAX_BYTES_AT_ONCE:
             graphs = await self.graphs(job_id, 0, MAX_GRAPHS)
         estimated = await estimates(self._async_redis, {job_id: record})
-        return StoredJob(to_job(job_id, record | estimated[job_id]), graphs)
+        return StoredJob(
+            to_job(job_id, record | estimated[job_id]),
+            graphs,
+            # Progress counts graphs that may never arrive.
+            num_graphs=int(record["graphs_done"]) if "graphs_bytes" in record else 0,
+            graphs_bytes=size,
+            has_more=with_graphs and _MAX_BYTES_AT_ONCE < size <= MAX_ANSWER_BYTES,
+        )
 
     async def find_by_idempotency_key(self, idempotency_key: IdempotencyKey, *, owner: str) -> str | None:
         """The id of the job that an earlier request of the same key and body gave; None if there was none."""
@@ -109,12 +118,6 @@ class JobReader:
         # The type stubs allow for text and for a client that is not asynchronous.
         found: Any = await self._async_redis.lrange(graphs_key(job_id), first, first + count - 1)
         return list(found)
-
-    async def num_graphs(self, job_id: str) -> int:
-        """How many graphs there are of a job."""
-        # The type stubs allow for a client that is not asynchronous.
-        found: Any = self._async_redis.llen(graphs_key(job_id))
-        return int(await found)
 
     async def trajectory(self, job_id: str, number: int) -> bytes | None:
         """The trajectory of a job's graph, as JSON; None if no frames were kept."""

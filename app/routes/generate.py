@@ -26,6 +26,7 @@ from app.jobs.reading import IdempotencyKey
 from app.jobs.records import StoredJob
 from app.routes.deps import CardsDep, QueueDep
 from app.routes.preferences import RequestContext, RequestContextDep
+from app.routes.results import job_response
 from app.schemas import AnyCompletedRequest, ConditionalRequest, GenerateRequest, Job
 from models.card.card import ModelCard
 
@@ -82,7 +83,7 @@ async def _answer(
         submission = await _queue(complete(body, card), key, card, queue, context)
     _log.info("job queued before" if submission.is_known else "job queued", job_id=submission.job_id)
     found = await _wait(submission, queue, context)
-    return _response(found, context, is_known=submission.is_known)
+    return _response(queue, found, context, is_known=submission.is_known)
 
 
 def _check_webhook(body: GenerateRequest, context: RequestContext) -> None:
@@ -161,11 +162,11 @@ async def _wait(submission: Submission, queue: JobQueue, context: RequestContext
         return StoredJob(submission.job, None)
 
 
-def _response(found: StoredJob, context: RequestContext, *, is_known: bool) -> Response:
+def _response(queue: JobQueue, found: StoredJob, context: RequestContext, *, is_known: bool) -> Response:
     code, headers = status.HTTP_202_ACCEPTED, {"Location": found.job.links.self}
     if is_known:
         headers["Idempotency-Replayed"] = "true"
     if context.wait_seconds and found.job.status.is_final:
         code = status.HTTP_200_OK
         headers["Preference-Applied"] = f"wait={context.wait_seconds}"
-    return Response(found.to_json(), code, headers, media_type="application/json")
+    return job_response(queue, found, code, headers)

@@ -34,6 +34,9 @@ _BATCH = 50
 _FIRST_ESTIMATE_SECONDS = 0.5
 _ESTIMATE_SECONDS = 2.0
 _RECONNECT_SECONDS = 0.5
+_CLOSE_SECONDS = 2.0
+# The connection is kept for so long after the last one has left: another may soon come.
+_LINGER_SECONDS = 10.0
 _log = structlog.get_logger(__name__)
 
 
@@ -62,7 +65,7 @@ class _Follower:
 
 
 class EventHub:
-    """The followers of one process. It asks nothing of Redis while there are none."""
+    """The followers of one process. It asks nothing of Redis once there are none."""
 
     def __init__(self, redis: AsyncRedis) -> None:
         self._redis = redis
@@ -72,6 +75,8 @@ class EventHub:
         self._due: list[tuple[float, int, _Follower]] = []  # a heap, by when they are due to be looked at
         self._numbers = itertools.count()
         self._tasks: list[asyncio.Task[None]] = []
+        self._ending: set[asyncio.Task[None]] = set()
+        self._alone_since = 0.0
         self._pubsub: PubSub | None = None
         self._subscribed: set[str] = set()
 
@@ -112,9 +117,9 @@ class EventHub:
     async def close(self) -> None:
         """Dismiss all, and let the connection go."""
         self._dismiss_all()
-        tasks = self._tasks
         self._stop()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=_CLOSE_SECONDS)
 
     async def _news(self, follower: _Follower) -> tuple[list[JobEvent], bool]:
         """The events that a follower has not seen, and whether they are the last."""
@@ -142,23 +147,26 @@ class EventHub:
         if not others:
             del self._followers[follower.job_id]
         if not self._followers:
-            self._stop()
+            self._alone_since = time.monotonic()
 
     def _stop(self) -> None:
         for task in self._tasks:
             task.cancel()
+            self._ending.add(task)  # it closes its connection first
+            task.add_done_callback(self._ending.discard)
         self._tasks, self._pubsub = [], None
         self._due.clear()
 
     async def _listen(self) -> None:
         """Wake those whose job has something new."""
-        while True:
+        while self._is_wanted():
             try:
                 async with self._redis.pubsub() as pubsub:
                     self._subscribed = set(self._followers)
                     await pubsub.subscribe(*map(events_key, self._subscribed))
-                    self._pubsub = pubsub
-                    while True:
+                    if self._is_wanted():
+                        self._pubsub = pubsub
+                    while self._is_wanted():
                         message: Any = await pubsub.get_message(timeout=None)
                         if message and message["type"] in {"message", "subscribe"}:
                             self._tell_news(self._followers.get(_job_of(message["channel"]), ()))
@@ -167,6 +175,10 @@ class EventHub:
             self._pubsub = None
             self._tell_news(itertools.chain.from_iterable(self._followers.values()))
             await asyncio.sleep(_RECONNECT_SECONDS)
+
+    def _is_wanted(self) -> bool:
+        """Whether the current task has not been canceled: redis-py loses that now and then while it connects."""
+        return asyncio.current_task() in self._tasks
 
     async def _subscribe(self) -> None:
         """Hear of the jobs that are followed, and of no others."""
@@ -186,6 +198,8 @@ class EventHub:
             await asyncio.sleep(_ROUND_SECONDS)
             if self.is_stopping():
                 self._dismiss_all()
+            if not self._followers and time.monotonic() - self._alone_since > _LINGER_SECONDS:
+                self._stop()
             await self._subscribe()
             due = self._take_due()
             if not due:

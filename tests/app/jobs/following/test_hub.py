@@ -82,9 +82,11 @@ def test_who_leaves_leaves_nothing(queue: JobQueue, redis: Redis) -> None:
             stream.cancel()
         await asyncio.gather(*streams, return_exceptions=True)
         assert queue.hub.num_followers == 0
-        await asyncio.sleep(0.1)
-        assert len(asyncio.all_tasks()) == 1
+        async with asyncio.timeout(10):
+            while redis.pubsub_channels():
+                await asyncio.sleep(0.05)
         await queue.close()
+        assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(come_and_go())
 
