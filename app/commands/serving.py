@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 
 import typer
 
@@ -10,6 +11,7 @@ from app.commands.options import DeviceOption
 
 # How long a stopping API waits for running requests.
 _GRACE_SECONDS = 2
+_SWITCH_SECONDS = 0.0005
 
 
 def serve(device: DeviceOption = None) -> None:
@@ -35,6 +37,8 @@ def api() -> None:
     """
     # Layouts of pictures are small computations; threads for them would take cores from workers.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Threads that draw pictures give way soon to the one that answers everybody.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     import uvicorn
 
     from app.http.connections import Guard, OneLineASecond, guarded_by, raise_file_limit
