@@ -101,6 +101,74 @@ class GraphFilter(BaseModel):
     connected: Annotated[StrictBool, Field(description="Only connected graphs.")] = False
 
 
+class Given(BaseModel):
+    """What every graph must contain; the rest is drawn."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    smiles: Annotated[
+        StrictStr | None,
+        Field(
+            min_length=1,
+            max_length=1_000,
+            description="A part to keep. `*` marks the atoms where the rest may attach; without any it may attach wherever there is "
+            "a hydrogen. A dot separates parts to be linked.",
+            examples=["c1ccccc1*"],
+        ),
+    ] = None
+    formula: Annotated[
+        StrictStr | None,
+        Field(
+            min_length=1,
+            max_length=100,
+            description="The atoms of the whole molecule: 'C7NO2' fixes the heavy atoms, 'C7H9NO2' the hydrogens too.",
+            examples=["C7H9NO2"],
+        ),
+    ] = None
+    graph: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description="A part in node-link form, for every model. A node whose type is null may have any. Pairs of its nodes that no "
+            'edge names stay apart, unless it has `"open": true`. A node with `"closed": true` gets no further edge.'
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _something(self) -> "Given":
+        if self.smiles is None and self.formula is None and self.graph is None:
+            raise ValueError("give a part as smiles or graph, or a formula, or leave it out")
+        if self.smiles is not None and self.graph is not None:
+            raise ValueError("give the part as smiles or as graph, not both")
+        return self
+
+
+class Near(BaseModel):
+    """A graph to begin with instead of noise: the answers are like it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    smiles: Annotated[StrictStr | None, Field(min_length=1, max_length=1_000, examples=["CC(O)C1CC1C=O"])] = None
+    graph: Annotated[dict[str, Any] | None, Field(description="In node-link form, for every model.")] = None
+    strength: Annotated[
+        float,
+        Field(
+            strict=True,
+            ge=0,
+            le=1,
+            description="Share of the similarity that is lost, on average: 0 gives the graph back, 1 gives strangers.",
+        ),
+    ] = 0.3
+    unchanged: Annotated[
+        StrictBool, Field(description="Whether the graph itself may be among the answers; otherwise it is drawn again.")
+    ] = False
+
+    @model_validator(mode="after")
+    def _one(self) -> "Near":
+        if (self.smiles is None) == (self.graph is None):
+            raise ValueError("give the graph as smiles or as graph, one of both")
+        return self
+
+
 def _number_or_range(value: object) -> str | None:
     if isinstance(value, dict | SizeRange):
         return "[range]"
@@ -136,6 +204,8 @@ class GenerateRequest(BaseModel):
     ] = None
     sampler: Sampler | None = None
     num_steps: Annotated[StrictInt | None, Field(ge=1, description="Fewer is faster, more is better."), _WHOLE] = None
+    given: Annotated[Given | None, Field(description="What every graph must contain; the rest is drawn.")] = None
+    near: Annotated[Near | None, Field(description="A graph that the answers are like.")] = None
     filter: Annotated[
         GraphFilter, Field(description="Conditions on the graphs; graphs that fail are drawn again, up to ten times.")
     ] = GraphFilter()
@@ -236,8 +306,9 @@ class Graph(BaseModel):
     """A graph in networkx's node-link form: `networkx.node_link_graph(graph, edges="edges")` reads it as it is.
 
     `graph` holds `model`, `seed`, for molecules `smiles` (null if not valid) and `valid`, and if the request had targets
-    `properties`, as the model's regressor predicts them, and `property_errors`, the errors it expects to make. A node has `id` and
-    `type`, an atom also `element` and `charge`; an edge has `source`, `target` and `type`.
+    `properties`, as the model's regressor predicts them, and `property_errors`, the errors it expects to make. If it had `near`,
+    `similarity` to that graph, from 0 to 1, and `unchanged`. A node has `id` and `type`, an atom also `element` and `charge`, and one
+    that was given `"given": true`; an edge has `source`, `target` and `type`.
     """
 
     directed: bool = False
@@ -280,6 +351,15 @@ class JobSummary(BaseModel):
 
     num_graphs: int
     short: Annotated[int, Field(description="Missing graphs: no draw of them passed the filter.")] = 0
+    drawn: Annotated[int | None, Field(description="Graphs drawn in all rounds, each candidate for a place once.")] = (
+        None
+    )
+    refused: Annotated[
+        dict[str, int],
+        Field(
+            description="Reason -> graphs that were drawn and refused for it: a condition of `filter`, 'formula', 'unchanged'."
+        ),
+    ] = {}
     valid: int | None = None
     valid_and_connected: int | None = None
     unique: Annotated[int | None, Field(description="Distinct molecules among the valid ones.")] = None

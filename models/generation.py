@@ -25,7 +25,8 @@ from models.checkpoint import LoadedModel
 from models.compute.lanes import Lanes
 from models.compute.precision import autocast
 from models.conditional import PredictedProperties, Steering
-from models.diffusion.context import NO_CONTEXT, Context
+from models.diffusion.context import NO_CONTEXT, Context, Given
+from models.diffusion.corruption import corrupt
 from models.diffusion.guidance import Guidance
 from models.diffusion.randomness import (
     CANDIDATE_STREAM,
@@ -36,7 +37,8 @@ from models.diffusion.randomness import (
     offspring_seeds,
     uniforms,
 )
-from models.diffusion.sampler import Step, draw_prior, reverse_step, time_grid
+from models.diffusion.sampler import Step, draw_prior, reverse_step
+from models.given.drawing import GivenParts
 from models.graphs import GraphBatch
 from models.plan import GenerationPlan
 
@@ -61,6 +63,7 @@ class GeneratedBatch:
     seeds: Int[Tensor, " b"]
     graphs: GraphBatch
     properties: PredictedProperties | None = None
+    given: Given | None = None
     frames: Sequence[GraphBatch] = ()
     """The graphs after each of the plan's `kept_steps`."""
 
@@ -102,7 +105,7 @@ class Cohort:
     @property
     def is_finished(self) -> bool:
         """Whether these graphs are clean."""
-        return self.step == self.generation.plan.num_steps
+        return self.step == self.generation.num_steps
 
     def with_frame(self) -> "Cohort":
         """The same with its graphs as they are now among the frames, if this step is one to keep."""
@@ -117,13 +120,20 @@ class Generation:
     def __init__(self, model: LoadedModel, plan: GenerationPlan) -> None:
         self.model, self.plan = model, plan
         self.device = model.denoiser.noise.alpha_bar.device
-        self.grid = time_grid(plan.grid, plan.num_steps, model.denoiser.num_timesteps)
+        self.grid = plan.times(model.denoiser.num_timesteps)
         self.seeds = graph_seeds(plan.seed, torch.arange(plan.num_graphs, device=self.device))
         self._steering = Steering(model, plan.goal, num_graphs=plan.num_graphs, grid=self.grid) if plan.goal else None
         self.sizes = self._draw_sizes()
         self.widths = [padded_size(model.card, size) for size in self.sizes.tolist()]
-        self.kept_steps = frozenset(plan.kept_steps)
+        self.kept_steps = frozenset(plan.kept_steps(self.num_steps))
+        self._given = GivenParts(plan.given, self.device) if plan.given else None
+        self._near = GivenParts(plan.near.graphs, self.device) if plan.near else None
         self._best = BestCandidates(plan.candidates)
+
+    @property
+    def num_steps(self) -> int:
+        """Steps that every graph takes: those of the plan, or fewer where it begins near a graph."""
+        return len(self.grid) - 1
 
     @property
     def kind(self) -> Hashable:
@@ -164,21 +174,42 @@ class Generation:
         own_seeds = offspring_seeds(self.seeds[indices], round_number + 1, stream=ROUND_STREAM)[:, -1]
         seeds = offspring_seeds(own_seeds, self.plan.candidates, stream=CANDIDATE_STREAM)
         seeds = seeds.gather(1, ordinals[:, None])[:, 0]
-        noise = draw_prior(self.model.denoiser, self.sizes[indices], seeds, max_nodes=self._width(candidates))
+        width = self._width(candidates)
+        context = self._given.context(indices, self.sizes[indices], width=width) if self._given else NO_CONTEXT
+        noise = self._noise(indices, seeds, width, context)
         guidance = self._steering.guidance(indices) if self._steering else None
-        return Cohort(self, chosen, seeds, noise, guidance).with_frame()
+        return Cohort(self, chosen, seeds, noise, guidance, context).with_frame()
+
+    def _noise(self, indices: Int[Tensor, " b"], seeds: Int[Tensor, " b"], width: int, context: Context) -> GraphBatch:
+        """What graphs begin with: pure noise, or a graph noised to the first time."""
+        denoiser, sizes = self.model.denoiser, self.sizes[indices]
+        if self._near is None:
+            return draw_prior(denoiser, sizes, seeds, max_nodes=width, context=context)
+        graphs = self._near.graphs(indices, sizes, width=width)
+        noisy = corrupt(graphs, torch.full_like(seeds, self.grid[0]), seeds, noise=denoiser.noise)
+        return context.given.put_into(noisy) if context.given and denoiser.reads_given else noisy
 
     @torch.no_grad()
     def finish(self, cohort: Cohort) -> GeneratedBatch | None:
         """The graphs that a finished cohort completes, with their properties; None if each still lacks candidates."""
         if self._steering is None:
-            return GeneratedBatch(cohort.candidates, cohort.seeds, cohort.graphs, frames=cohort.frames)
+            return self._checked(GeneratedBatch(cohort.candidates, cohort.seeds, cohort.graphs, frames=cohort.frames))
         with autocast(self.device):
             kept = self._best.choose(self._with_distances(cohort, self._steering))
             if len(kept.numbers) == 0:
                 return None
             properties = self._steering.predict(kept.graphs)
-        return GeneratedBatch(kept.numbers // self.plan.candidates, kept.seeds, kept.graphs, properties, kept.frames)
+        indices = kept.numbers // self.plan.candidates
+        return self._checked(GeneratedBatch(indices, kept.seeds, kept.graphs, properties, frames=kept.frames))
+
+    def _checked(self, batch: GeneratedBatch) -> GeneratedBatch:
+        """The same, with what was given of it, after a look whether all of that is there."""
+        if self._given is None:
+            return batch
+        given = self._given.context(batch.indices, batch.graphs.num_nodes, width=batch.graphs.max_nodes).given
+        if given is not None and not given.put_into(batch.graphs).equals(batch.graphs):
+            raise RuntimeError("a drawn graph lacks what was given of it")
+        return replace(batch, given=given)
 
     def _with_distances(self, cohort: Cohort, steering: Steering) -> FinishedCandidates:
         """The graphs of a cohort with their distances from the targets; 0 where there is nothing to choose."""
@@ -213,7 +244,7 @@ def advance(cohorts: Sequence[Cohort]) -> list[Cohort]:
     # One row per graph, brought to the device in one piece.
     t, s = times.repeat_interleave(torch.tensor(counts), dim=0).to(first.seeds.device).unbind(1)
     graphs, seeds = GraphBatch.concatenate([c.graphs for c in cohorts]), torch.cat([c.seeds for c in cohorts])
-    context = Context.concatenate([cohort.context for cohort in cohorts])
+    context = Context.concatenate([cohort.context for cohort in cohorts], [cohort.graphs for cohort in cohorts])
     reverse = reverse_step(plan.sampler, eta=plan.eta)
     guidances = [cohort.guidance for cohort in cohorts if cohort.guidance]
     step = Guidance.concatenate(guidances).step(reverse) if guidances else Step(reverse)
@@ -244,12 +275,12 @@ def draw_round(
 ) -> Iterator[GeneratedBatch]:
     """The graphs of a generation, or those chosen, with the noise of a round."""
     graphs_done, steps_done, plan = 0, 0, generation.plan
-    total = (plan.num_graphs if chosen is None else len(chosen)) * plan.candidates * plan.num_steps
+    total = (plan.num_graphs if chosen is None else len(chosen)) * plan.candidates * generation.num_steps
     with Lanes(generation.device) as lanes:
         portions = generation.portions(BATCH_COST, chosen)
         while begun := list(islice(portions, lanes.count)):
             parts = [[generation.start(portion, round_number=round_number)] for portion in begun]
-            for _ in range(plan.num_steps):
+            for _ in range(generation.num_steps):
                 parts = lanes.map(advance, parts)
                 steps_done += sum(map(len, begun))
                 on_progress(Progress(steps_done / total, graphs_done))

@@ -38,6 +38,17 @@ class GraphBatch:
     def __len__(self) -> int:
         return len(self.num_nodes)
 
+    def equals(self, other: GraphBatch) -> bool:
+        """Whether all graphs are the same, node by node."""
+        return all(
+            torch.equal(mine, others)
+            for mine, others in (
+                (self.nodes, other.nodes),
+                (self.edges, other.edges),
+                (self.num_nodes, other.num_nodes),
+            )
+        )
+
     def __getitem__(self, index: Tensor | slice | Sequence[int]) -> GraphBatch:
         """The chosen graphs, still padded to this batch's width."""
         return GraphBatch(self.nodes[index], self.edges[index], self.num_nodes[index])

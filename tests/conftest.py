@@ -29,7 +29,8 @@ from tests.servers import running, stack, valkey
 SHIPPED, WATCHED = "shipped service", "prometheus"
 LONGEST = (
     SHIPPED,
-    *("faults/test_workers.py", WATCHED, "docker/test_compose.py", "app/commands/test_generate.py"),
+    *("faults/test_workers.py", "faults/test_redis.py", WATCHED, "docker/test_compose.py"),
+    "app/commands/test_generate.py",
     *("models/training/test_run.py", "integration/test_flow.py", "integration/test_tracing.py", "app/test_cli.py"),
     *("fuzz/test_fuzz.py", "models/test_conditional.py", "worker/test_same_graphs.py", "worker/test_rq_worker.py"),
     *("models/evaluation/test_graphs.py", "models/data/test_qm9.py"),

@@ -19,7 +19,7 @@ from tests.servers import DIGRESS, variables
 
 WORKER = [sys.executable, "-m", "worker"]
 _IMPORTED = [
-    *("tests.forked", "app.cli", "app.main", "uvicorn", "worker.rq_worker", "worker.selection"),
+    *("tests.forked", "app.cli", "app.main", "uvicorn", "worker.rq_worker", "worker.results.selection"),
     *("models.evaluation.guidance", "models.evaluation.plot", "models.evaluation.report"),
     *("models.training.plan", "models.training.run"),
 ]

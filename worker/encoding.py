@@ -8,16 +8,16 @@ from torch import Tensor
 from app.schemas import Frame, Graph, Trajectory
 from models.card.card import ModelCard
 from models.card.config import MASK_TYPE
-from models.diffusion.sampler import time_grid
 from models.generation import GeneratedBatch
 from models.molecules import canonical_smiles, parse_atom_type, to_molecule
 from models.plan import GenerationPlan
+from models.similarity import Likeness
 
 _DECIMALS = 4
 
 
-def encode(batch: GeneratedBatch, card: ModelCard) -> Iterator[tuple[int, Graph]]:
-    """(index in the request, graph) for every graph of the batch."""
+def encode(batch: GeneratedBatch, card: ModelCard, likeness: Likeness | None = None) -> Iterator[tuple[int, Graph]]:
+    """(index in the request, graph) for every graph of the batch; with its similarity to another, if that is wanted."""
     labelled = batch.graphs.labelled(card.node_types, card.edge_types)
     # Each tensor is copied from its device once.
     predicted = (
@@ -25,6 +25,7 @@ def encode(batch: GeneratedBatch, card: ModelCard) -> Iterator[tuple[int, Graph]
         if batch.properties
         else {}
     )
+    given = batch.given.nodes.tolist() if batch.given else None
     rows = zip(batch.indices.tolist(), batch.seeds.tolist(), labelled, strict=True)
     for row, (index, seed, (types, pairs)) in enumerate(rows):
         metadata: dict[str, Any] = {"model": card.name, "seed": seed}
@@ -33,6 +34,11 @@ def encode(batch: GeneratedBatch, card: ModelCard) -> Iterator[tuple[int, Graph]
             smiles = canonical_smiles(to_molecule(types, pairs, hydrogens_are_drawn=card.hydrogens_are_drawn))
             metadata |= {"smiles": smiles, "valid": smiles is not None}
             nodes = [node | _atom(node["type"]) for node in nodes]
+        if given:
+            nodes = [node | {"given": True} if kept else node for node, kept in zip(nodes, given[row], strict=False)]
+        if likeness:
+            metadata["similarity"] = round(likeness.of((types, pairs), metadata.get("smiles")), _DECIMALS)
+            metadata["unchanged"] = likeness.is_same((types, pairs), metadata.get("smiles"))
         metadata |= {
             kind: {name: column[row] for name, column in columns.items()} for kind, columns in predicted.items()
         }
@@ -41,14 +47,14 @@ def encode(batch: GeneratedBatch, card: ModelCard) -> Iterator[tuple[int, Graph]
 
 def encode_frames(batch: GeneratedBatch, card: ModelCard, plan: GenerationPlan) -> Iterator[tuple[int, Trajectory]]:
     """(index in the request, trajectory) for every graph of the batch."""
-    grid = time_grid(plan.grid, plan.num_steps, card.diffusion.num_timesteps)
+    grid = plan.times(card.diffusion.num_timesteps)
     # An absorbing prior has one more state than there are types.
     node_types, edge_types = [*card.node_types, MASK_TYPE], [*card.edge_types, MASK_TYPE]
     trajectories = zip(*(frame.labelled(node_types, edge_types) for frame in batch.frames), strict=True)
     for index, trajectory in zip(batch.indices.tolist(), trajectories, strict=True):
         frames = [
             Frame(step=step, t=grid[step], nodes=_nodes(types), edges=_edges(pairs))
-            for step, (types, pairs) in zip(plan.kept_steps, trajectory, strict=True)
+            for step, (types, pairs) in zip(plan.kept_steps(len(grid) - 1), trajectory, strict=True)
         ]
         yield index, Trajectory(frames=frames)
 

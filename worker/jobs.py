@@ -20,9 +20,9 @@ from models.card.folder import CardError
 from worker.engine.engine import Engine
 from worker.engine.job import EngineJob, EngineStopped, TooLarge, TooLong
 from worker.records import Canceled, JobOver, JobRecord
-from worker.selection import Selection, collect
+from worker.results.selection import collect, selection_for
+from worker.results.summary import summarise
 from worker.store import UnknownModel
-from worker.summary import summarise
 from worker.tracing import add_event, job_span, record_error, set_job_attributes
 
 _REQUEST: TypeAdapter[AnyCompletedRequest] = TypeAdapter(AnyCompletedRequest)
@@ -157,7 +157,7 @@ class GenerationJob:
 def _draw_and_record(job: EngineJob, record: JobRecord, log: structlog.BoundLogger) -> None:
     """Draw until the graphs are there, the job is canceled or its time is up; record that end, with all finished graphs."""
     started = time.perf_counter()
-    selection = Selection(job.request.filter)
+    selection = selection_for(job.request, job.card)
     add_event("drawing begins")
     log.info("job begins", model=job.card.name)
     write_end: Callable[[Sequence[Graph], JobSummary, Sequence[Trajectory]], None] = record.succeed
@@ -175,7 +175,9 @@ def _draw_and_record(job: EngineJob, record: JobRecord, log: structlog.BoundLogg
     graphs = [selection.kept[number] for number in numbers]
     trajectories = [selection.trajectories[number] for number in numbers if number in selection.trajectories]
     seconds = time.perf_counter() - started
-    summary = summarise(graphs, job.request, job.card, num_drawn=selection.num_drawn, seconds=seconds)
+    summary = summarise(
+        graphs, job.request, job.card, num_drawn=selection.num_drawn, refused=selection.refused, seconds=seconds
+    )
     write_end(graphs, summary.model_copy(update={"short": num_missing}), trajectories)
     log.info("job ended", outcome=outcome, model=job.card.name, num_graphs=len(graphs), seconds=summary.seconds)
 
@@ -207,9 +209,12 @@ def _explain(error: Exception, log: structlog.BoundLogger) -> Problem:
             return _TOO_LONG
         case TooLarge():
             return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{error}; ask for smaller ones")
-        case UnknownModel() | CardError():
+        case UnknownModel():
             log.error("model cannot be used", error=str(error))
             return _problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        case CardError():
+            log.error("model cannot be used", error=str(error))
+            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, error.public)
         case _:
             log.error("job failed", exc_info=error)
             return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error in the worker; the fault is logged")

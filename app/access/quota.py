@@ -11,6 +11,9 @@ from app.access.rate import RateLimiter
 from app.http.errors import InvalidRequest, TooManyRequests
 from app.jobs.keys import quota_key
 
+# Who asks with DIGRESS_ADMIN_KEY; keys cannot have this name.
+ADMIN_NAME = ":admin"
+
 
 @dataclass
 class QuotaReservation:

@@ -6,6 +6,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from difflib import get_close_matches
 
 from app.http.errors import InvalidRequest, shorten
+from app.pictures.given import possible_sizes
 from app.schemas import (
     MAX_FRAMES,
     MAX_SEED,
@@ -14,6 +15,7 @@ from app.schemas import (
     CompletedRequest,
     ConditionalRequest,
     GenerateRequest,
+    SizeRange,
 )
 from models.card.card import ModelCard
 from models.card.cost import graph_cost, largest_graph_cost, size_weights
@@ -43,6 +45,7 @@ def complete(request: GenerateRequest, card: ModelCard) -> AnyCompletedRequest:
     Raises:
         InvalidRequest: if it asks for more than the model can do.
     """
+    request = _with_sizes(request, card)
     num_steps = card.sampling.num_steps if request.num_steps is None else request.num_steps
     _check_amounts(request, card, num_steps=num_steps)
     _check_graphs(request, card)
@@ -59,6 +62,24 @@ def complete(request: GenerateRequest, card: ModelCard) -> AnyCompletedRequest:
     return CompletedConditionalRequest.model_validate(
         request.model_dump() | chosen | {"estimator": estimator, "guidance_scale": float(scale)}
     )
+
+
+def _with_sizes(request: GenerateRequest, card: ModelCard) -> GenerateRequest:
+    """The request with the sizes that graphs may have around what is given, after a look whether there can be such graphs."""
+    if request.given is None and request.near is None:
+        return request
+    possible = possible_sizes(request, card)
+    if request.num_nodes is None:
+        chosen = possible[0] if len(possible) == 1 else SizeRange(min=possible[0], max=possible[-1])
+        return request.model_copy(update={"num_nodes": chosen})
+    wanted = request.size_range(card.max_nodes)
+    smallest = possible[0] - (len(possible) > 1)  # the part alone, if that is wanted
+    if wanted[0] < smallest or wanted[-1] > possible[-1]:
+        sizes = str(smallest) if len(possible) == 1 else f"{smallest} to {possible[-1]}"
+        raise InvalidRequest(
+            "num_nodes", f"with what is given, graphs have {sizes} nodes; leave num_nodes out, or ask for these"
+        )
+    return request
 
 
 def check_memory(request: AnyCompletedRequest, card: ModelCard, capacity: int | None) -> None:

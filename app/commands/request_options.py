@@ -54,6 +54,25 @@ class RequestOptions:
         int | None,
         typer.Option(help="Graphs drawn for each one kept: the one predicted nearest to the targets.", min=1),
     ] = None
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            help="Part of a molecule to keep, as SMILES; * marks where the rest may attach, like 'c1ccccc1*'."
+        ),
+    ] = None
+    formula: Annotated[
+        str | None, typer.Option(help="Atoms of the whole molecule: C7NO2 without hydrogens, or C7H9NO2 with them.")
+    ] = None
+    near: Annotated[str | None, typer.Option(help="Molecule that the graphs are like, as SMILES.")] = None
+    strength: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the similarity to --near that is lost: 0 gives it back, 1 gives strangers.",
+            min=0,
+            max=1,
+            show_default="0.3",
+        ),
+    ] = None
     filter: Annotated[
         list[FilterCondition] | None,
         typer.Option("--filter", help="Draw graphs again that do not meet this, up to ten times; repeatable."),
@@ -70,7 +89,12 @@ class RequestOptions:
         values["num_nodes"] = None if num_nodes is None else _parse_sizes(num_nodes)
         values["targets"] = _parse_targets(target or []) or None
         values["filter"] = dict.fromkeys(conditions, True) if conditions else None
-        given = {name: value for name, value in values.items() if value is not None}
+        values["given"] = _present(smiles=values.pop("keep"), formula=values.pop("formula")) or None
+        strength = values.pop("strength")
+        if strength is not None and values["near"] is None:
+            raise CommandError("--strength is how unlike --near the graphs are, and there is none")
+        values["near"] = _present(smiles=values["near"], strength=strength) or None
+        given = _present(**values)
         if "targets" not in given and (steering := [name for name in _NEED_TARGETS if name in given]):
             raise CommandError(f"--{steering[0].replace('_', '-')} steers to a --target, and there is none")
         return given
@@ -90,8 +114,11 @@ def complete_request(model: str, **fields: Any) -> AnyCompletedRequest:
     from app.catalogue.validation import complete, find_card
 
     kind = ConditionalRequest if fields.get("targets") else GenerateRequest
-    given = {name: value for name, value in fields.items() if value is not None}
-    return complete(kind.model_validate({"model": model, **given}), find_card(model, configured_cards()))
+    return complete(kind.model_validate({"model": model, **_present(**fields)}), find_card(model, configured_cards()))
+
+
+def _present(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _parse_targets(texts: list[str]) -> dict[str, float]:

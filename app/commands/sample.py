@@ -19,6 +19,7 @@ def sample(
         digress sample qm9 -n 100 --seed 7 --num-nodes 5-9 --out molecules.jsonl
         digress sample qm9 -n 100 --filter valid --filter unique --out molecules.smi
         digress sample qm9 -n 16 --target mu=2.5 --target homo=-6.2 --candidates 4
+        digress sample qm9 -n 10 --keep 'c1ccccc1*' --filter valid
         digress sample planar | head -1
     """
     require_extra("worker", "torch")
@@ -27,16 +28,17 @@ def sample(
     from models.card.folder import read_card
     from worker.engine.engine import Engine
     from worker.engine.job import EngineStopped, TooLarge
-    from worker.selection import Selection, collect
+    from worker.results.selection import collect, selection_for
 
     fields = options.request_fields()
     with local_models(device, TooLarge, EngineStopped) as local:
         request = complete_request(model, **fields)
         form = format_of(out)
         require_format(form, model, read_card(local.settings.checkpoints / model).domain)
-        selection = Selection(request.filter)
+        card = local.load(request.model).card
+        selection = selection_for(request, card)
         with Engine(local.store) as engine, progress_bar("sampling", request.num_graphs) as on_progress:
-            left = collect(engine.submit(request), selection, local.load(request.model).card, on_progress)
+            left = collect(engine.submit(request), selection, card, on_progress)
     graphs = [selection.kept[index] for index in sorted(selection.kept)]
     written = [graph for graph in graphs if form is not Format.SMILES or graph.graph["valid"]]
     with open_graph_file(out) as file:

@@ -41,7 +41,7 @@ def api() -> None:
     sys.setswitchinterval(_SWITCH_SECONDS)
     import uvicorn
 
-    from app.http.connections import Guard, OneLineASecond, guarded_by, raise_file_limit
+    from app.http.sharing.connections import Guard, OneLineASecond, guarded_by, raise_file_limit
     from app.jobs.observability.setup import configure_logging
     from app.main import build
     from app.settings import read_settings

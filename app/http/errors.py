@@ -82,6 +82,18 @@ class Forbidden(ServiceError):
     status = HTTPStatus.FORBIDDEN
 
 
+class UnknownHost(ServiceError):
+    """The request is for a host that is not this service's."""
+
+    status = HTTPStatus.MISDIRECTED_REQUEST
+
+
+class CrossSite(ServiceError):
+    """A page of another host made a browser send the request."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
 class TryLater(ServiceError):
     """The request may succeed later; `reason` is a label of the metrics."""
 
@@ -169,6 +181,10 @@ class ResponseAborted(Exception):
 
     Its status is already sent, so closing the connection is the only way to tell the client.
     """
+
+
+class ClientLeft(Exception):
+    """Nobody waits for the answer any more."""
 
 
 def shorten(text: str, length: int = MAX_ECHO) -> str:

@@ -9,8 +9,7 @@ from anyio import BrokenResourceError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.errors import ResponseAborted
-from app.http.leaving import ClientLeft
+from app.http.errors import ClientLeft, ResponseAborted
 from app.http.telemetry import ApiMetrics
 from app.http.tracing import describe_request
 
@@ -112,9 +111,7 @@ class SecurityHeadersMiddleware:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
-                    # The documentation pages load scripts from other hosts.
-                    if name != "Content-Security-Policy" or not scope["path"].startswith(("/docs", "/redoc")):
-                        headers.setdefault(name, value)
+                    headers.setdefault(name, value)
             await send(message)
 
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)

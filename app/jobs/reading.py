@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,7 +127,7 @@ class JobReader:
 
     def events(
         self, job_id: str, *, after: str = "0", seconds: float = math.inf, with_estimates: bool = False
-    ) -> AsyncIterator[JobEvent]:
+    ) -> AsyncGenerator[JobEvent, None]:
         """The events of a job, as `EventHub.follow` gives them.
 
         `with_estimates` adds a `progress` event every two seconds, or less often if many follow: the position in the queue, and

@@ -1,17 +1,19 @@
 """What routes depend on: the queue and the model cards, the caller, and a place among those who wait."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from app.access.admission import Admit
 from app.access.authenticator import Authenticator
 from app.access.quota import Caller
 from app.catalogue.served_models import ServedModels
 from app.http.errors import Forbidden
 from app.http.examples import JOB_ID
-from app.http.places import Places
+from app.http.sharing.places import Places
 from app.http.telemetry import ApiMetrics
 from app.jobs.queue import JobQueue
 from models.card.card import ModelCard
@@ -37,13 +39,18 @@ async def _cards(served_models: ServedModelsDep) -> dict[str, ModelCard]:
 _bearer = HTTPBearer(auto_error=False, description="An API key, if DIGRESS_AUTH is `keys`.")
 
 
-async def _caller(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
-) -> Caller:
+_CredentialsDep = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+
+
+async def _caller(request: Request, credentials: _CredentialsDep) -> Caller:
     authenticator: Authenticator | None = request.app.state.authenticator
     if authenticator is None:
         return Caller(sees_all=True)
     return await authenticator.authenticate(credentials.credentials if credentials else None)
+
+
+def _admit(request: Request, credentials: _CredentialsDep) -> Admit:
+    return partial(_caller, request, credentials)
 
 
 def _places(request: Request) -> Places:
@@ -61,6 +68,8 @@ CardsDep = Annotated[dict[str, ModelCard], Depends(_cards)]
 MetricsDep = Annotated[ApiMetrics, Depends(_metrics)]
 CallerDep = Annotated[Caller, Depends(_caller)]
 PlacesDep = Annotated[Places, Depends(_places)]
+# To ask again, in a long answer, whether the caller may have it.
+AdmitDep = Annotated[Admit, Depends(_admit)]
 
 
 async def _admin(caller: CallerDep) -> Caller:

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from redis.exceptions import RedisError
 
-from app.http.errors import BadHeader, shorten
+from app.access.admission import while_admitted
+from app.http.errors import BadHeader, Unauthorized, shorten
 from app.http.openapi import example, header, problems
-from app.routes.deps import QueueDep, VisibleJob, hold_place
+from app.routes.deps import AdmitDep, QueueDep, VisibleJob, hold_place
 
 router = APIRouter(tags=["jobs"])
 _log = structlog.get_logger(__name__)
@@ -52,7 +53,7 @@ async def _last_event(
     },
 )
 async def stream_events(
-    job_id: VisibleJob, after: Annotated[str, Depends(_last_event)], queue: QueueDep
+    job_id: VisibleJob, after: Annotated[str, Depends(_last_event)], queue: QueueDep, admit: AdmitDep
 ) -> AsyncIterator[ServerSentEvent]:
     """`status` and `progress` events as they happen; `succeeded`, `failed` or `canceled` is the last.
 
@@ -60,7 +61,10 @@ async def stream_events(
     while hundreds listen, a `progress` event without an id has the `position` in the queue and `eta_seconds`.
     """
     try:
-        async for event in queue.events(job_id, after=after, with_estimates=True):
+        events = queue.events(job_id, after=after, with_estimates=True)
+        async for event in while_admitted(events, admit):
             yield ServerSentEvent(id=event.id, event=event.name, raw_data=event.data)
     except RedisError as error:  # the response has started, so it can only end; the client reconnects
         _log.warning("redis is unavailable; a stream of events ends early", error=str(error))
+    except Unauthorized:
+        _log.info("a stream of events ends early: its key is revoked")

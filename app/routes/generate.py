@@ -15,18 +15,18 @@ from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
 from app.catalogue.validation import check_memory, complete, find_card
-from app.http.errors import InvalidRequest, OwnerFull, QueueFull
+from app.http.errors import ClientLeft, InvalidRequest, OwnerFull, QueueFull
 from app.http.examples import JOB_ID
-from app.http.leaving import ClientLeft, while_connected
 from app.http.openapi import example, header, problems
+from app.http.sharing.leaving import while_connected
 from app.jobs.estimates import capacity, work_seconds
 from app.jobs.observability.spans import submitting
 from app.jobs.queue import JobQueue, Submission
 from app.jobs.reading import IdempotencyKey
 from app.jobs.records import StoredJob
+from app.routes.answers.results import job_response
 from app.routes.deps import CardsDep, QueueDep
 from app.routes.preferences import RequestContext, RequestContextDep
-from app.routes.results import job_response
 from app.schemas import AnyCompletedRequest, ConditionalRequest, GenerateRequest, Job
 from models.card.card import ModelCard
 
@@ -80,7 +80,9 @@ async def _answer(
     key = _idempotency_key(body, context.idempotency_key)
     submission = await _find_earlier(key, queue, context)
     if submission is None:
-        submission = await _queue(complete(body, card), key, card, queue, context)
+        # Reading molecules takes time that other callers must not wait for.
+        completed = await run_in_threadpool(complete, body, card)
+        submission = await _queue(completed, key, card, queue, context)
     _log.info("job queued before" if submission.is_known else "job queued", job_id=submission.job_id)
     found = await _wait(submission, queue, context)
     return _response(queue, found, context, is_known=submission.is_known)
@@ -154,6 +156,7 @@ async def _wait(submission: Submission, queue: JobQueue, context: RequestContext
             waiting = queue.wait(submission.job_id, context.wait_seconds)
             with context.places.hold(context.caller.name), suppress(ClientLeft):
                 await while_connected(context.request, waiting)
+            await context.admit()  # its key may have been revoked meanwhile
         return await queue.find(submission.job_id)
     except RedisError:
         if submission.job is None:

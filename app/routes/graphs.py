@@ -1,20 +1,20 @@
 """GET /jobs/{id}/graphs and /graphs/{number}: a job's graphs in pages, as a stream, or one by one, in any format; and their trajectories."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from app.http.errors import NotFound, NotReady
-from app.http.fair_threads import FairThreads
-from app.http.leaving import while_connected
+from app.access.admission import Admit, while_admitted
+from app.http.errors import NotFound, NotReady, ResponseAborted, Unauthorized
+from app.http.sharing.fair_threads import FairThreads
+from app.http.sharing.leaving import while_connected
 from app.jobs.queue import JobQueue
 from app.jobs.records import StoredJob
 from app.pictures.formats import Format, negotiate_format, require_available, serialize
 from app.pictures.scene import Theme
-from app.routes.deps import CallerDep, CardsDep, QueueDep, VisibleJob
-from app.routes.graph_formats import (
+from app.routes.answers.graph_formats import (
     MANY_GRAPHS,
     ONE_GRAPH,
     TRAJECTORY,
@@ -27,7 +27,8 @@ from app.routes.graph_formats import (
     TrajectoryFormatQuery,
     graph_responses,
 )
-from app.routes.results import batches, page_parts
+from app.routes.answers.results import batches, page_parts
+from app.routes.deps import AdmitDep, CallerDep, CardsDep, QueueDep, VisibleJob
 from app.schemas import MAX_GRAPHS, Graph, GraphPage, Trajectory
 from models.card.card import ModelCard
 
@@ -52,6 +53,7 @@ async def list_graphs(
     job_id: VisibleJob,
     queue: QueueDep,
     caller: CallerDep,
+    admit: AdmitDep,
     cursor: Annotated[
         int, Query(ge=0, le=MAX_GRAPHS, description="Number of the first graph of the page.", examples=[0])
     ] = 0,
@@ -71,10 +73,9 @@ async def list_graphs(
     first = await queue.graphs(job_id, 0, 1)
     if first:
         require_available(Graph.model_validate_json(first[0]), chosen)
-    parts = batches(queue, found, 0, found.num_graphs)
-    if chosen is Format.NDJSON:
-        return StreamingResponse(_lines(parts), media_type=chosen.media_type)
-    return StreamingResponse(_records(parts, chosen, caller.name), media_type=chosen.media_type)
+    graphs = batches(queue, found, 0, found.num_graphs)
+    parts = _lines(graphs) if chosen is Format.NDJSON else _records(graphs, chosen, caller.name)
+    return StreamingResponse(_admitted(parts, admit), media_type=chosen.media_type)
 
 
 @router.get(
@@ -177,16 +178,25 @@ def _vocabulary(card: ModelCard | None) -> "Vocabulary":
     return Vocabulary(card.node_types, card.edge_types[1:]) if card else EMPTY_VOCABULARY
 
 
-async def _lines(parts: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
+async def _lines(parts: AsyncIterator[list[bytes]]) -> AsyncGenerator[bytes, None]:
     async for graphs in parts:
         yield b"\n".join(graphs) + b"\n"
 
 
-async def _records(parts: AsyncIterator[list[bytes]], form: Format, owner: str) -> AsyncIterator[str]:
+async def _records(parts: AsyncIterator[list[bytes]], form: Format, owner: str) -> AsyncGenerator[str, None]:
     """All graphs in a text format, a few in each turn."""
     async for graphs in parts:
         for start in range(0, len(graphs), _GRAPHS_PER_TURN):
             yield await _threads.run(owner, _serialize_all, graphs[start : start + _GRAPHS_PER_TURN], form)
+
+
+async def _admitted(parts: AsyncGenerator[bytes | str, None], admit: Admit) -> AsyncIterator[bytes | str]:
+    """The parts of an answer, which is aborted if the caller's key is revoked."""
+    try:
+        async for part in while_admitted(parts, admit):
+            yield part
+    except Unauthorized as error:
+        raise ResponseAborted("the key is revoked") from error
 
 
 def _serialize_one(graph: bytes, form: Format) -> str:

@@ -7,8 +7,8 @@ from starlette.concurrency import run_in_threadpool
 
 from app.http.examples import JOB_ID
 from app.http.openapi import example, problems
+from app.routes.answers.results import job_response
 from app.routes.deps import CallerDep, QueueDep, VisibleJob
-from app.routes.results import job_response
 from app.schemas import Job, JobPage
 
 router = APIRouter(tags=["jobs"])

@@ -22,7 +22,7 @@ from models.card.config import (
     SamplingConfig,
     Section,
 )
-from models.card.measurements import GuidanceMeasurement, Measurement
+from models.card.measurements import GivenMeasurement, GuidanceMeasurement, Measurement
 
 # What a card may say. The API goes through sizes and types in every request, and a graph of n nodes has n² pairs.
 MAX_NODES = 4_096
@@ -101,6 +101,16 @@ class RegressorCard(Section):
     weights: WeightsFile | None = None
 
 
+class SimilarityPoint(Section):
+    """How much is left of a graph that was noised and denoised again, as `digress evaluate --given near` measures it."""
+
+    noise: Annotated[Probability, Field(description="t/T to which it was noised.")]
+    similarity: Annotated[
+        Probability, Field(description="Mean similarity to it: Tanimoto of Morgan fingerprints, or overlap of edges.")
+    ]
+    unchanged: Annotated[Probability, Field(description="Share of graphs that came back unchanged.")]
+
+
 class ModelCard(Section):
     """A checkpoint, described."""
 
@@ -132,6 +142,11 @@ class ModelCard(Section):
     training: TrainingRecord | None = None
     metrics: Annotated[list[Measurement], Field(max_length=_MAX_ENTRIES)] = []
     guidance_metrics: Annotated[list[GuidanceMeasurement], Field(max_length=_MAX_ENTRIES)] = []
+    given_metrics: Annotated[list[GivenMeasurement], Field(max_length=_MAX_ENTRIES)] = []
+    similarity_curve: Annotated[
+        list[SimilarityPoint],
+        Field(max_length=_MAX_ENTRIES, description="By rising noise; calibrates the strength of `near`."),
+    ] = []
     weights: WeightsFile | None = None
 
     @model_validator(mode="after")
@@ -221,6 +236,13 @@ class ModelCard(Section):
         key = measurement.model_dump(include=settings)
         others = [other for other in self.guidance_metrics if other.model_dump(include=settings) != key]
         return self.model_copy(update={"guidance_metrics": [*others, measurement]})
+
+    def with_given_measurement(self, measurement: GivenMeasurement) -> "ModelCard":
+        """This card with a measurement of what is given added, in place of an earlier one by the same settings."""
+        settings = {"version", "kind", "num_sources", "num_graphs", "sampler", "eta", "grid", "num_steps"}
+        key = measurement.model_dump(include=settings)
+        others = [other for other in self.given_metrics if other.model_dump(include=settings) != key]
+        return self.model_copy(update={"given_metrics": [*others, measurement]})
 
     @property
     def node_prior(self) -> list[float]:

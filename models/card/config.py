@@ -106,6 +106,12 @@ class NetworkConfig(Section):
     edge_attention: Literal["head", "channel"] = "head"
     edge_layout: Literal["pairs", "matrix"] = "pairs"
     residual: Literal["posterior", "one_hot"] = "posterior"
+    reads_given: Annotated[
+        bool,
+        Field(
+            description="Whether it was trained with parts given: nodes and pairs that are clean at every t, and flagged to it."
+        ),
+    ] = False
 
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> "NetworkConfig":

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from models.diffusion.context import Given
 from models.graphs import GraphBatch, GraphLogits
 
 
@@ -30,11 +31,13 @@ class CrossEntropy:
         return self.nodes + edge_weight * self.edges
 
 
-def cross_entropy(logits: GraphLogits, clean: GraphBatch) -> CrossEntropy:
-    """Both terms for a batch; zero for a term that has no element. DiGress: `TrainLossDiscrete`."""
-    once = clean.edge_mask & torch.ones_like(clean.edge_mask).triu(diagonal=1)
+def cross_entropy(logits: GraphLogits, clean: GraphBatch, given: Given | None = None) -> CrossEntropy:
+    """Both terms for a batch, over what is not given; zero for a term that has no element. DiGress: `TrainLossDiscrete`."""
+    nodes, once = clean.node_mask, clean.edge_mask & torch.ones_like(clean.edge_mask).triu(diagonal=1)
+    if given is not None:
+        nodes, once = nodes & ~given.nodes, once & ~given.pairs
     return CrossEntropy(
-        _masked_mean(logits.nodes, clean.nodes, clean.node_mask),
+        _masked_mean(logits.nodes, clean.nodes, nodes),
         _masked_mean(logits.edges, clean.edges, once),
     )
 

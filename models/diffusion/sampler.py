@@ -43,6 +43,9 @@ class DenoisingModel(Protocol):
 
     noise: GraphNoise
 
+    reads_given: bool
+    """Whether it was trained with given entries that are clean at every t (`models.diffusion.context`)."""
+
     @property
     def num_timesteps(self) -> int:
         """T, the last timestep."""
@@ -101,11 +104,17 @@ def time_grid(kind: Grid, num_steps: int, num_timesteps: int) -> list[int]:
 
 
 def draw_prior(
-    denoiser: DenoisingModel, num_nodes: Int[Tensor, " b"], seeds: Int[Tensor, " b"], *, max_nodes: int
+    denoiser: DenoisingModel,
+    num_nodes: Int[Tensor, " b"],
+    seeds: Int[Tensor, " b"],
+    *,
+    max_nodes: int,
+    context: Context = NO_CONTEXT,
 ) -> GraphBatch:
-    """z_T: graphs of pure noise, padded to `max_nodes`."""
+    """z_T: graphs of pure noise but for what is given, padded to `max_nodes`."""
     prior = denoiser.noise.prior(len(num_nodes), max_nodes)
-    return draw_graphs(prior, seeds, num_nodes=num_nodes, step=torch.full_like(seeds, denoiser.num_timesteps))
+    noise = draw_graphs(prior, seeds, num_nodes=num_nodes, step=torch.full_like(seeds, denoiser.num_timesteps))
+    return context.given.put_into(noise) if context.given and denoiser.reads_given else noise
 
 
 def ancestral(
@@ -189,9 +198,12 @@ class Step:
         A graph depends on its seed, its size, the times and the width of the batch alone, not on its batch mates.
         """
         probs = self.reverse(denoiser, z_t, s=s, t=t, context=context)
+        if context.given and denoiser.reads_given:
+            probs = context.given.made_certain(probs)
         return self.draw(probs, seeds, num_nodes=z_t.num_nodes, step=s)
 
 
 def _clean(denoiser: DenoisingModel, z_t: GraphBatch, t: Int[Tensor, " b"], context: Context) -> GraphDistribution:
-    """p̂(x | z_t), over the states of the noise."""
-    return denoiser.noise.over_states(denoiser(z_t, t, context=context).softmax())
+    """p̂(x | z_t), over the states of the noise; certain where it is given."""
+    clean = denoiser.noise.over_states(denoiser(z_t, t, context=context).softmax())
+    return context.given.made_certain(clean) if context.given else clean

@@ -13,6 +13,8 @@ Below `min_timestep` the network is called with t = `min_timestep`. There the fo
 so a network trained on such graphs trusts z_t blindly. But a sampler's z_t contains the network's own mistakes, and
 it must go on correcting them.
 
+What is given (`models.diffusion.context`) is flagged to a network that was trained so. Any other ignores it.
+
 Inputs are differentiable functions of the one-hot noisy graph, except eigenvectors and resistances.
 """
 
@@ -48,6 +50,7 @@ class Denoiser(nn.Module, DenoisingModel):
         self.edge_head = Head(card.network.edge_width, len(card.edge_types))
         self.edge_layout = card.network.edge_layout
         self.min_timestep = card.diffusion.min_timestep
+        self.reads_given = card.network.reads_given
         self.posterior_residual = card.network.residual == "posterior"
         self.register_buffer("node_marginals", torch.tensor(card.node_marginals), persistent=False)
         self.register_buffer("edge_marginals", torch.tensor(card.edge_marginals), persistent=False)
@@ -78,6 +81,7 @@ class Denoiser(nn.Module, DenoisingModel):
             layout=layout,
             node_mask=graph.node_mask,
             edge_mask=layout.mask(graph.edge_mask),
+            given=(context.given.nodes, layout.mask(context.given.pairs)) if context.given else None,
         )
         node_logits = self.node_head(node_stream).float()
         edge_logits = layout.to_square(self.edge_head(edge_stream).float())

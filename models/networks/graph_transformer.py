@@ -45,6 +45,9 @@ class GraphTransformer(nn.Module):
         self.embed_nodes = _mlp(inputs.nodes, config.node_hidden, config.node_width)
         self.embed_edges = _mlp(inputs.pairs, config.edge_hidden, config.edge_width)
         self.embed_global = _mlp(inputs.graph, config.global_hidden, config.global_width)
+        # What a flag adds. It is nothing at first, so that weights of before it mean what they did.
+        self.given_node = nn.Parameter(torch.zeros(config.node_width)) if config.reads_given else None
+        self.given_pair = nn.Parameter(torch.zeros(config.edge_width)) if config.reads_given else None
         # Unless the graph's stream is read in the end, nothing would see what the last layer adds to it.
         self.layers = nn.ModuleList(
             GraphTransformerLayer(config, updates_graph=graph_is_read or layer < config.num_layers - 1)
@@ -60,14 +63,18 @@ class GraphTransformer(nn.Module):
         layout: EdgeLayout,
         node_mask: Bool[Tensor, "b n"],
         edge_mask: Bool[Tensor, "b m"],
+        given: tuple[Bool[Tensor, "b n"], Bool[Tensor, "b m"]] | None = None,
     ) -> tuple[Float[Tensor, "b n dx"], Float[Tensor, "b m de"], Float[Tensor, "b dy"]]:
-        """The streams of nodes, edges and graph after the last layer."""
+        """The streams of nodes, edges and graph after the last layer; `given` flags what is known of the clean graph."""
         # The streams stay in single precision: under autocast only what is added to them is rounded.
         nodes, edges, graph = (
             self.embed_nodes(nodes).float(),
             self.embed_edges(edges).float(),
             self.embed_global(graph).float(),
         )
+        if given is not None and self.given_node is not None and self.given_pair is not None:
+            nodes = nodes + given[0][..., None] * self.given_node
+            edges = edges + given[1][..., None] * self.given_pair
         for layer in self.layers:
             nodes, edges, graph = layer(nodes, edges, graph, layout=layout, node_mask=node_mask, edge_mask=edge_mask)
         return nodes, edges, graph

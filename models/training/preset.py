@@ -56,10 +56,16 @@ class DenoiserTraining(TrainingConfig):
     """How to train a denoiser; `edge_weight` is DiGress's `lambda_train`."""
 
     edge_weight: Annotated[float, Field(gt=0, description="λ_E of the loss.")] = 5.0
+    given: Annotated[
+        bool,
+        Field(
+            description="Give a random part of each graph (`models.training.given`), so that requests can give parts."
+        ),
+    ] = False
     start_from: Annotated[
         str | None,
         Field(
-            description="Begin with the weights of this checkpoint folder, whose network must be the same, or lack no more than triangles."
+            description="Begin with the weights of this checkpoint folder, whose network must be the same, or lack no more than triangles or given parts."
         ),
     ] = None
 

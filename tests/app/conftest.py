@@ -9,17 +9,20 @@ from fastapi.testclient import TestClient
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
+from app.access.api_keys import ApiKeyStore
 from app.access.authenticator import Authenticator
+from app.access.webhook_secrets import WebhookSecrets
 from app.catalogue.served_models import ServedModels
 from app.commands.supervisor import free_port
 from app.jobs.queue import JobQueue
 from app.jobs.state import QueueLimits
-from app.jobs.webhooks import WebhookSender
+from app.jobs.webhooks.sender import WebhookSender
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import make_card, make_regressor_card
 
 PROBLEM = "application/problem+json"
+ADMIN_KEY = "a-key-for-the-first-admin"
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +81,10 @@ def make_client(
         job_ttl_seconds=job_ttl_seconds,
         limits=limits,
     )
-    sender = WebhookSender(queue, async_redis, **webhooks) if webhooks else None
+    sender = None
+    if webhooks:
+        secrets = WebhookSecrets(webhooks.pop("secret"), async_redis if admin_key else None)
+        sender = WebhookSender(queue, async_redis, secret_of=secrets.of, **webhooks)
     return TestClient(
         create_app(
             queue,
@@ -87,5 +93,25 @@ def make_client(
             authenticator=authenticator,
             webhooks=sender,
         ),
+        base_url="http://localhost:8000",
         raise_server_exceptions=False,
     )
+
+
+@pytest.fixture
+def keys(redis: Redis) -> ApiKeyStore:
+    return ApiKeyStore(redis)
+
+
+@pytest.fixture
+def guarded(redis_url: str, keys: ApiKeyStore) -> Iterator[TestClient]:
+    with make_client(redis_url, admin_key=ADMIN_KEY) as client:
+        yield client
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def ask(client: TestClient, token: str, headers: dict[str, str] | None = None, **fields: Any) -> Any:
+    return client.post("/generate", json={"model": "tiny", **fields}, headers=bearer(token) | (headers or {}))

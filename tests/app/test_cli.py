@@ -1,12 +1,9 @@
 """The command line as a user meets it."""
 
-import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,45 +113,3 @@ def test_a_mistake_is_told_without_a_traceback_and_in_the_exit_status() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("digress: model: there is no model 'zinc'")
     assert len(done.stderr.splitlines()) == 1
-
-
-def test_bash_completes_commands_models_and_names(tmp_path: Path) -> None:
-    script = """
-        digress --install-completion && source ~/.bashrc
-        complete_words() {
-            COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
-            _digress_completion digress
-            echo "${COMPREPLY[*]}"
-        }
-        complete_words digress gen
-        complete_words digress sample q
-        complete_words digress generate qm9 --sampler m
-        complete_words digress generate qm9 --target h
-        complete_words digress sample qm9 --filter ''
-    """
-    path = f"{Path(DIGRESS).parent}:{os.environ['PATH']}"
-
-    done = subprocess.run(
-        ["bash", "-c", script], env=os.environ | {"HOME": str(tmp_path), "PATH": path}, capture_output=True, text=True
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-5:] == ["generate", "qm9 qm9-h", "mixed", "homo=", "valid unique connected"]
-
-
-def test_completion_is_quick_for_it_needs_no_server_and_no_network() -> None:
-    code = (
-        "import sys, app.cli; from app.commands.shell_completion import model_names, target_prefixes; model_names(), target_prefixes();"
-        "sys.exit(' '.join({'torch', 'rdkit', 'fastapi', 'redis', 'httpx2'} & set(sys.modules)) or None)"
-    )
-
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-
-    assert done.returncode == 0, done.stderr
-
-
-def test_a_bad_setting_is_named_as_the_user_knows_it() -> None:
-    done = digress("models", DIGRESS_PORT="eighty")
-
-    assert done.returncode == 1
-    assert "DIGRESS_PORT" in done.stderr

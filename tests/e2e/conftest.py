@@ -6,9 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from app.commands.supervisor import free_port
@@ -18,6 +20,7 @@ from tests.servers import running, wait_until
 
 # Debian's, or another that is called so; Playwright's own would have to be downloaded from elsewhere.
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
+
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -27,8 +30,12 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
 SCREENSHOTS = Path(__file__).parents[2] / ".screenshots"
+
 WIDE, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
+
+SERIOUS = {"serious", "critical"}  # of what axe finds
 expect.set_options(timeout=20_000)
 
 
@@ -51,8 +58,8 @@ class Site:
         return [sys.executable, tcp_proxy.__file__, str(self.port), str(self.client.base_url.port)]
 
 
-# Of a module, for Playwright keeps an event loop running, which other tests in this process may not have.
-@pytest.fixture(scope="module")
+# Of this package, for Playwright keeps an event loop running, which other tests in this process may not have.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no chromium is installed (apt-get install chromium)")
@@ -60,7 +67,7 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def site(shipped_service: ShippedService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     found = Site(shipped_service.client, free_port(), tmp_path_factory.mktemp("page"))
     with running(found.proxy(), {}, found.folder / "proxy.log"):
@@ -120,3 +127,43 @@ def open_tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
         own = re.sub(r"^(\w+://[^/]*).*", r"\1", tab.page.url)
         assert {host for host in tab.hosts if not host.startswith(("blob:", "data:"))} <= {own}
         tab.page.context.close()
+
+
+OpenTab = Callable[..., Tab]
+
+
+def request(page: Page, **fields: Any) -> None:
+    """Fill in the form, by the ids of its fields, and send it."""
+    for name, value in ({"num-graphs": 4, "num-steps": 20} | fields).items():
+        field = page.locator(f"#{name}")
+        if name in {"model", "sampler"}:
+            field.select_option(value)
+        else:
+            field.fill(str(value))
+    page.get_by_role("button", name="Generate").click()
+
+
+def expect_pictures(page: Page, count: int) -> None:
+    expect(page.locator("#job-status")).to_contain_text("Done")
+    expect(page.locator("#gallery img")).to_have_count(count)
+
+
+def job_of(site: Site, page: Page) -> Any:
+    """What the service says of the job that the address names."""
+    return site.client.get(f"/jobs/{page.url.rpartition('job=')[2]}").json()
+
+
+def serious(page: Page) -> list[tuple[str, list[Any]]]:
+    """What axe finds that keeps people from using the page."""
+    found = Axe().run(page).response["violations"]
+    return [(one["id"], [node["target"] for node in one["nodes"]]) for one in found if one["impact"] in SERIOUS]
+
+
+@pytest.fixture
+def tab(open_tab: OpenTab, site: Site) -> Tab:
+    return open_tab(site.url)
+
+
+@pytest.fixture
+def page(tab: Tab) -> Page:
+    return tab.page

@@ -11,7 +11,7 @@ from collections import Counter
 from contextlib import suppress
 from typing import Any
 
-from app.http.connections import raise_file_limit
+from app.http.sharing.connections import raise_file_limit
 from tests.faults.chaos import quantiles, say
 from tests.faults.site import Site
 

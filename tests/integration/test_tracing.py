@@ -5,100 +5,32 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from redis import Redis
 
 from app.commands.supervisor import free_port
-from app.jobs.observability.setup import start_tracing
-from app.settings import Settings, SettingsError
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser
 from tests.forked import WORKER, forked
+from tests.integration.collector import WHOLE, Collector, collecting, values
 from tests.servers import DIGRESS, stack, valkey, wait_until
 
-# Traces of callers, each with a span of the caller's.
-WHOLE, FAILED, REFUSED, UNFINISHED, ORPHANED, HOPELESS = (digit * 32 for digit in "123456")
+# Traces of callers beside the whole one, each with a span of the caller's.
+FAILED, REFUSED, UNFINISHED, ORPHANED, HOPELESS = (digit * 32 for digit in "23456")
 CALLER = "00f067aa0ba902b7"
 REQUEST = {"model": "tiny", "num_graphs": 3, "seed": 123_454_321}
 LONG = {"model": "tiny", "num_graphs": 800, "num_steps": 10}
 ENDLESS = {"model": "tiny", "num_graphs": 10_000, "num_steps": 50}
 WAIT = {"Prefer": "wait=60"}
-
-
-@dataclass(frozen=True)
-class Received:
-    """A span, and what the process that sent it says of itself."""
-
-    span: Span
-    resource: dict[str, Any]
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        return values(self.span)
-
-    @property
-    def trace(self) -> str:
-        return self.span.trace_id.hex()
-
-
-def values(holder: Any) -> dict[str, Any]:
-    """Name -> value of what has attributes."""
-    return {pair.key: getattr(pair.value, pair.value.WhichOneof("value")) for pair in holder.attributes}
-
-
-@dataclass
-class Collector:
-    """Takes OTLP over HTTP."""
-
-    endpoint: str = ""
-    received: list[Received] = field(default_factory=list)
-
-    def spans(self, name: str, trace: str = WHOLE) -> list[Received]:
-        found = [one for one in self.received if (one.span.name, one.trace) == (name, trace)]
-        return sorted(found, key=lambda one: one.span.start_time_unix_nano)
-
-    def span(self, name: str, trace: str = WHOLE) -> Received:
-        (found,) = self.spans(name, trace)
-        return found
-
-
-@contextmanager
-def collecting() -> Iterator[Collector]:
-    collector = Collector()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            assert self.path == "/v1/traces"
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            for sent in ExportTraceServiceRequest.FromString(body).resource_spans:
-                resource = values(sent.resource)
-                collector.received += [Received(span, resource) for scope in sent.scope_spans for span in scope.spans]
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        collector.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield collector
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -360,7 +292,7 @@ def test_nothing_is_sent_nor_imported_where_tracing_is_off(tmp_path: Path, check
         "import sys\n"
         "from fastapi.testclient import TestClient\n"
         "from app.main import build\n"
-        "with TestClient(build()) as client:\n"
+        "with TestClient(build(), base_url='http://localhost') as client:\n"
         "    assert client.post('/generate', json={'model': 'tiny'}, headers={'traceparent': sys.argv[1]}).is_success\n"
         # redis-py imports the SDK's metrics wherever they are installed.
         "sys.exit(' '.join({'opentelemetry.sdk.trace', 'opentelemetry.exporter'} & set(sys.modules)) or None)"
@@ -380,10 +312,3 @@ def test_nothing_is_sent_nor_imported_where_tracing_is_off(tmp_path: Path, check
     assert done.returncode == 0, done.stderr
     assert collector.received == []
     assert meta.keys() == {"request_id"}
-
-
-def test_without_the_sdk_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)  # as if it were not there
-
-    with pytest.raises(SettingsError, match=r"DIGRESS_TRACING needs .*pip install .*\[tracing\]"):
-        start_tracing(Settings(tracing=True), "digress-api")

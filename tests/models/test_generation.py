@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 import torch
@@ -8,10 +9,11 @@ from models.card.cost import padded_size, size_weights
 from models.checkpoint import LoadedModel
 from models.conditional import Goal
 from models.diffusion.randomness import graph_seeds
-from models.generation import Progress, draw_sizes, generate
+from models.generation import Generation, Progress, advance, draw_round, draw_sizes, generate
+from models.given.partial import PartialGraph
 from models.graphs import GraphBatch
-from models.plan import GenerationPlan
-from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
+from models.plan import GenerationPlan, Near
+from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card, tiny_network
 
 MODEL = LoadedModel(make_card(), make_denoiser(make_card()), [])
 
@@ -108,14 +110,14 @@ def test_frames_lead_from_noise_to_the_graph_and_do_not_change_it(count: int) ->
     assert [frames[index][-1] for index in range(60)] == graphs
     every = frames_of(replace(plan, keep_frames=6))
     steps = {1: [5], 2: [0, 5], 3: [0, 2, 5], 6: [0, 1, 2, 3, 4, 5]}[count]
-    assert replace(plan, keep_frames=count).kept_steps == steps
+    assert replace(plan, keep_frames=count).kept_steps(5) == steps
     assert all(frames[index] == [every[index][step] for step in steps] for index in frames)
     assert [kept[0] for kept in every.values()] != [kept[-1] for kept in every.values()]
 
 
 def test_more_frames_than_steps_are_a_frame_for_every_step() -> None:
-    assert replace(make_plan(1), keep_frames=200).kept_steps == [0, 1, 2, 3, 4, 5]
-    assert make_plan(1).kept_steps == []
+    assert replace(make_plan(1), keep_frames=200).kept_steps(5) == [0, 1, 2, 3, 4, 5]
+    assert make_plan(1).kept_steps(5) == []
 
 
 def test_the_frames_of_a_candidate_that_is_kept_are_its_own() -> None:
@@ -130,3 +132,57 @@ def test_the_frames_of_a_candidate_that_is_kept_are_its_own() -> None:
         assert len(batch.frames) == 3
         torch.testing.assert_close(batch.frames[-1].nodes, batch.graphs.nodes)
         torch.testing.assert_close(batch.frames[-1].edges, batch.graphs.edges)
+
+
+def a_part() -> tuple[PartialGraph, ...]:
+    pairs = {(0, 1): 1, (0, 2): 0, (1, 2): 2}
+    return PartialGraph((0, 1, 2), pairs, frozenset({2})), PartialGraph((0, None, 2), {(0, 1): 2})
+
+
+@pytest.mark.parametrize("reads_given", [True, False])
+def test_graphs_with_something_given_have_it_and_are_the_same_alone_and_beside_others(reads_given: bool) -> None:
+    card = make_card(network=tiny_network(reads_given=reads_given))
+    model = LoadedModel(card, make_denoiser(card), [])
+    plan = replace(make_plan(12), min_nodes=5, given=a_part())
+    alone, others = Generation(model, plan), Generation(model, replace(make_plan(7), seed=3))
+    portion = next(alone.portions(10_000))
+    mine, beside = alone.start(portion), others.start(next(others.portions(10_000)))
+    graphs = alone.start(portion)
+
+    for _ in range(alone.num_steps):
+        (graphs,) = advance([graphs])
+        mine, beside = advance([mine, beside])
+
+    assert mine.graphs.equals(graphs.graphs)
+    batch = alone.finish(mine)
+    assert batch is not None
+    assert batch.given is not None
+    assert batch.given.nodes.sum(1).tolist() == [3, 2] * (len(portion) // 2)
+    assert not batch.graphs.edges[:, 2, 3:][batch.indices % 2 == 0].any()
+
+
+def test_what_was_given_of_a_graph_is_looked_for_when_it_is_finished() -> None:
+    card = make_card()
+    model = LoadedModel(card, make_denoiser(card), [])
+    generation = Generation(model, replace(make_plan(4), min_nodes=9, given=a_part()[:1]))
+    cohort = generation.start([0, 1])
+    changed = GraphBatch(torch.full_like(cohort.graphs.nodes, 3), cohort.graphs.edges, cohort.graphs.num_nodes)
+
+    with pytest.raises(RuntimeError, match="lacks what was given"):
+        generation.finish(replace(cohort, graphs=changed))
+
+
+def test_near_a_graph_fewer_steps_are_taken_and_what_is_kept_of_it_stays() -> None:
+    card = make_card(network=tiny_network(reads_given=True))
+    model = LoadedModel(card, make_denoiser(card), [])
+    known = PartialGraph(tuple([0, 1] * 4), dict.fromkeys(combinations(range(8), 2), 1))
+    ring = PartialGraph((1, 0), {(0, 1): 1}).at((1, 6), 8)
+    plan = replace(make_plan(6), min_nodes=8, max_nodes=8, near=Near((known,), 0.3), given=(ring,))
+
+    generation = Generation(model, plan)
+    drawn = list(draw_round(generation))
+
+    assert generation.grid[0] == 15
+    assert 0 < generation.num_steps < plan.num_steps
+    assert sum(len(batch.indices) for batch in drawn) == 6
+    assert all((batch.graphs.nodes[:, 1] == 1).all() and (batch.graphs.edges[:, 1, 6] == 1).all() for batch in drawn)

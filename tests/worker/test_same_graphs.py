@@ -16,7 +16,7 @@ from models.card.folder import shipped_checkpoints
 from models.generation import Generation, advance
 from models.plan import GenerationPlan
 from tests.worker.engine.batches import batches_of
-from tests.worker.engine.test_engine import Graphs, collected
+from tests.worker.engine.conftest import Graphs, collected
 from worker.engine.budget import Budget
 from worker.engine.engine import Engine
 from worker.store import ModelStore

@@ -65,8 +65,8 @@ class EngineJob:
         """The progress of the graphs that were ordered last, from 0 to 1."""
         if self.generation is None:
             return 0.0
-        plan = self.generation.plan
-        return self._steps_done / (self._num_ordered * plan.candidates * plan.num_steps)
+        num_draws = self._num_ordered * self.generation.plan.candidates
+        return self._steps_done / (num_draws * self.generation.num_steps)
 
     def next_batch(self, timeout: float) -> GeneratedBatch | None:
         """Graphs that have been finished since; None if there are none within `timeout` seconds.

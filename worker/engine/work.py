@@ -47,7 +47,7 @@ class Work:
         self._running: list[Cohort] = []
         self.size = self.cost = sum(map(generation.cost, self._waiting))
         """`size` is the cost of one step of all graphs of the job, `cost` that of all graphs that are left."""
-        self.left = self.size * generation.plan.num_steps
+        self.left = self.size * generation.num_steps
         """The cost of all steps that are to come."""
 
     @property

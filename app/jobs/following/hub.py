@@ -15,7 +15,7 @@ import asyncio
 import itertools
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import suppress
 from heapq import heappop, heappush
 from typing import Any
@@ -87,7 +87,7 @@ class EventHub:
 
     async def follow(
         self, job_id: str, *, after: str = "0", seconds: float = math.inf, with_estimates: bool = False
-    ) -> AsyncIterator[JobEvent]:
+    ) -> AsyncGenerator[JobEvent, None]:
         """The events of a job after the one with the id `after`, as they happen, up to its end; estimates between them, if wanted.
 
         Ends early when `seconds` have passed or the process stops.
@@ -128,9 +128,12 @@ class EventHub:
         is_over = not events and await has_ended(self._redis, follower.job_id)
         if is_over:  # it may have ended since: its last event is there now
             events = await read_events(self._redis, follower.job_id, follower.after)
+        final = next((place for place, event in enumerate(events) if event.name in FINAL_EVENTS), None)
+        if final is not None:
+            events = events[: final + 1]
         if events:
             follower.after = str(events[-1].id)
-        return events, is_over or any(event.name in FINAL_EVENTS for event in events)
+        return events, is_over or final is not None
 
     async def _join(self, follower: _Follower) -> None:
         self._followers.setdefault(follower.job_id, set()).add(follower)

@@ -58,6 +58,6 @@ def describe(preset: DenoiserPreset, data: GraphData) -> ModelCard:
         max_nodes=data.max_nodes,
         diffusion=preset.diffusion,
         features=preset.features,
-        network=preset.network,
+        network=preset.network.model_copy(update={"reads_given": preset.training.given}),
         sampling=preset.sampling,
     )

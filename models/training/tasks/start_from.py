@@ -28,7 +28,7 @@ def with_note_of_start(preset: Preset) -> Preset:
 
 
 def weights_for(fresh: Denoiser, card: ModelCard, folder: Path) -> dict[str, Tensor]:
-    """The weights in `folder`, if they mean the same in the network of `card`; triangles that they lack add nothing at first.
+    """The weights in `folder`, if they mean the same in the network of `card`; what they lack adds nothing at first.
 
     Raises:
         CardError: if the folder has no sound checkpoint.
@@ -45,6 +45,9 @@ def weights_for(fresh: Denoiser, card: ModelCard, folder: Path) -> dict[str, Ten
             for name, weight in fresh.state_dict().items()
             if ".triangles." in name
         }
+    if not network.reads_given and card.network.reads_given:
+        network = network.model_copy(update={"reads_given": True})
+        missing |= {name: weight for name, weight in fresh.state_dict().items() if name.startswith("network.given_")}
     other = other.model_copy(update={"diffusion": diffusion, "network": network})
     for name in ("network", "features", "node_types", "edge_types", "max_nodes", "diffusion"):
         if getattr(other, name) != getattr(card, name):

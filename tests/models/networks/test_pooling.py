@@ -42,3 +42,23 @@ def test_a_graph_without_elements_has_no_gradient(num_elements: int) -> None:
     (gradient,) = torch.autograd.grad(statistics.sum(), elements)
 
     assert not gradient.any()
+
+
+def test_pooling_is_over_the_real_elements() -> None:
+    elements = torch.tensor([[[1.0], [4.0], [100.0]]])
+
+    pooled = masked_statistics(elements, torch.tensor([[True, True, False]]))
+
+    torch.testing.assert_close(pooled, torch.tensor([[2.5, 1.0, 4.0, 1.5]]), atol=1e-3, rtol=0)
+
+
+def test_pooling_nothing_gives_finite_numbers_and_gradients() -> None:
+    elements = torch.randn(2, 3, 4, requires_grad=True)
+
+    pooled = masked_statistics(elements, torch.tensor([[False] * 3, [True] * 3]))
+    pooled.sum().backward()  # type: ignore[no-untyped-call]
+
+    assert pooled.isfinite().all()
+    assert elements.grad is not None
+    assert elements.grad.isfinite().all()
+    assert masked_statistics(torch.zeros(2, 0, 4), torch.zeros(2, 0, dtype=torch.bool)).shape == (2, 16)

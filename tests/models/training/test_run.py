@@ -16,21 +16,12 @@ from models.generation import generate
 from models.plan import GenerationPlan
 from models.training.denoising import DiffusionModule
 from models.training.folder import TrainingFolder
-from models.training.preset import (
-    DenoiserPreset,
-    load_preset,
-    saved_preset,
-)
+from models.training.preset import load_preset, saved_preset
 from models.training.run import train as run
 from tests.forked import forked
 from tests.forked import run as run_forked
+from tests.models.training.conftest import TINY, load_denoiser_preset
 from tests.servers import DIGRESS, variables, wait_until
-
-TINY = [
-    *("network.num_layers=1", "network.node_width=16", "network.edge_width=8", "network.global_width=8"),
-    *("network.node_hidden=16", "network.edge_hidden=8", "network.global_hidden=8", "network.num_heads=2"),
-    *("training.batch_size=32", "training.validation_steps=50", "training.validation_graphs=64"),
-]
 
 
 @pytest.mark.filterwarnings("ignore:::lightning")  # whose own calls are deprecated
@@ -67,12 +58,6 @@ def test_what_a_training_began_with_is_in_its_card_and_not_needed_to_go_on(tmp_p
     version = load_denoiser_preset("comm20").version
     assert f"Began with the weights of comm20 {version} (sha256 {sha256}), trained for" in record.notes[-1]
     assert record.recipe["start_from"] == "comm20"
-
-
-def load_denoiser_preset(name: str, *overrides: str) -> DenoiserPreset:
-    loaded = load_preset(name, overrides)
-    assert isinstance(loaded, DenoiserPreset)
-    return loaded
 
 
 def train(out: Path, *arguments: str) -> list[str]:

@@ -8,21 +8,13 @@ from models.checkpoint import LoadedModel
 from models.conditional import Goal
 from models.generation import Generation, advance
 from models.plan import GenerationPlan
-from tests.conftest import make_card, make_denoiser, make_regressor, make_regressor_card
+from tests.conftest import make_denoiser
+from tests.worker.engine.conftest import BUDGET, CARD, MODEL, NUM_STEPS, make_work
 from worker.engine.budget import Budget
 from worker.engine.schedule import Schedule
 from worker.engine.work import Work
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
-CARD = make_card().with_regressor(make_regressor_card())
-MODEL = LoadedModel(CARD, make_denoiser(CARD), [make_regressor(CARD)])
-BUDGET = Budget(largest=8_100, overhead=800)  # a hundred graphs; the time of ten
-NUM_STEPS = 5
-
-
-def make_work(num_graphs: int, *, model: LoadedModel = MODEL, goal: Goal | None = None) -> Work:
-    plan = GenerationPlan(num_graphs, 9, 9, num_graphs, "ancestral", "polydec", NUM_STEPS, goal)
-    return Work(Generation(model, plan), BUDGET)
 
 
 def make_schedule(*works: Work) -> Schedule:

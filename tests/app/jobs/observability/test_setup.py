@@ -14,12 +14,18 @@ from redis import Redis
 
 from app.access.api_keys import ApiKeyStore
 from app.commands.supervisor import free_port
+from app.jobs.observability.setup import start_tracing
+from app.settings import Settings, SettingsError
 from models.checkpoint import save_checkpoint
 from tests.conftest import make_card, make_denoiser
 from tests.forked import WORKER, forked
 from tests.servers import DIGRESS, running, valkey, wait_until
 
-SECRET, HOOK_SECRET, HOOK_TOKEN = "a-key-that-no-log-may-hold", "nor-what-signs-webhooks", "nor-what-their-url-holds"
+SECRET, HOOK_SECRET, HOOK_TOKEN = (
+    "a-key-that-no-log-may-hold",
+    "whsec_bm9yLXdoYXQtc2lnbnMtd2ViaG9va3MtZXZlcg==",
+    "nor-what-their-url-holds",
+)
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +136,10 @@ def test_the_log_is_a_file_for_people_by_default(tmp_path: Path) -> None:
         assert process.wait(30) == 1
 
     assert (tmp_path / "log").read_text().startswith("digress: DIGRESS_REDIS_URL is not set")
+
+
+def test_without_the_sdk_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)  # as if it were not there
+
+    with pytest.raises(SettingsError, match=r"DIGRESS_TRACING needs .*pip install .*\[tracing\]"):
+        start_tracing(Settings(tracing=True), "digress-api")

@@ -1,65 +1,21 @@
 from pathlib import Path
 
-import pytest
-import torch
-
-from models.card.folder import CardError
 from models.checkpoint import load_checkpoint
-from models.training.denoising import denoiser_of
-from models.training.preset import (
-    DenoiserPreset,
-    PresetError,
-    load_preset,
-)
+from models.data.catalogue import load_dataset
 from models.training.tasks.denoiser import DenoiserTask
+from tests.models.training.conftest import TINY, load_denoiser_preset
 
 
-def test_a_training_may_begin_with_the_weights_of_a_checkpoint_of_the_same_shape(
-    tmp_path: Path, qm9_folder: Path
-) -> None:
-    start = f"training.start_from={qm9_folder}"
+def test_a_new_model_is_described_by_its_data_and_exported_as_a_checkpoint(tmp_path: Path) -> None:
+    preset, data = load_denoiser_preset("comm20", *TINY), load_dataset("comm20")
+    task = DenoiserTask(preset, tmp_path / "comm20")
 
-    begun = DenoiserTask(preset := load_denoiser_preset("qm9", start), tmp_path)
+    task.export(task.module, gradient_steps=12)
 
-    _, denoiser = load_checkpoint(qm9_folder)
-    torch.testing.assert_close(denoiser_of(begun.module).state_dict(), denoiser.state_dict(), rtol=0, atol=0)
-    assert preset.training.start_from == str(qm9_folder)
-    with pytest.raises(PresetError, match="has other network"):
-        DenoiserTask(load_denoiser_preset("qm9", start, "network.num_layers=2"), tmp_path)
-    with pytest.raises(PresetError, match="has other diffusion"):
-        DenoiserTask(load_denoiser_preset("qm9", start, "diffusion.num_timesteps=100"), tmp_path)
-    with pytest.raises(CardError):
-        DenoiserTask(load_denoiser_preset("qm9", f"training.start_from={tmp_path}"), tmp_path)
-
-
-@pytest.mark.slow  # the data set with hydrogens takes a minute to build
-def test_a_training_does_not_begin_with_the_weights_of_other_node_types(tmp_path: Path, qm9_folder: Path) -> None:
-    changes = [f"training.start_from={qm9_folder}", "network.num_layers=6"]
-
-    with pytest.raises(PresetError, match="has other node types"):
-        DenoiserTask(load_denoiser_preset("qm9-h", *changes), tmp_path)
-
-
-def test_a_training_that_begins_with_weights_without_triangles_begins_with_the_same_function(tmp_path: Path) -> None:
-    small = ["network.num_layers=2", "network.triangle_width=0"]
-    folder = tmp_path / "comm20"
-    folder.mkdir()
-    plain = DenoiserTask(load_denoiser_preset("comm20", *small), folder)
-    denoiser = denoiser_of(plain.module)
-    with torch.no_grad():
-        for parameter in denoiser.parameters():
-            parameter.add_(0.1 * torch.randn(parameter.shape))
-    plain.export(plain.module, gradient_steps=0)
-
-    changes = ["network.num_layers=2", "network.triangle_width=4", f"training.start_from={folder}"]
-    begun = denoiser_of(DenoiserTask(load_denoiser_preset("comm20", *changes), tmp_path).module)
-
-    graphs, t = plain.validation.__getitems__([0, 1, 2]), torch.tensor([1, 50, 400])
-    torch.testing.assert_close(begun(graphs, t).edges, denoiser(graphs, t).edges, rtol=0, atol=1e-5)
-    assert any("triangles_to_edge" in name for name in begun.state_dict())
-
-
-def load_denoiser_preset(name: str, *overrides: str) -> DenoiserPreset:
-    loaded = load_preset(name, overrides)
-    assert isinstance(loaded, DenoiserPreset)
-    return loaded
+    card, denoiser = load_checkpoint(tmp_path / "comm20")
+    assert (card.node_types, card.max_nodes) == (data.node_types, data.max_nodes)
+    assert (card.edge_marginals, card.size_distribution) == (data.edge_marginals(), data.size_distribution())
+    assert card.training is not None
+    assert (card.training.gradient_steps, card.training.num_graphs) == (12, len(data.train))
+    assert len(task.validation) == min(preset.training.validation_graphs, len(data.validation))
+    assert sum(parameter.numel() for parameter in denoiser.parameters()) > 0

@@ -1,0 +1,62 @@
+import time
+
+import pytest
+
+from models.generation import Generation, draw_round
+from tests.servers import wait_until
+from tests.worker.engine.batches import batches_of
+from tests.worker.engine.conftest import Graphs, collected, ended, make_request
+from worker.engine.engine import Engine
+from worker.engine.job import TooLong
+from worker.plans import plan
+from worker.store import ModelStore
+
+pytestmark = pytest.mark.usefixtures("unchecked_shapes")
+
+
+def test_graphs_drawn_again_are_others_and_the_same_in_any_company(store: ModelStore, engine: Engine) -> None:
+    request = make_request(30)
+    job, _ = engine.submit(request), engine.submit(make_request(50, seed=9))
+    first = collected(batches_of(job))
+
+    job.draw_again([3, 17, 29], round_number=2)
+    again: Graphs = {}
+    while len(again) < 3:
+        if batch := job.next_batch(timeout=5):
+            again |= collected(iter([batch]))
+
+    model = store.model("tiny")
+    generation = Generation(model, plan(request, model.card))
+    assert again == collected(draw_round(generation, chosen=[3, 17, 29], round_number=2))
+    assert all(again[index] != first[index] for index in again)
+    assert job.fraction == 1
+
+
+def test_progress_rises_with_the_steps(engine: Engine) -> None:
+    job = engine.submit(make_request(60))
+
+    seen = [job.fraction for _ in batches_of(job)]
+
+    assert len(seen) > 5
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
+
+
+def test_a_job_that_is_called_off_ends_and_the_others_go_on(store: ModelStore, engine: Engine) -> None:
+    unwanted, wanted = engine.submit(make_request(5_000)), engine.submit(make_request(20))
+    wait_until(lambda: unwanted.fraction > 0, seconds=20)
+
+    unwanted.cancel(RuntimeError("enough"))
+
+    assert str(ended(unwanted)) == "enough"
+    assert len(collected(batches_of(wanted))) == 20
+
+
+def test_a_job_ends_when_its_time_is_up_and_others_do_not_count(engine: Engine) -> None:
+    job, beside = engine.submit(make_request(5_000), limit_seconds=0.3), engine.submit(make_request(5_000))
+    started = time.monotonic()
+
+    assert isinstance(ended(job), TooLong)
+    assert time.monotonic() - started > 0.45  # half of it for the other
+    assert job.fraction < 1
+    beside.cancel(RuntimeError("enough"))
