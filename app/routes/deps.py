@@ -1,10 +1,9 @@
-"""What routes depend on: the queue and the model cards, the caller, and whether to stop waiting."""
+"""What routes depend on: the queue and the model cards, the caller, and a place among those who wait."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated
 
-from anyio import CapacityLimiter
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -14,12 +13,14 @@ from app.access.quota import Caller
 from app.catalogue.served_models import ServedModels
 from app.http.errors import Forbidden
 from app.http.examples import JOB_ID
+from app.http.sharing.fair_threads import FairThreads
+from app.http.sharing.places import Places
 from app.http.telemetry import ApiMetrics
 from app.jobs.queue import JobQueue
 from models.card.card import ModelCard
 
-# Drawing occupies a core, so few threads draw at once; other requests are answered meanwhile.
-DRAWING = CapacityLimiter(2)
+# Drawing and writing occupy a core, so few threads do it at once; other requests are answered meanwhile.
+THREADS = FairThreads(2)
 
 
 def _queue(request: Request) -> JobQueue:
@@ -56,11 +57,9 @@ def _admit(request: Request, credentials: _CredentialsDep) -> Admit:
     return partial(_caller, request, credentials)
 
 
-def _should_stop(request: Request) -> Callable[[], Awaitable[bool]]:
-    async def should_stop() -> bool:
-        return request.app.state.is_stopping() or await request.is_disconnected()
-
-    return should_stop
+def _places(request: Request) -> Places:
+    places: Places = request.app.state.places
+    return places
 
 
 def _metrics(request: Request) -> ApiMetrics:
@@ -72,6 +71,7 @@ QueueDep = Annotated[JobQueue, Depends(_queue)]
 CardsDep = Annotated[dict[str, ModelCard], Depends(_cards)]
 MetricsDep = Annotated[ApiMetrics, Depends(_metrics)]
 CallerDep = Annotated[Caller, Depends(_caller)]
+PlacesDep = Annotated[Places, Depends(_places)]
 # To ask again, in a long answer, whether the caller may have it.
 AdmitDep = Annotated[Admit, Depends(_admit)]
 
@@ -101,5 +101,9 @@ async def _visible_job(job_id: Annotated[str, _JOB_ID], caller: CallerDep, queue
 
 # The id of a job that the caller may see; any other id is answered 404.
 VisibleJob = Annotated[str, Depends(_visible_job)]
-# Whether to stop waiting for a job: the client has disconnected, or the server is stopping.
-ShouldStopDep = Annotated[Callable[[], Awaitable[bool]], Depends(_should_stop)]
+
+
+async def hold_place(caller: CallerDep, places: PlacesDep) -> AsyncIterator[None]:
+    """Hold a place among those who wait for jobs, until the response has been sent."""
+    with places.hold(caller.name):
+        yield

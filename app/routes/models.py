@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from anyio import to_thread
-from fastapi import APIRouter, Path, Response, status
+from fastapi import APIRouter, Path, Request, Response, status
 
 from app.catalogue.validation import unknown_model_message
 from app.http.errors import NotFound
 from app.http.openapi import example, problems
-from app.routes.deps import DRAWING, AdminDep, CallerDep, CardsDep, ServedModelsDep
+from app.http.sharing.leaving import while_connected
+from app.routes.deps import THREADS, AdminDep, CallerDep, CardsDep, ServedModelsDep
 from app.schemas import Part, PartRequest
 from models.card.card import ModelCard
 from models.card.config import MODEL_NAME
@@ -60,11 +60,13 @@ async def get_plot(name: NamePath, served_models: ServedModelsDep, cards: CardsD
 
 
 @router.post("/models/{name}/parts", responses={200: example("part"), **problems(404, 415, 422, 503)})
-async def choose_part(name: _MoleculesPath, body: PartRequest, cards: CardsDep, _: CallerDep) -> Part:
+async def choose_part(
+    name: _MoleculesPath, body: PartRequest, cards: CardsDep, caller: CallerDep, request: Request
+) -> Part:
     """Draw a molecule or graph, and write the part of it that is kept as `given` takes it."""
     if name not in cards:
         raise NotFound(unknown_model_message(name, cards))
-    return await to_thread.run_sync(_draw_part, body, cards[name], limiter=DRAWING)
+    return await while_connected(request, THREADS.run(caller.name, _draw_part, body, cards[name]))
 
 
 def _draw_part(body: PartRequest, card: ModelCard) -> Part:

@@ -35,11 +35,12 @@ class Work:
         generation: Generation,
         budget: Budget,
         *,
+        owner: str = "",
         account: Account | None = None,
         chosen: Sequence[int] | None = None,
         round_number: int = 0,
     ) -> None:
-        self.generation, self.budget = generation, budget
+        self.generation, self.budget, self.owner = generation, budget, owner
         self.account = account or Account()
         self._round = round_number
         self._waiting = deque(generation.portions(budget.portion, chosen))
@@ -53,6 +54,11 @@ class Work:
     def is_over(self) -> bool:
         """Whether nothing is left."""
         return not (self._waiting or self._running)
+
+    @property
+    def seconds_left(self) -> float:
+        """How long all steps that are to come take, at the pace of the device."""
+        return self.budget.pace * self.left
 
     @property
     def batches_left(self) -> float:

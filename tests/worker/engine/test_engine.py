@@ -20,6 +20,7 @@ from worker.store import ModelStore, UnknownModel
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(
     not has_native_bfloat16(torch.device("cpu")), reason="the promise to the bit is for bfloat16 arithmetic"
 )
@@ -120,6 +121,6 @@ def test_what_has_begun_goes_on_when_its_model_is_unloaded(engine: Engine) -> No
 
     assert first
     assert again is not None
-    assert engine.has_room
+    assert engine.has_room_for("")
     with pytest.raises(UnknownModel, match="has been unloaded"):
         engine.submit(make_request(5))
