@@ -3,6 +3,7 @@
 import { Problem, getJson, key, post } from "./api.js";
 import { showCard } from "./card.js";
 import { $, copy, onClick, plural, say } from "./dom.js";
+import { fillGiven, readGiven, showFields } from "./given.js";
 import { showHistory, showOlder } from "./history.js";
 import { follow, job, leave } from "./job.js";
 import { essential, framesFor, mostGraphsOfAFilm, pathOf, toBody, toCurl, toQuery } from "./request.js";
@@ -36,6 +37,7 @@ function fillForm({ model, num_nodes: size = {}, ...body }) {
   for (const box of filters()) box.checked = Boolean(body.filter?.[box.value]);
   $("film").checked = body.keep_frames !== undefined || !body.num_graphs;
   sliders.targets = body.targets;
+  fillGiven(body);
   $("guidance-scale").value = body.guidance_scale ?? "";
   $("candidates").value = body.candidates ?? 1;
   showSteering();
@@ -50,6 +52,7 @@ function readForm() {
     num_graphs: number("num-graphs"),
     seed: number("seed"),
     num_nodes: low === undefined && high === undefined ? undefined : { min: low ?? 1, max: high ?? card().max_nodes },
+    ...readGiven(),
     sampler: $("sampler").value || undefined,
     num_steps: number("num-steps"),
     filter: wanted.length ? Object.fromEntries(wanted) : undefined,
@@ -75,6 +78,7 @@ function showModel() {
     label.hidden = domain !== "molecule";
     label.firstChild.disabled = domain !== "molecule";
   }
+  showFields(card());
   $("targets").hidden = properties.length === 0;
   sliders = makeSliders($("sliders"), properties, showSteering);
   $("guidance-scale").placeholder = String(guidance.scales[guidance.estimator]);
@@ -103,7 +107,7 @@ function showError(error) {
   say($("problem"), error.message);
   for (const { field } of error.document?.errors ?? []) {
     const place = fieldOf(field);
-    place?.querySelectorAll("input, select").forEach((input) => input.setAttribute("aria-invalid", "true"));
+    place?.querySelectorAll("input:not([type=radio]), select").forEach((input) => input.setAttribute("aria-invalid", "true"));
   }
   document.querySelector("[aria-invalid=true]")?.focus();
 }
@@ -215,6 +219,15 @@ onClick(
 onClick($("refresh"), listJobs, showError);
 onClick($("older"), showOlder, showError);
 onClick($("copy-curl"), () => copy(toCurl(essential(job.request), { hasKey: Boolean(key.get()) }), $("copy-curl")), showError);
+
+document.addEventListener("wish", ({ detail: { model, ...wanted } }) => {
+  clearMistakes();
+  if (isServed(model) && $("model").value !== model) fillForm({ model });
+  // A part or a graph to be like decides how large the answers are.
+  $("min-nodes").value = $("max-nodes").value = "";
+  fillGiven({ ...readGiven(), ...wanted });
+  $(wanted.near ? "strength" : wanted.given.smiles ? "keep" : "part-forget").focus();
+});
 
 document.addEventListener("key-needed", () => {
   $("key-open").hidden = false;

@@ -4,6 +4,7 @@ const MAX_FRAMES = 1000; // of a whole job
 const FRAMES_OF_A_FILM = 40;
 const NUMBERS = ["num_graphs", "seed", "num_steps", "guidance_scale", "candidates", "keep_frames"];
 const WORDS = ["model", "sampler", "estimator", "priority"];
+const PARTS = { given: ["smiles", "formula", "graph"], near: ["smiles", "graph", "strength", "unchanged"] };
 const FILTERS = ["valid", "unique", "connected"];
 
 const SHORTEST_FILM = 3;
@@ -29,6 +30,12 @@ export function toQuery(body) {
   else if (size) query.set("num_nodes", `${size.min}-${size.max}`);
   const wanted = FILTERS.filter((name) => filter[name]);
   if (wanted.length) query.set("filter", wanted.join(","));
+  for (const [field, names] of Object.entries(PARTS)) {
+    for (const name of names) {
+      const value = body[field]?.[name];
+      if (says(value)) query.set(`${field}.${name}`, typeof value === "object" ? JSON.stringify(value) : value);
+    }
+  }
   for (const [name, value] of Object.entries(targets)) query.set(`target.${name}`, value);
   return query;
 }
@@ -42,13 +49,27 @@ export function toBody(query) {
     if (WORDS.includes(name)) body[name] = text;
     else if (NUMBERS.includes(name)) body[name] = number;
     else if (name === "filter") body.filter = Object.fromEntries(text.split(",").map((wish) => [wish, true]));
-    else if (name.startsWith("target.")) (body.targets ??= {})[name.slice(7)] = number;
+    else if (/^(given|near)\./.test(name)) {
+      const [field, part] = name.split(".");
+      (body[field] ??= {})[part] = { strength: number, graph: fromJson(text), unchanged: text === "true" }[part] ?? text;
+    } else if (name.startsWith("target.")) (body.targets ??= {})[name.slice(7)] = number;
     else if (name === "num_nodes") {
       const [min, max] = text.split("-").map(toNumber);
       body.num_nodes = max === undefined ? min : { min, max };
     }
   }
   return body;
+}
+
+const says = (value) => value !== undefined && value !== null && value !== false;
+
+/** What is no JSON goes to the service as it is. */
+function fromJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /** A command that sends the request. */
@@ -64,6 +85,9 @@ export function essential(request) {
   const { filter = {}, webhook, ...rest } = request;
   const wanted = Object.fromEntries(Object.entries(filter).filter(([, on]) => on));
   const body = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null));
+  for (const field of Object.keys(PARTS).filter((name) => body[name])) {
+    body[field] = Object.fromEntries(Object.entries(body[field]).filter(([, value]) => says(value)));
+  }
   if (body.keep_frames === 0) delete body.keep_frames;
   if (body.priority === "normal") delete body.priority;
   if (body.candidates === 1) delete body.candidates;
