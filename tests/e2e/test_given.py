@@ -148,7 +148,9 @@ def test_a_part_of_a_graph_without_chemistry_is_kept_and_it_is_varied(open_tab: 
     page.get_by_role("button", name="Draw around it").click()
     expect(page.locator("#part-size")).to_have_text("a part of 4 nodes")
     drawn(page)
+    page.locator("#seed").fill("4")
     page.get_by_role("button", name="Generate").click()
+    expect(page.locator("#job-summary")).to_contain_text("seed 4")
     expect_pictures(page, 4)
     given = job_of(site, page)["request"]["given"]["graph"]
     assert len(given["nodes"]) == 4
@@ -159,8 +161,9 @@ def test_a_part_of_a_graph_without_chemistry_is_kept_and_it_is_varied(open_tab: 
     page.locator("#gallery button").first.click()
     page.get_by_role("button", name="More like this").click()
     expect(page.locator("#like-size")).to_contain_text("a graph of")
+    page.locator("#seed").fill("5")
     page.get_by_role("button", name="Generate").click()
-    expect(page.locator("#job-status")).to_contain_text("Done")
+    expect(page.locator("#job-summary")).to_contain_text("seed 5")
     assert job_of(site, page)["request"]["near"]["strength"] == 0.3
     assert job_of(site, page)["request"]["given"] is None
 
@@ -181,3 +184,21 @@ def test_a_formula_is_kept_on_a_phone(open_tab: OpenTab, site: Site) -> None:
     job = job_of(site, page)
     assert job["request"]["given"]["formula"] == "C6O2"
     assert all(len(graph["nodes"]) == 8 for graph in job["graphs"])
+
+
+def test_what_each_condition_refused_is_told(tab: Tab, page: Page, site: Site) -> None:
+    page.get_by_label("valid", exact=True).check()
+    page.locator("#formula").fill("C6H6O2")
+
+    request(page, seed=1)
+
+    expect(page.locator("#job-status")).to_contain_text("Done")
+    chips = page.locator("#job-conditions li")
+    expect(chips).to_have_count(2)
+    refused = job_of(site, page)["summary"]["refused"]
+    assert chips.all_inner_texts() == [
+        f"{words}\n{refused.get(reason, 0)} refused"
+        for reason, words in {"valid": "valid", "formula": "C6H6O2"}.items()
+    ]
+    tab.take("chips")
+    assert serious(page) == []
