@@ -351,6 +351,7 @@ class JobSummary(BaseModel):
 
     num_graphs: int
     short: Annotated[int, Field(description="Missing graphs: no draw of them passed the filter.")] = 0
+    note: Annotated[str | None, Field(description="Why graphs are missing, in words; null if all are there.")] = None
     drawn: Annotated[int | None, Field(description="Graphs drawn in all rounds, each candidate for a place once.")] = (
         None
     )

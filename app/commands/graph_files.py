@@ -68,14 +68,14 @@ def open_graph_file(out: Path | None) -> Iterator[BinaryIO]:
             yield file
 
 
-def report_missing_graphs(form: Format, *, num_invalid: int, num_short: int) -> None:
-    """Warn about graphs that are missing in the file.
+def report_missing_graphs(form: Format, *, num_invalid: int, note: str | None) -> None:
+    """Warn about graphs that are missing in the file; `note` is what the summary of the job says about them.
 
     Raises:
         typer.Exit: if there are fewer than requested.
     """
     if form is Format.SMILES and num_invalid:
         print_warning(f"{num_invalid} of the graphs left out: they are not valid molecules, so they have no SMILES")
-    if num_short:
-        print_warning(f"{num_short} graphs short: no draw of them passed the filter")
+    if note:
+        print_warning(note)
         raise typer.Exit(ExitStatus.TOO_FEW_GRAPHS)

@@ -29,6 +29,7 @@ def sample(
     from worker.engine.engine import Engine
     from worker.engine.job import EngineStopped, TooLarge
     from worker.results.selection import collect, selection_for
+    from worker.results.summary import explain_missing
 
     fields = options.request_fields()
     with local_models(device, TooLarge, EngineStopped) as local:
@@ -38,9 +39,12 @@ def sample(
         card = local.load(request.model).card
         selection = selection_for(request, card)
         with Engine(local.store) as engine, progress_bar("sampling", request.num_graphs) as on_progress:
-            left = collect(engine.submit(request), selection, card, on_progress)
+            collect(engine.submit(request), selection, card, on_progress)
     graphs = [selection.kept[index] for index in sorted(selection.kept)]
     written = [graph for graph in graphs if form is not Format.SMILES or graph.graph["valid"]]
     with open_graph_file(out) as file:
         file.writelines(serialize(graph, form).encode() for graph in written)
-    report_missing_graphs(form, num_invalid=len(graphs) - len(written), num_short=len(left))
+    note = explain_missing(
+        request, num_drawn=selection.num_drawn, refused=selection.refused, num_missing=selection.num_missing
+    )
+    report_missing_graphs(form, num_invalid=len(graphs) - len(written), note=note)

@@ -92,14 +92,14 @@ class EngineJob:
             return {}
         return dict(encode_frames(batch, self.generation.model.card, self.generation.plan))
 
-    def draw_again(self, indices: Sequence[int], *, round_number: int) -> None:
-        """Draw these graphs once more, from the noise of another round; all that was ordered before must have arrived.
+    def draw_more(self, numbers: Sequence[int]) -> None:
+        """Draw further graphs, by number; all that was ordered before must have arrived.
 
         Raises:
             EngineStopped: if the engine has stopped.
         """
-        self._steps_done, self._num_ordered = 0, len(indices)
-        self._orders.put(Order(self, indices, round_number))
+        self._steps_done, self._num_ordered = 0, len(numbers)
+        self._orders.put(Order(self, numbers))
 
     def cancel(self, reason: BaseException) -> None:
         """Drop what is left before the next step; `next_batch` then raises `reason`. The first reason counts."""
@@ -125,7 +125,6 @@ class Order:
 
     job: EngineJob
     chosen: Sequence[int] | None = None
-    round_number: int = 0
 
 
 class OrderQueue:
