@@ -108,7 +108,7 @@ def require_available(graph: Graph, form: Format) -> None:
     Raises:
         NotAcceptable: if the format is for molecules only, and these are none.
     """
-    if form in {Format.SMILES, Format.SDF} and "valid" not in graph.graph:
+    if form in {Format.SMILES, Format.SDF} and "smiles" not in graph.graph:
         missing = "SD file" if form is Format.SDF else "SMILES"
         raise NotAcceptable(f"graphs of {graph.graph['model']} are not molecules, so they have no {missing}")
 

@@ -34,8 +34,10 @@ def summarise(
                 "predicted_error": _predicted_error(graphs, request.targets),
             }
         )
-    if card.domain != "molecule":
+    if not card.knows_validity:
         return summary
+    if card.domain != "molecule":
+        return summary.model_copy(update={"valid": sum(graph.graph["valid"] for graph in graphs)})
     valid = [graph.graph["smiles"] for graph in graphs if graph.graph["valid"]]
     counts = {
         "valid": len(valid),
@@ -52,10 +54,10 @@ def explain_missing(
     if num_missing == 0:
         return None
     by_reason = sorted(refused.items(), key=lambda item: (-item[1], item[0]))
-    counts = " and ".join(f"{count:,} by {reason}" for reason, count in by_reason)
+    counts = " and ".join(f"{count:,} failed {reason}" for reason, count in by_reason)
     graphs = "1 graph" if num_missing == 1 else f"{num_missing:,} graphs"
     return (
-        f"{graphs} short of {request.num_graphs:,}: of {num_drawn:,} draws, {counts} were refused; "
+        f"{graphs} short of {request.num_graphs:,}: of {num_drawn:,} draws, {counts}; "
         "loosen the filter or ask for fewer"
     )
 

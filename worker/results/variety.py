@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from app.schemas import AnyCompletedRequest, Graph
+from models.similarity import Fingerprint
 
 
 class Variety(Protocol):
@@ -34,7 +35,27 @@ class Unique:
             self._kept.add(smiles)
 
 
+class Diverse:
+    """No two valid molecules nearer than a distance: 1 less the Tanimoto similarity of their fingerprints."""
+
+    reason = "diverse"
+
+    def __init__(self, distance: float) -> None:
+        self._distance = distance
+        self._kept: list[Fingerprint] = []
+
+    def admits(self, graph: Graph) -> bool:
+        smiles = graph.graph["smiles"]
+        return smiles is None or 1 - Fingerprint(smiles).most_similar(self._kept) >= self._distance
+
+    def add(self, graph: Graph) -> None:
+        if smiles := graph.graph["smiles"]:
+            self._kept.append(Fingerprint(smiles))
+
+
 def varieties(request: AnyCompletedRequest) -> Iterator[Variety]:
     """All conditions of a request on its graphs among each other."""
     if request.filter.unique:
         yield Unique()
+    if request.filter.diverse is not None:
+        yield Diverse(request.filter.diverse)

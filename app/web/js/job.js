@@ -92,7 +92,8 @@ function announce(message) {
 
 function summary({ num_graphs: all, valid, valid_and_connected: whole, unique, note, predicted_error: errors, seconds }) {
   const parts = [];
-  if (valid !== null) parts.push(`${valid} of ${all} valid, ${whole} of them in one piece, ${unique} distinct`);
+  if (unique !== null) parts.push(`${valid} of ${all} valid, ${whole} of them in one piece, ${unique} distinct`);
+  else if (valid !== null) parts.push(`${valid} of ${all} valid`);
   if (note) parts.push(note);
   for (const [name, error] of Object.entries(errors ?? {})) parts.push(`predicted ${name} is ${error.toPrecision(2)} off on average`);
   parts.push(`computed in ${seconds.toFixed(1)} s, seed ${job.request.seed}`);

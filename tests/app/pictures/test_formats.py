@@ -5,6 +5,7 @@ import pytest
 
 from app.http.errors import NotAcceptable
 from app.pictures.formats import Format, negotiate_format, require_available, serialize
+from app.pictures.rendering import render_picture
 from app.schemas import Graph
 
 OFFERED = (Format.JSON, Format.GRAPHML, Format.SMILES)
@@ -66,3 +67,14 @@ def test_what_is_no_molecule_has_no_chemical_form() -> None:
 def test_a_picture_is_no_text() -> None:
     with pytest.raises(ValueError, match="svg is a picture"):
         serialize(METHANOL, Format.SVG)
+
+
+@pytest.mark.parametrize("form", [Format.SMILES, Format.SDF])
+def test_a_valid_graph_without_chemistry_is_no_molecule(form: Format) -> None:
+    planar = Graph(graph={"model": "planar", "valid": True}, nodes=[{"id": 0, "type": "node"}], edges=[])
+
+    with pytest.raises(NotAcceptable, match="graphs of planar are not molecules"):
+        serialize(planar, form)
+    assert render_picture(planar, "svg") == render_picture(
+        planar.model_copy(update={"graph": {"model": "planar", "valid": False}}), "svg"
+    )

@@ -60,3 +60,12 @@ def test_a_job_ends_when_its_time_is_up_and_others_do_not_count(engine: Engine) 
     assert time.monotonic() - started > 0.45  # half of it for the other
     assert job.fraction < 1
     beside.cancel(RuntimeError("enough"))
+
+
+def test_work_in_the_jobs_own_thread_counts_against_its_time(engine: Engine) -> None:
+    job = engine.submit(make_request(5), limit_seconds=0.2)
+    with job.own_work():
+        pass
+
+    with pytest.raises(TooLong), job.own_work():
+        time.sleep(0.21)

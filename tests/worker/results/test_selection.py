@@ -1,6 +1,7 @@
+from collections.abc import Mapping
 from typing import Any
 
-from app.schemas import CompletedRequest
+from app.schemas import CompletedRequest, Graph
 from tests.conftest import make_card
 from tests.worker.results.conftest import make_graph
 from worker.results.selection import Selection, selection_for
@@ -13,17 +14,23 @@ def selection_by(num_graphs: int = 5, **wanted: Any) -> Selection:
     return selection_for(CompletedRequest.model_validate(fields | {"filter": wanted}), CARD)
 
 
+def draw(selection: Selection, drawn: Mapping[int, Graph]) -> None:
+    """A round of these graphs, finished in this order."""
+    selection.examine_all(drawn.items())
+    selection.end_round()
+
+
 def keep_in_rounds(selection: Selection, stream: list[str | None], most_at_once: int) -> list[int]:
     """Draw from the stream, at most so many graphs at once, until the selection wants no more."""
     while numbers := list(selection.next_numbers())[:most_at_once]:
-        selection.keep_passing({number: make_graph(stream[number]) for number in numbers})
+        draw(selection, {number: make_graph(stream[number]) for number in numbers})
     return sorted(selection.kept)
 
 
 def test_without_a_wish_everything_is_kept() -> None:
     selection = selection_by(3)
 
-    selection.keep_passing({0: make_graph(None), 1: make_graph("C"), 2: make_graph("C")})
+    draw(selection, {0: make_graph(None), 1: make_graph("C"), 2: make_graph("C")})
 
     assert sorted(selection.kept) == [0, 1, 2]
     assert not selection.next_numbers()
@@ -33,7 +40,7 @@ def test_broken_molecules_and_fragments_are_turned_down() -> None:
     drawn = {0: make_graph(None), 1: make_graph("C.CC", edges=[(0, 1)]), 2: make_graph("C")}
     valid, connected = selection_by(valid=True), selection_by(connected=True)
     for selection in (valid, connected):
-        selection.keep_passing(drawn)
+        draw(selection, drawn)
 
     assert (sorted(valid.kept), sorted(connected.kept)) == ([1, 2], [0, 2])
 
@@ -41,8 +48,8 @@ def test_broken_molecules_and_fragments_are_turned_down() -> None:
 def test_of_equal_molecules_the_first_is_kept_whichever_was_finished_first() -> None:
     one, other = selection_by(unique=True), selection_by(unique=True)
     drawn = {0: make_graph("C"), 1: make_graph("CC"), 2: make_graph("C"), 3: make_graph(None), 4: make_graph(None)}
-    one.keep_passing(drawn)
-    other.keep_passing(dict(reversed(drawn.items())))
+    draw(one, drawn)
+    draw(other, dict(reversed(drawn.items())))
 
     assert sorted(one.kept) == [0, 1, 3, 4]
     assert one.kept == other.kept
@@ -51,8 +58,8 @@ def test_of_equal_molecules_the_first_is_kept_whichever_was_finished_first() -> 
 def test_what_is_refused_is_counted_by_its_first_reason() -> None:
     selection = selection_by(valid=True, connected=True, unique=True)
 
-    selection.keep_passing(
-        {0: make_graph(None), 1: make_graph("C.CC", edges=[(0, 1)]), 2: make_graph("C"), 3: make_graph("C")}
+    draw(
+        selection, {0: make_graph(None), 1: make_graph("C.CC", edges=[(0, 1)]), 2: make_graph("C"), 3: make_graph("C")}
     )
 
     assert selection.refused == {"valid": 1, "connected": 1, "unique": 1}
@@ -61,10 +68,10 @@ def test_what_is_refused_is_counted_by_its_first_reason() -> None:
 
 def test_what_was_kept_in_an_earlier_round_stays_and_further_draws_take_the_places_of_the_refused() -> None:
     selection = selection_by(3, unique=True)
-    selection.keep_passing({0: make_graph("C"), 1: make_graph("C"), 2: make_graph("CC")})
+    draw(selection, {0: make_graph("C"), 1: make_graph("C"), 2: make_graph("CC")})
 
     assert list(selection.next_numbers()) == [3, 4]
-    selection.keep_passing({3: make_graph("CC"), 4: make_graph("CCC")})
+    draw(selection, {3: make_graph("CC"), 4: make_graph("CCC")})
 
     assert {number: graph.graph["smiles"] for number, graph in selection.kept.items()} == {0: "C", 2: "CC", 4: "CCC"}
     assert (selection.num_drawn, selection.num_missing) == (5, 0)
@@ -86,7 +93,7 @@ def test_the_harder_a_filter_is_the_more_are_drawn_at_once() -> None:
     sizes = []
     while numbers := selection.next_numbers():
         sizes.append(len(numbers))
-        selection.keep_passing({number: make_graph("C" if number % 20 == 0 else None) for number in numbers})
+        draw(selection, {number: make_graph("C" if number % 20 == 0 else None) for number in numbers})
 
     assert sizes[:2] == [10, 63]
     assert len(sizes) <= 5
@@ -99,7 +106,7 @@ def test_what_cannot_be_found_is_given_up_after_a_bounded_number_of_draws() -> N
     for place, selection in enumerate((one, thousand)):
         while numbers := selection.next_numbers():
             rounds[place] += 1
-            selection.keep_passing({number: make_graph(None) for number in numbers})
+            draw(selection, {number: make_graph(None) for number in numbers})
 
     assert (one.num_drawn, thousand.num_drawn) == (405, 11_000)
     assert (one.refused, thousand.refused) == ({"valid": 405}, {"valid": 11_000})
@@ -110,8 +117,8 @@ def test_progress_rises_with_the_draws_and_ends_before_the_last_one() -> None:
     selection = selection_by(4, valid=True)
     seen = []
     while numbers := selection.next_numbers():
-        seen += [selection.progress(fraction, numbers, num_finished=0).fraction for fraction in (0.5, 1.0)]
-        selection.keep_passing({number: make_graph(None) for number in numbers})
+        seen += [selection.progress(fraction, numbers).fraction for fraction in (0.5, 1.0)]
+        draw(selection, {number: make_graph(None) for number in numbers})
 
     assert seen == sorted(seen)
     assert seen[:2] == [0.45, 0.9]
