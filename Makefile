@@ -6,7 +6,7 @@ INPUTS = pyproject.toml constraints.txt
 # Two processes; tests that share a server stay in one of them.
 PYTEST = .venv/bin/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help setup serve test test-quick test-slow test-long chaos load bench fuzz check format clean
+.PHONY: help setup serve test test-quick test-slow test-long chaos load bench fuzz check lock pin-images sbom format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -19,8 +19,8 @@ serve: setup ## Redis if needed, the API and a worker, on 127.0.0.1:8000
 test: .venv/.development ## the tests, against real servers
 	$(PYTEST)
 
-test-quick: .venv/.development ## the tests that need no servers; three minutes
-	$(PYTEST) -m 'not (served or slow or long)'
+test-quick: .venv/.development ## the quickest tests, none of which needs a server; two minutes
+	$(PYTEST) -m 'not (served or thorough or slow or long)'
 
 test-slow: .venv/.development ## the tests that take longer; their measurements are printed
 	$(PYTEST) -m slow -rP
@@ -40,7 +40,7 @@ bench: .venv/.benchmarks ## the speed of everything, against something else in t
 fuzz: .venv/.development ## ten thousand generated requests to a running service, by schemathesis; ten minutes
 	.venv/bin/python -m tests.fuzz
 
-check: .venv/.development ## format, lint, types, the import rule, sizes, documents and the deployment files
+check: .venv/.development ## format, lint, types, the import rule, sizes, documents, deployment files, known faults of packages
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
@@ -49,6 +49,17 @@ check: .venv/.development ## format, lint, types, the import rule, sizes, docume
 	.venv/bin/hadolint docker/*.Dockerfile
 	.venv/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	.venv/bin/kubernetes-validate --strict --quiet --no-warn docker/kubernetes/base/*.yaml
+	.venv/bin/python docker/supply_chain.py sbom build/sbom
+	.venv/bin/python docker/supply_chain.py audit
+
+lock: .venv/.development ## renew constraints.txt and docker/*.lock after a change of pyproject.toml; UPGRADE=1 takes the newest versions
+	.venv/bin/python docker/supply_chain.py lock $(if $(UPGRADE),upgrade)
+
+pin-images: ## write the digests of base images into docker/ and docker-compose.yml; needs docker and the internet
+	$(PYTHON) docker/supply_chain.py pin-images
+
+sbom: .venv/.development ## bills of materials (CycloneDX) of the images, in build/sbom
+	.venv/bin/python docker/supply_chain.py sbom build/sbom
 
 format: .venv/.development ## rewrite the code in the project's format
 	.venv/bin/ruff format .

@@ -1,6 +1,5 @@
 """The API: `create_app` assembles the application, `build` makes its parts from the settings."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
@@ -13,8 +12,10 @@ from starlette.concurrency import run_in_threadpool
 
 from app.access.api_keys import ApiKeyStore
 from app.access.authenticator import Authenticator
+from app.access.webhook_secrets import WebhookSecrets
 from app.catalogue.served_models import ServedModels
 from app.http.error_handlers import install_handlers
+from app.http.hosts import HostCheckMiddleware, HostRule
 from app.http.limits import BodyLimitMiddleware
 from app.http.middleware import (
     IgnoreDisconnectsMiddleware,
@@ -28,8 +29,9 @@ from app.http.tracing import request_spans
 from app.jobs.observability.metrics import QueueCollector
 from app.jobs.observability.setup import start_tracing
 from app.jobs.queue import JobQueue
-from app.jobs.webhooks import WebhookSender, stop
+from app.jobs.webhooks.sender import WebhookSender
 from app.routes import events, generate, graphs, health, jobs, metrics, models
+from app.routes import webhooks as webhook_routes
 from app.routes.page import add_page
 from app.settings import Settings, SettingsError, read_settings
 from models.card.folder import read_cards
@@ -60,14 +62,17 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        sending = asyncio.create_task(webhooks.run()) if webhooks else None
+        if webhooks:
+            webhooks.start()
         yield
-        if sending:
-            await stop(sending)
+        if webhooks:
+            await webhooks.stop()
         await queue.close()
         await run_in_threadpool(at_end)
 
     app = FastAPI(
+        docs_url=None,  # `app.routes.page` has one that loads nothing from other hosts
+        redoc_url=None,
         redirect_slashes=False,  # one address per resource, and no response that the document does not describe
         title="digress-serve",
         version=version("digress-serve"),
@@ -76,16 +81,19 @@ def create_app(
         telemetry=request_spans(settings.tracing, exclude=is_monitoring),
     )
     app.state.queue, app.state.served_models, app.state.authenticator = queue, served_models, authenticator
-    app.state.has_webhooks = webhooks is not None
+    app.state.webhooks = webhooks
     app.state.metrics = ApiMetrics(QueueCollector(queue.state))
     app.state.is_stopping = lambda: False  # `digress api` replaces it
     app.add_middleware(IgnoreDisconnectsMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
+    if authenticator is None or settings.allowed_hosts:
+        app.add_middleware(HostCheckMiddleware, rule=HostRule(settings.allowed_hosts, settings.is_public))
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(ObservabilityMiddleware, metrics=app.state.metrics)  # the last one added is the outermost
     install_handlers(app)
-    for routes in (generate, jobs, events, graphs, models, health, metrics):
+    for routes in (generate, jobs, events, graphs, models, webhook_routes, health, metrics):
         app.include_router(routes.router)
+    webhook_routes.describe_webhooks(app)
     add_page(app)
     complete_document(app)
     return app
@@ -115,8 +123,8 @@ def build(settings: Settings | None = None) -> FastAPI:
     served_models = ServedModels(read_cards(settings.checkpoints), settings.checkpoints, async_redis)
     webhooks = None
     if settings.webhook_secret:
-        secret = settings.webhook_secret.get_secret_value()
-        webhooks = WebhookSender(queue, async_redis, secret=secret, allow_private=settings.webhook_private)
+        secrets = WebhookSecrets(settings.webhook_secret.get_secret_value(), async_redis if authenticator else None)
+        webhooks = WebhookSender(queue, async_redis, secret_of=secrets.of, allow_private=settings.webhook_private)
     # The application sends the last spans itself, because uvicorn then ends the process by a signal.
     at_end = start_tracing(settings, "digress-api")
     app = create_app(queue, served_models, settings, authenticator=authenticator, webhooks=webhooks, at_end=at_end)

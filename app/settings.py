@@ -3,19 +3,68 @@
 `build()` or a command reads them once and passes them on; nothing else reads them from the environment.
 """
 
+import re
+from base64 import b64decode
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, RedisDsn, SecretStr, ValidationError
+from pydantic import AfterValidator, AnyUrl, BeforeValidator, Field, SecretStr, UrlConstraints, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.card.folder import shipped_checkpoints
 
 
 class SettingsError(ValueError):
     """A setting is missing, invalid, or impossible on this machine."""
+
+
+def _check_redis_url(url: AnyUrl) -> AnyUrl:
+    if url.scheme == "unix" and (url.host or not (url.path or "").startswith("/")):
+        raise ValueError("a socket is named by its whole path, as in unix:///run/redis/redis.sock")
+    return url
+
+
+RedisUrl = Annotated[
+    AnyUrl, UrlConstraints(allowed_schemes=["redis", "rediss", "unix"]), AfterValidator(_check_redis_url)
+]
+
+
+def _read_hosts(text: object) -> object:
+    """`Digress.example, *.lab.example.` as ("digress.example", "*.lab.example")."""
+    if not isinstance(text, str):
+        return text
+    hosts = tuple(part.strip().removesuffix(".").lower() for part in text.split(",") if part.strip())
+    return tuple(_read_host(host) for host in hosts)
+
+
+def _read_host(host: str) -> str:
+    if host == "*" or re.fullmatch(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*", host):
+        return host
+    try:
+        return str(ip_address(host.strip("[]")))
+    except ValueError:
+        raise ValueError(
+            f"{host!r} is not a host; give names without scheme and port, like digress.example, *.lab.example"
+        ) from None
+
+
+Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_hosts)]
+
+
+def _check_webhook_secret(secret: SecretStr) -> SecretStr:
+    prefix, _, encoded = secret.get_secret_value().partition("_")
+    with suppress(ValueError):
+        if prefix == "whsec" and 24 <= len(b64decode(encoded, validate=True)) <= 64:
+            return secret
+    raise ValueError(
+        "it must be whsec_ and the base64 of 24 to 64 bytes; make one with: echo whsec_$(openssl rand -base64 32)"
+    )
+
+
+WebhookSecret = Annotated[SecretStr, AfterValidator(_check_webhook_secret)]
 
 
 class Settings(BaseSettings):
@@ -26,7 +75,7 @@ class Settings(BaseSettings):
     host: Annotated[str, Field(description="Address the API listens on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535, description="Port the API listens on.")] = 8000
     redis_url: Annotated[
-        RedisDsn | None,
+        RedisUrl | None,
         Field(description="Redis or Valkey for the queue and the jobs; `digress serve` starts one if this is not set."),
     ] = None
     log_format: Annotated[
@@ -49,6 +98,12 @@ class Settings(BaseSettings):
             description="Whether requests need an API key. If not set, they need none, and the API listens on this machine only."
         ),
     ] = None
+    allowed_hosts: Annotated[
+        Hosts,
+        Field(
+            description="Hosts that requests may be for, besides localhost, separated by commas: names, *.example.org, or *."
+        ),
+    ] = ()
     admin_key: Annotated[
         SecretStr | None,
         Field(
@@ -56,8 +111,10 @@ class Settings(BaseSettings):
         ),
     ] = None
     webhook_secret: Annotated[
-        SecretStr | None,
-        Field(min_length=16, description="Secret that signs webhooks; without it there are none."),
+        WebhookSecret | None,
+        Field(
+            description="Secret that signs webhooks, `whsec_` and the base64 of 24 bytes or more; without it there are none."
+        ),
     ] = None
     webhook_private: Annotated[
         bool, Field(description="Allow webhooks to addresses that are not public, for a private network.")

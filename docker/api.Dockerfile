@@ -6,11 +6,12 @@ RUN python -m venv /opt/digress
 ENV PATH=/opt/digress/bin:$PATH
 WORKDIR /src
 # The dependencies alone first: they stay in the cache while the code changes.
-COPY pyproject.toml constraints.txt LICENSE ./
-RUN touch README.md && pip install --no-cache-dir -c constraints.txt '.[tracing]'
+COPY docker/api.lock ./
+RUN pip install --no-cache-dir --require-hashes -r api.lock
+COPY pyproject.toml LICENSE ./
 COPY app app
 COPY models models
-RUN pip install --no-cache-dir --no-deps --force-reinstall .
+RUN touch README.md && pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.11-slim-bookworm
 # What RDKit's drawing code is linked with.

@@ -9,19 +9,19 @@ SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 RUN python -m venv /opt/digress
 ENV PATH=/opt/digress/bin:$PATH
 WORKDIR /src
-COPY pyproject.toml constraints.txt LICENSE ./
-# PyPI's torch brings CUDA with it, several gigabytes; PyTorch's own index has one for CPUs.
-RUN touch README.md \
-    && case "$DEVICE" in \
-      cpu) pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu "$(grep '^torch==' constraints.txt)" ;; \
-      cuda) ;; \
+COPY constraints.txt docker/worker.lock docker/cuda.lock ./
+# PyPI's torch brings CUDA with it, several gigabytes; PyTorch's own index has one for CPUs, whose hash that index says.
+RUN case "$DEVICE" in \
+      cpu) pip install --no-cache-dir --no-deps --index-url https://download.pytorch.org/whl/cpu "$(grep '^torch==' constraints.txt)" ;; \
+      cuda) pip install --no-cache-dir --no-deps --require-hashes -r cuda.lock ;; \
       *) echo "DEVICE is cpu or cuda, not '$DEVICE'" >&2; exit 1 ;; \
     esac \
-    && pip install --no-cache-dir -c constraints.txt '.[worker,tracing]'
+    && pip install --no-cache-dir --require-hashes -r worker.lock
+COPY pyproject.toml LICENSE ./
 COPY app app
 COPY worker worker
 COPY models models
-RUN pip install --no-cache-dir --no-deps --force-reinstall .
+RUN touch README.md && pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.11-slim-bookworm
 COPY --from=build /opt/digress /opt/digress

@@ -16,7 +16,7 @@ from torch import nn
 from models.card.card import ModelCard, RegressorCard, WeightsFile
 from models.card.config import RegressorRole
 from models.card.files import atomic_write
-from models.card.folder import CardError, read_card, write_card
+from models.card.folder import CARD_FILE, CardError, read_card, read_inside, write_card
 from models.compute.precision import round_weights
 from models.networks.denoiser import Denoiser
 from models.networks.regressor import Regressor
@@ -94,20 +94,20 @@ def _load_weights(
     network: _Network, described: WeightsFile | None, folder: Path, device: torch.device | str
 ) -> _Network:
     if described is None:
-        raise CardError(f"the card in {folder} does not name all weights")
+        raise CardError.about(folder / CARD_FILE, "does not name all weights")
     path = folder / described.file
     try:
-        content = path.read_bytes()
+        content = read_inside(folder, described.file)
     except OSError as error:
-        raise CardError(f"{path} cannot be read: {error.strerror}") from error
+        raise CardError.about(path, f"cannot be read: {error.strerror}") from error
     if (found := _sha256(content)) != described.sha256:
-        raise CardError(
-            f"{path} is not the file its card describes: its sha256 is {found}, the card says {described.sha256}"
+        raise CardError.about(
+            path, f"is not the file its card describes: its sha256 is {found}, the card says {described.sha256}"
         )
     try:
         network.load_state_dict(load(content))
     except (SafetensorError, RuntimeError) as error:
-        raise CardError(f"{path} does not hold the weights of the network its card describes: {error}") from error
+        raise CardError.about(path, f"does not hold the weights of the network its card describes: {error}") from error
     return network.to(device).eval().requires_grad_(False)
 
 

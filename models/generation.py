@@ -126,7 +126,7 @@ class Generation:
         self.widths = [padded_size(model.card, size) for size in self.sizes.tolist()]
         self.kept_steps = frozenset(plan.kept_steps(self.num_steps))
         self._given = GivenParts(plan.given, self.device) if plan.given else None
-        self._near = GivenParts([plan.near.graph], self.device) if plan.near else None
+        self._near = GivenParts(plan.near.graphs, self.device) if plan.near else None
         self._best = BestCandidates(plan.candidates)
 
     @property

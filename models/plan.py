@@ -10,10 +10,10 @@ from models.given.partial import PartialGraph
 
 @dataclass(frozen=True)
 class Near:
-    """A graph to begin with instead of noise."""
+    """Graphs to begin with instead of noise, which graph after graph takes in turn."""
 
-    graph: PartialGraph
-    """Known in all its nodes and pairs."""
+    graphs: tuple[PartialGraph, ...]
+    """Known in all their nodes and pairs."""
     noise: float
     """t/T from which it is denoised: it is noised to there, and 0 gives it back."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 import redis
 
-from app.commands.embedded_redis import find_redis_server, redis_command
+from app.commands.embedded_redis import find_redis_server, redis_command, redis_url
 from app.commands.supervisor import free_port
 from models.card.folder import shipped_checkpoints
 
@@ -53,14 +53,19 @@ def variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def valkey(folder: Path, *, port: int | None = None, options: Sequence[str] = ()) -> Iterator[str]:
-    """The URL of a fresh Valkey, or of one that has the port and the files of an earlier one."""
-    port = port or free_port()
-    command = [*redis_command(find_redis_server(), port, str(folder)), *options]
+    """The URL of a fresh Valkey, or of one that has the files of an earlier one.
+
+    It listens on a socket in the folder; and on a port, if that is given, for what cannot use a socket.
+    """
+    folder.chmod(0o700)
+    at_port = ["--bind", "127.0.0.1", "--port", str(port)] if port else []  # later options win
+    command = [*redis_command(find_redis_server(), folder), *at_port, *options]
+    url = f"redis://127.0.0.1:{port}/0" if port else redis_url(folder)
     with running(command, {}, folder / "valkey.log"):
-        client = redis.Redis(port=port)
+        client = redis.Redis.from_url(url)
         wait_until(lambda: answers(client), seconds=10)
         client.close()
-        yield f"redis://127.0.0.1:{port}/0"
+        yield url
 
 
 @contextmanager

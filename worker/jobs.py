@@ -214,9 +214,12 @@ def _explain(error: Exception, log: structlog.BoundLogger) -> Problem:
             return _TOO_LONG
         case TooLarge():
             return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{error}; ask for smaller ones")
-        case UnknownModel() | CardError():
+        case UnknownModel():
             log.error("model cannot be used", error=str(error))
             return _problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        case CardError():
+            log.error("model cannot be used", error=str(error))
+            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, error.public)
         case _:
             log.error("job failed", exc_info=error)
             return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error in the worker; the fault is logged")

@@ -58,7 +58,7 @@ def _given(request: AnyCompletedRequest, card: ModelCard) -> tuple[tuple[Partial
         return conditions.parts, None
     if request.near.strength == 0:
         return (conditions.near,), None
-    return conditions.parts, Near(conditions.near, noise_for_strength(card, request.near.strength))
+    return conditions.parts, Near((conditions.near,), noise_for_strength(card, request.near.strength))
 
 
 def _goal(request: AnyCompletedRequest) -> Goal | None:

@@ -7,7 +7,7 @@ from typing import Any
 from redis.asyncio import Redis as AsyncRedis
 
 from app.access.api_keys import ApiKey, Role, hash_token
-from app.access.quota import Caller
+from app.access.quota import ADMIN_NAME, Caller
 from app.http.errors import Unauthorized
 from app.jobs.keys import API_KEY_IDS_KEY, API_KEYS_KEY
 
@@ -30,8 +30,7 @@ class Authenticator:
         if token is None:
             raise Unauthorized("a key is needed: send the header 'Authorization: Bearer KEY'")
         if self._admin_hash and hmac.compare_digest(hash_token(token), self._admin_hash):
-            # Keys cannot have this name.
-            return Caller(name=":admin", is_admin=True, sees_all=True)
+            return Caller(name=ADMIN_NAME, is_admin=True, sees_all=True)
         key = await self._key(token)
         # Compared even if there is no such key, so that the response time does not tell.
         if not hmac.compare_digest(hash_token(token), key.sha256 if key else "0" * 64) or key is None:

@@ -10,6 +10,9 @@ from redis.asyncio import Redis as AsyncRedis
 from app.http.errors import InvalidRequest, TooManyRequests
 from app.jobs.keys import quota_key, rate_key
 
+# Who asks with DIGRESS_ADMIN_KEY; keys cannot have this name.
+ADMIN_NAME = ":admin"
+
 
 @dataclass
 class QuotaReservation:

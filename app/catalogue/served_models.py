@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import structlog
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
@@ -15,7 +16,9 @@ from starlette.concurrency import run_in_threadpool
 from app.http.errors import NotFound, NotReady, shorten
 from app.jobs.keys import MODEL_CHANGES_KEY, UNLOADED_KEY
 from models.card.card import ModelCard
-from models.card.folder import PLOT_FILE, CardError, checkpoint_names, read_card
+from models.card.folder import PLOT_FILE, CardError, checkpoint_names, read_card, read_inside
+
+_log = structlog.get_logger(__name__)
 
 
 class ServedModels:
@@ -40,10 +43,17 @@ class ServedModels:
         return {name: card for name, card in self._cards.items() if name not in self._unloaded}
 
     async def plot(self, name: str) -> bytes | None:
-        """The picture of a served model, PNG; None if it has none."""
-        with suppress(FileNotFoundError):
-            return await run_in_threadpool((self._folder / name / PLOT_FILE).read_bytes)
-        return None
+        """The picture of a served model, PNG; None if it has none.
+
+        Raises:
+            NotReady: if it is no file of the model's folder.
+        """
+        try:
+            return await run_in_threadpool(read_inside, self._folder / name, PLOT_FILE)
+        except FileNotFoundError:
+            return None
+        except CardError as error:
+            raise _not_ready(error) from error
 
     async def load(self, name: str) -> ModelCard:
         """Serve a checkpoint of the folder: a new one, a changed one, or one that was unloaded.
@@ -55,7 +65,7 @@ class ServedModels:
         try:
             names = await run_in_threadpool(checkpoint_names, self._folder)
         except CardError as error:
-            raise NotReady(str(error)) from error
+            raise _not_ready(error) from error
         if name not in names:
             raise NotFound(
                 f"there is no checkpoint {shorten(name)!r} in the folder of models; available: {', '.join(names)}"
@@ -63,7 +73,7 @@ class ServedModels:
         try:
             card = await run_in_threadpool(read_card, self._folder / name)
         except CardError as error:
-            raise NotReady(str(error)) from error
+            raise _not_ready(error) from error
         await self._change("srem", name)
         return card
 
@@ -97,3 +107,9 @@ class ServedModels:
                 if name in self._cards:
                     found[name] = self._cards[name]
         return found
+
+
+def _not_ready(error: CardError) -> NotReady:
+    """What a caller is told; the log says where the file is."""
+    _log.error("model cannot be used", error=str(error))
+    return NotReady(error.public)

@@ -7,6 +7,8 @@ from importlib.util import find_spec
 
 from rich.console import Console
 
+from app.jobs.observability.escaping import visible
+
 console = Console(stderr=True)
 
 
@@ -39,7 +41,9 @@ def print_error(message: str) -> None:
 
 
 def _print(message: str, style: str) -> None:
-    console.print(f"digress: {message}", style=style, highlight=False, soft_wrap=True, markup=False)
+    # A server's message is anybody's text.
+    shown = visible(message, keep="\n")
+    console.print(f"digress: {shown}", style=style, highlight=False, soft_wrap=True, markup=False)
 
 
 @contextmanager

@@ -1,15 +1,18 @@
 """`digress evaluate`: measure how good a checkpoint is."""
 
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
+from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
 from app.commands.computing import local_models
 from app.commands.console import CommandError, require_extra
+from app.commands.evaluate_given import measure_given, with_measured
 from app.commands.options import (
     DeviceOption,
     JsonOption,
@@ -21,11 +24,21 @@ from app.commands.options import (
 )
 from app.commands.progress import progress_bar
 from app.commands.request_options import complete_request
+from models.card.card import SimilarityPoint
 from models.card.config import Grid
 from models.card.folder import change_card
+from models.card.measurements import GivenMeasurement, Measurement
 
-if TYPE_CHECKING:
-    from models.card.measurements import Measurement
+Measured = Measurement | GivenMeasurement | list[SimilarityPoint]
+
+
+class GivenChoice(StrEnum):
+    """What --given takes."""
+
+    PARTS = "parts"
+    SCAFFOLDS = "scaffolds"
+    FORMULA = "formula"
+    NEAR = "near"
 
 
 def evaluate(
@@ -44,6 +57,12 @@ def evaluate(
     likelihood: Annotated[
         bool, typer.Option(help="Also the likelihood bound; slow for large graphs, and the same for every sampler.")
     ] = True,
+    given: Annotated[
+        GivenChoice | None,
+        typer.Option(
+            help="Measure completions of 200 test graphs by parts, scaffolds or formula; or what is left near them, by noise."
+        ),
+    ] = None,
     as_json: JsonOption = False,
     save: SaveOption = False,
     device: DeviceOption = None,
@@ -54,38 +73,46 @@ def evaluate(
     novelty, and MMD ratios of degrees, clustering, orbits, spectrum and wavelets. Both: the likelihood bound with its terms.
 
     Examples:
-        digress evaluate qm9 -n 2000 --json
-        digress evaluate planar -n 200 --num-steps 100 --no-likelihood
+        digress evaluate planar -n 200 --num-steps 100 --no-likelihood --json
+        digress evaluate qm9 --given parts -n 2000
         digress evaluate molecules --data molecules.csv --save
     """
     require_extra("evaluate", "fcd_torch")
     from models.data.files.parsed import DataFileError
+    from models.evaluation import report
     from models.evaluation.molecules import EvaluationError
-    from models.evaluation.report import DEFAULT_SEED, reference_data
-    from models.evaluation.report import evaluate as measure
     from worker.plans import plan
 
     with local_models(device, EvaluationError, DataFileError) as local:
-        seed = DEFAULT_SEED if seed is None else seed
+        seed = report.DEFAULT_SEED if seed is None else seed
         request = complete_request(model, num_graphs=num_graphs, seed=seed, num_steps=num_steps, sampler=sampler)
         if eta is not None and request.sampler != "mixed":
             raise CommandError(f"--eta is for --sampler mixed, not {request.sampler}")
         loaded = local.load(request.model)
-        sampling = plan(request, loaded.card)
-        sampling = replace(sampling, grid=grid or sampling.grid, eta=sampling.eta if eta is None else eta)
-        reference = reference_data(loaded.card, data)
+        chosen: dict[str, Any] = {name: value for name, value in (("grid", grid), ("eta", eta)) if value is not None}
+        sampling = replace(plan(request, loaded.card), **chosen)
+        reference = report.reference_data(loaded.card, data)
         with progress_bar("sampling", request.num_graphs, then="measuring") as on_progress:
-            measurement = measure(loaded, sampling, reference, on_progress, likelihood=likelihood)
+            measured: Measured
+            if given is None:
+                measured = report.evaluate(loaded, sampling, reference, on_progress, likelihood=likelihood)
+            else:
+                measured = measure_given(loaded, sampling, reference, on_progress, kind=given.value)
     if save:
-        change_card(local.settings.checkpoints / model, lambda card: card.with_measurement(measurement))
+        change_card(local.settings.checkpoints / model, lambda card: with_measured(card, measured))
+    _print(measured, f"{loaded.card.name}, {num_graphs} samples, {request.num_steps} steps", as_json=as_json)
+
+
+def _print(measured: Measured, title: str, *, as_json: bool) -> None:
     if as_json:
-        print(measurement.model_dump_json(indent=2))
+        print(TypeAdapter[Measured](Measured).dump_json(measured, indent=2).decode())
+        return
+    if isinstance(measured, list):
+        table = Table("noise, t/T", "similarity", "unchanged", title=title)
+        for point in measured:
+            table.add_row(f"{point.noise:g}", f"{point.similarity:.3f}", f"{point.unchanged:.2f}")
     else:
-        _print_table(measurement, f"{loaded.card.name}, {num_graphs} samples, {request.num_steps} steps")
-
-
-def _print_table(measurement: "Measurement", title: str) -> None:
-    table = Table("metric", "value", title=title)
-    for name, value in measurement.values.items():
-        table.add_row(name, f"{value:.4g}")
+        table = Table("metric", "value", title=title)
+        for name, value in measured.values.items():
+            table.add_row(name, f"{value:.4g}")
     Console().print(table)

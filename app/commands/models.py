@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from app.commands.configuration import configured_cards
+from app.jobs.observability.escaping import visible
 
 
 def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards, as a JSON array.")] = False) -> None:
@@ -21,6 +23,7 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards
     if as_json:
         print(json.dumps([card.model_dump(mode="json") for card in known.values()], indent=2))
         return
+    # A description is anybody's text: neither markup nor what a terminal would obey.
     table = Table("model", "graphs", "nodes", "default steps", "steers to", "measured")
     for card in known.values():
         shown = "–"
@@ -30,7 +33,9 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="The whole cards
         steers_to = ", ".join(card.properties) or "–"
         table.add_row(
             card.name,
-            f"{card.description} (unfinished: {', '.join(card.unfinished)})" if card.unfinished else card.description,
+            Text(
+                visible(card.description) + (f" (unfinished: {', '.join(card.unfinished)})" if card.unfinished else "")
+            ),
             f"{card.min_nodes}–{card.max_nodes}",
             str(card.sampling.num_steps),
             steers_to,

@@ -58,7 +58,7 @@ def load_measure(name: Measure, card: ModelCard, checkpoints: Path, *, num_proce
 
 
 def _by_dft(smiles: Sequence[str], *, num_processes: int) -> list[dict[str, float] | None]:
-    from models.evaluation.quantum_batch import compute_all
+    from models.evaluation.dft.quantum_batch import compute_all
 
     columns = (TextColumn("DFT"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:

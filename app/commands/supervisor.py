@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import urllib.error
 import urllib.request
@@ -19,7 +18,7 @@ from redis.exceptions import RedisError
 
 from app.commands.child_processes import ChildProcesses
 from app.commands.console import CommandError
-from app.commands.embedded_redis import find_redis_server, redis_command
+from app.commands.embedded_redis import find_redis_server, private_folder, redis_command, redis_url, socket_path
 from app.settings import Settings
 
 # A worker uses every core it is given; the API on the same machine needs little CPU time, but without delay.
@@ -41,9 +40,9 @@ def serve(settings: Settings, print_status: Callable[[str], None]) -> int:
     _require_free_port(settings.host, settings.port)
     _require_redis(settings)
     children = ChildProcesses(stop)
-    with tempfile.TemporaryDirectory(prefix="digress-redis-") as folder:
+    with private_folder() as folder:
         try:
-            _start_all(settings, children, Path(folder), print_status)
+            _start_all(settings, children, folder, print_status)
             ended = children.wait_for_end()
             if ended is not None:
                 print_status(f"{ended}; stopping the rest")
@@ -74,13 +73,15 @@ def _start_all(
 
 def _start_redis(children: "ChildProcesses", folder: Path) -> str:
     """Start a Redis whose files are in a folder; returns its URL."""
-    program, port, log = find_redis_server(), free_port(), folder / "redis.log"
+    program, log = find_redis_server(), folder / "redis.log"
     with log.open("wb") as output:
-        children.start("redis", redis_command(program, port, str(folder)), dict(os.environ), output)
+        children.start("redis", redis_command(program, folder), dict(os.environ), output)
     children.wait_until(
-        lambda: _connects(port), f"{program} to answer", details=lambda: f":\n{log.read_text(errors='replace')}"
+        lambda: _connects(socket_path(folder)),
+        f"{program} to answer",
+        details=lambda: f":\n{log.read_text(errors='replace')}",
     )
-    return f"redis://127.0.0.1:{port}/0"
+    return redis_url(folder)
 
 
 def _require_redis(settings: Settings) -> None:
@@ -111,12 +112,9 @@ def _is_ready(url: str) -> bool:
         return False
 
 
-def _connects(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
+def _connects(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def _require_free_port(host: str, port: int) -> None:

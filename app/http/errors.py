@@ -82,6 +82,18 @@ class Forbidden(ServiceError):
     status = HTTPStatus.FORBIDDEN
 
 
+class UnknownHost(ServiceError):
+    """The request is for a host that is not this service's."""
+
+    status = HTTPStatus.MISDIRECTED_REQUEST
+
+
+class CrossSite(ServiceError):
+    """A page of another host made a browser send the request."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
 class TryLater(ServiceError):
     """The request may succeed later; `reason` is a label of the metrics."""
 

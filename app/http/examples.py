@@ -28,6 +28,8 @@ from models.card.card import ModelCard
 from models.card.config import DiffusionConfig, FeatureConfig, NetworkConfig, SamplingConfig
 
 JOB_ID = "01a215659011d9850bc07ede0bcc0623"
+WEBHOOK_SECRET = "whsec_bm90IGEgc2VjcmV0LCBhbiBleGFtcGxlIG9mIG9uZSE="
+WEBHOOK_SIGNATURE = "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="
 IDEMPOTENCY_KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
 _HERE = f"/jobs/{JOB_ID}"
 _BEGIN = datetime(2026, 11, 26, 1, 8, 27, tzinfo=UTC)
@@ -224,7 +226,7 @@ _card = ModelCard(
     network=NetworkConfig(num_layers=5, triangle_width=32),
     sampling=SamplingConfig(sampler="mixed", num_steps=200),
 )
-_EXAMPLES: dict[str, BaseModel | list[BaseModel] | str] = {
+_EXAMPLES: dict[str, BaseModel | list[BaseModel] | dict[str, str] | str] = {
     "queued": _queued,
     "running": _running,
     "succeeded": _ended.model_copy(update={"graphs": [_graph]}),
@@ -246,6 +248,7 @@ _EXAMPLES: dict[str, BaseModel | list[BaseModel] | str] = {
     "models": [_card],
     "alive": Health(status="ok"),
     "ready": Health(status="ok", redis=True, workers=1),
+    "webhook_secret": {"secret": WEBHOOK_SECRET},
     "no_worker": Health(status="unavailable", redis=True, workers=0),
     "metrics": _METRICS,
 }

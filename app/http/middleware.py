@@ -109,9 +109,7 @@ class SecurityHeadersMiddleware:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
-                    # The documentation pages load scripts from other hosts.
-                    if name != "Content-Security-Policy" or not scope["path"].startswith(("/docs", "/redoc")):
-                        headers.setdefault(name, value)
+                    headers.setdefault(name, value)
             await send(message)
 
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)

@@ -29,10 +29,19 @@ _DETAILS = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body must not exceed 65536 bytes",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "send JSON, with the header 'content-type: application/json'",
     HTTPStatus.UNPROCESSABLE_ENTITY: f"num_graphs: {_TOO_MANY}",
+    HTTPStatus.MISDIRECTED_REQUEST: "this service does not answer for the host 'digress.example'; "
+    "whoever runs it names its hosts in DIGRESS_ALLOWED_HOSTS",
     HTTPStatus.TOO_MANY_REQUESTS: "the key 'chemistry' allows 60 submissions a minute",
     HTTPStatus.INTERNAL_SERVER_ERROR: "internal error; the fault is logged",
     HTTPStatus.SERVICE_UNAVAILABLE: "the queue cannot be reached; try again in a moment",
 }
+# Every operation may answer these.
+_EVERYWHERE = (
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.MISDIRECTED_REQUEST,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+)
 _RETRY_AFTER = ("Seconds after which to try again.", "2")
 _PROBLEM_HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": ("How to authenticate.", "Bearer")},
@@ -100,12 +109,14 @@ def _complete_all(document: dict[str, Any]) -> None:
     components["headers"] = {name: header(*about) for name, about in _HEADERS.items()}
     components["parameters"] = {"X-Request-ID": _request_id_parameter()}
     components["responses"] = {f"Problem{status}": _problem_response(status) for status in _DETAILS}
-    for operation in _operations(document):
+    for operation in _operations(document["paths"]):
         _complete(operation)
+    for operation in _operations(document["webhooks"]):
+        del operation["responses"]["422"]  # added by the framework; receivers answer as they like
 
 
-def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    return (operation for path in document["paths"].values() for operation in path.values())
+def _operations(paths: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    return (operation for path in paths.values() for operation in path.values())
 
 
 def _complete(operation: dict[str, Any]) -> None:
@@ -116,7 +127,7 @@ def _complete(operation: dict[str, Any]) -> None:
     answers = operation["responses"]
     if "HTTPValidationError" in str(answers.get("422")):
         del answers["422"]  # added by the framework, although the name may be any string
-    for status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.INTERNAL_SERVER_ERROR):
+    for status in _EVERYWHERE:
         answers[str(status)] = {"$ref": f"#/components/responses/Problem{status}", "description": status.phrase}
     for answer in answers.values():
         if "$ref" not in answer:

@@ -7,7 +7,7 @@ succeeded, failed, canceled    it has ended; the last event
 
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,7 @@ async def follow(
     after: str = "0",
     seconds: float = math.inf,
     estimate: Callable[[], Awaitable[JobEvent | None]] | None = None,
-) -> AsyncIterator[JobEvent]:
+) -> AsyncGenerator[JobEvent, None]:
     """The events of a job after the one with the id `after`, as they happen, up to its end.
 
     Every two seconds comes what `estimate` gives, too. Stops early when `seconds` have passed, or `should_stop` says so.

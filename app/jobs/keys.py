@@ -11,7 +11,9 @@
     digress:flows                       hash: owner and priority -> the tag of their last job
     digress:clock                       string: the tag of the job that was taken last
     digress:backlog                     string: seconds of work that the pending jobs are
-    digress:webhooks                    sorted set: jobs whose webhook is due, by when (`app.jobs.webhooks`)
+    digress:webhooks                    sorted set: jobs that have ended and whose webhook is due (`app.jobs.webhooks`)
+    digress:webhooks:owners             sorted set: owners, by when their next webhook is due
+    digress:webhooks:of:{owner}         sorted set: an owner's jobs, by when their webhook is due
 
     digress:workers                     sorted set: names of workers, by when they were last heard of
     digress:worker:{name}               string: a worker's `WorkerReport` as JSON; it expires if the worker is silent
@@ -46,6 +48,9 @@ FLOWS_KEY = f"{_PREFIX}flows"
 CLOCK_KEY = f"{_PREFIX}clock"
 BACKLOG_KEY = f"{_PREFIX}backlog"
 WEBHOOKS_KEY = f"{_PREFIX}webhooks"
+WEBHOOK_OWNERS_KEY = f"{_PREFIX}webhooks:owners"
+# The key of an owner's webhooks is this and the owner. A script that finds owners is given it.
+WEBHOOK_OWNER_PREFIX = f"{_PREFIX}webhooks:of:"
 
 WORKERS_KEY = f"{_PREFIX}workers"
 UNLOADED_KEY = f"{_PREFIX}models:unloaded"

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -130,7 +130,7 @@ class JobReader:
         after: str = "0",
         seconds: float = math.inf,
         with_estimates: bool = False,
-    ) -> AsyncIterator[JobEvent]:
+    ) -> AsyncGenerator[JobEvent, None]:
         """The events of a job, as `app.jobs.events.follow` gives them.
 
         `with_estimates` adds a `progress` event every two seconds: the position in the queue, and about how long

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.http.errors import NotAcceptable
+from app.pictures.characters import xml_values
 from app.schemas import Graph
 
 
@@ -123,8 +124,7 @@ def _smiles(graph: Graph) -> str:
 def _graphml(graph: Graph) -> str:
     import networkx as nx  # slow to import
 
-    document = graph.model_dump()
-    document["graph"] = dict(_flatten(graph.graph))
+    document = xml_values(graph.model_dump() | {"graph": dict(_flatten(graph.graph))})
     return "\n".join(nx.generate_graphml(nx.node_link_graph(document, edges="edges"))) + "\n"
 
 

@@ -13,6 +13,7 @@ from rdkit.Chem.Draw import rdMolDraw2D
 from rdkit.Geometry import Point2D
 
 from app.pictures.appearance import EMPTY_VOCABULARY, Appearance, Vocabulary, choose_appearance
+from app.pictures.characters import one_line
 from app.pictures.colours import ELEMENT_COLOURS, rgb
 from app.pictures.composition import compose_animation, compose_scene
 from app.pictures.layout import Positions
@@ -44,7 +45,7 @@ def sd_record(graph: Graph, data: Mapping[str, Any]) -> str:
     molecule = molecule_of(graph)
     rdDepictor.Compute2DCoords(molecule)
     block = Chem.MolToMolBlock(molecule, kekulize=graph.graph["valid"])
-    items = "".join(f">  <{name}>\n{value}\n\n" for name, value in data.items())
+    items = "".join(f">  <{name}>\n{one_line(str(value))}\n\n" for name, value in data.items())
     return f"{block}{items}$$$$\n"
 
 

@@ -4,16 +4,14 @@ There are no styles in it, so that it works under any content security policy. A
 (`class="frame"`, `data-step`, `data-t`) and plays by itself (SMIL).
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from app.pictures.characters import xml_text
 from app.pictures.scene import Circle, Lines, Scene, Shape, Text
 
 _FONT = "system-ui, sans-serif"
 _FRAME_SECONDS = 0.12
-# Characters that XML does not allow (XML 1.0, 2.2); the name of a type may have them.
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # The last frame is the finished graph and stays for longer.
 _LAST_SECONDS = 1.6
 
@@ -86,4 +84,4 @@ def _shape(shape: Shape) -> str:
 
 
 def _escape(text: str) -> str:
-    return escape(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text))
+    return escape(xml_text(text))

@@ -1,11 +1,13 @@
 """What routes depend on: the queue and the model cards, the caller, and whether to stop waiting."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from app.access.admission import Admit
 from app.access.authenticator import Authenticator
 from app.access.quota import Caller
 from app.catalogue.served_models import ServedModels
@@ -36,13 +38,18 @@ async def _cards(served_models: ServedModelsDep) -> dict[str, ModelCard]:
 _bearer = HTTPBearer(auto_error=False, description="An API key, if DIGRESS_AUTH is `keys`.")
 
 
-async def _caller(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
-) -> Caller:
+_CredentialsDep = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+
+
+async def _caller(request: Request, credentials: _CredentialsDep) -> Caller:
     authenticator: Authenticator | None = request.app.state.authenticator
     if authenticator is None:
         return Caller(sees_all=True)
     return await authenticator.authenticate(credentials.credentials if credentials else None)
+
+
+def _admit(request: Request, credentials: _CredentialsDep) -> Admit:
+    return partial(_caller, request, credentials)
 
 
 def _should_stop(request: Request) -> Callable[[], Awaitable[bool]]:
@@ -61,6 +68,8 @@ QueueDep = Annotated[JobQueue, Depends(_queue)]
 CardsDep = Annotated[dict[str, ModelCard], Depends(_cards)]
 MetricsDep = Annotated[ApiMetrics, Depends(_metrics)]
 CallerDep = Annotated[Caller, Depends(_caller)]
+# To ask again, in a long answer, whether the caller may have it.
+AdmitDep = Annotated[Admit, Depends(_admit)]
 
 
 async def _admin(caller: CallerDep) -> Caller:

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from redis.exceptions import RedisError
 
-from app.http.errors import BadHeader, shorten
+from app.access.admission import while_admitted
+from app.http.errors import BadHeader, Unauthorized, shorten
 from app.http.openapi import example, header, problems
-from app.routes.deps import QueueDep, ShouldStopDep, VisibleJob
+from app.routes.deps import AdmitDep, QueueDep, ShouldStopDep, VisibleJob
 
 router = APIRouter(tags=["jobs"])
 _log = structlog.get_logger(__name__)
@@ -51,7 +52,11 @@ async def _last_event(
     },
 )
 async def stream_events(
-    job_id: VisibleJob, after: Annotated[str, Depends(_last_event)], queue: QueueDep, should_stop: ShouldStopDep
+    job_id: VisibleJob,
+    after: Annotated[str, Depends(_last_event)],
+    queue: QueueDep,
+    should_stop: ShouldStopDep,
+    admit: AdmitDep,
 ) -> AsyncIterator[ServerSentEvent]:
     """`status` and `progress` events as they happen; `succeeded`, `failed` or `canceled` is the last.
 
@@ -59,7 +64,10 @@ async def stream_events(
     event without an id has the `position` in the queue and `eta_seconds`.
     """
     try:
-        async for event in queue.events(job_id, should_stop=should_stop, after=after, with_estimates=True):
+        events = queue.events(job_id, should_stop=should_stop, after=after, with_estimates=True)
+        async for event in while_admitted(events, admit):
             yield ServerSentEvent(id=event.id, event=event.name, raw_data=event.data)
     except RedisError as error:  # the response has started, so it can only end; the client reconnects
         _log.warning("redis is unavailable; a stream of events ends early", error=str(error))
+    except Unauthorized:
+        _log.info("a stream of events ends early: its key is revoked")

@@ -148,6 +148,7 @@ async def _wait(submission: Submission, queue: JobQueue, context: RequestContext
     try:
         if context.wait_seconds:
             await queue.wait(submission.job_id, context.wait_seconds, should_stop=context.should_stop)
+            await context.admit()  # its key may have been revoked meanwhile
         return await queue.find(submission.job_id)
     except RedisError:
         if submission.job is None:

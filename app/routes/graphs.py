@@ -1,6 +1,6 @@
 """GET /jobs/{id}/graphs and /graphs/{number}: a job's graphs in pages, as a stream, or one by one, in any format; and their trajectories."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from anyio import CapacityLimiter, to_thread
@@ -9,12 +9,13 @@ from fastapi.responses import StreamingResponse
 from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
-from app.http.errors import NotFound, NotReady, ResponseAborted
+from app.access.admission import Admit, while_admitted
+from app.http.errors import NotFound, NotReady, ResponseAborted, Unauthorized
 from app.jobs.queue import JobQueue
 from app.jobs.reading import MAX_ANSWER_BYTES
 from app.pictures.formats import Format, negotiate_format, require_available, serialize
 from app.pictures.scene import Theme
-from app.routes.deps import CardsDep, QueueDep, VisibleJob
+from app.routes.deps import AdmitDep, CardsDep, QueueDep, VisibleJob
 from app.routes.graph_formats import (
     MANY_GRAPHS,
     ONE_GRAPH,
@@ -51,6 +52,7 @@ _PICTURE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'u
 async def list_graphs(
     job_id: VisibleJob,
     queue: QueueDep,
+    admit: AdmitDep,
     cursor: Annotated[
         int, Query(ge=0, le=MAX_GRAPHS, description="Number of the first graph of the page.", examples=[0])
     ] = 0,
@@ -70,7 +72,8 @@ async def list_graphs(
         if first:
             require_available(Graph.model_validate_json(first[0]), chosen)
         num_graphs = await queue.num_graphs(job_id)
-        return StreamingResponse(_stream(queue, job_id, chosen, num_graphs), media_type=chosen.media_type)
+        parts = _admitted(_stream(queue, job_id, chosen, num_graphs), admit)
+        return StreamingResponse(parts, media_type=chosen.media_type)
     graphs = _at_most(await queue.graphs(job_id, cursor, limit + 1), limit)
     more = await queue.graphs(job_id, cursor + len(graphs), 1)
     following = f'"/jobs/{job_id}/graphs?cursor={cursor + len(graphs)}&limit={limit}"' if more else "null"
@@ -171,7 +174,7 @@ def _vocabulary(card: ModelCard | None) -> "Vocabulary":
     return Vocabulary(card.node_types, card.edge_types[1:]) if card else EMPTY_VOCABULARY
 
 
-async def _stream(queue: JobQueue, job_id: str, form: Format, num_graphs: int) -> AsyncIterator[bytes | str]:
+async def _stream(queue: JobQueue, job_id: str, form: Format, num_graphs: int) -> AsyncGenerator[bytes | str, None]:
     """All graphs. If they cannot be read to the end, the response is aborted, so that nobody takes a part for the whole."""
     number = 0
     while number < num_graphs:
@@ -186,6 +189,15 @@ async def _stream(queue: JobQueue, job_id: str, form: Format, num_graphs: int) -
             yield b"\n".join(found) + b"\n"
         else:
             yield await run_in_threadpool(_serialize_all, found, form)
+
+
+async def _admitted(parts: AsyncGenerator[bytes | str, None], admit: Admit) -> AsyncIterator[bytes | str]:
+    """The parts of an answer, which is aborted if the caller's key is revoked."""
+    try:
+        async for part in while_admitted(parts, admit):
+            yield part
+    except Unauthorized as error:
+        raise ResponseAborted("the key is revoked") from error
 
 
 def _serialize_one(graph: bytes, form: Format) -> str:

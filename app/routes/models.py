@@ -42,7 +42,7 @@ async def get_model(name: NamePath, cards: CardsDep, _: CallerDep) -> ModelCard:
 @router.get(
     "/models/{name}/plot",
     response_class=PngResponse,
-    responses={200: example("plot", PngResponse.media_type), **problems(404, 503)},
+    responses={200: example("plot", PngResponse.media_type), **problems(404, 409, 503)},
 )
 async def get_plot(name: NamePath, served_models: ServedModelsDep, cards: CardsDep, _: CallerDep) -> Response:
     """A picture of the model's graphs and of its quality by the number of steps, as PNG."""

@@ -11,11 +11,12 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
+from app.access.admission import Admit
 from app.access.quota import Caller
 from app.http.errors import BadHeader, shorten
 from app.http.examples import IDEMPOTENCY_KEY
 from app.http.telemetry import ApiMetrics
-from app.routes.deps import CallerDep, MetricsDep, ShouldStopDep
+from app.routes.deps import AdmitDep, CallerDep, MetricsDep, ShouldStopDep
 
 LONGEST_WAIT = 60
 
@@ -45,6 +46,8 @@ class RequestContext:
 
     caller: Caller
     """Who asks, with limits and quota."""
+    admit: Admit
+    """Asks again whether the caller is admitted."""
     metrics: ApiMetrics
     """Counts submitted jobs."""
     wait_seconds: int
@@ -62,6 +65,7 @@ class RequestContext:
 def _request_context(
     request: Request,
     caller: CallerDep,
+    admit: AdmitDep,
     metrics: MetricsDep,
     should_stop: ShouldStopDep,
     wait_seconds: Annotated[int, Depends(_wait_seconds)],
@@ -77,12 +81,13 @@ def _request_context(
 ) -> RequestContext:
     return RequestContext(
         caller=caller,
+        admit=admit,
         metrics=metrics,
         wait_seconds=wait_seconds,
         should_stop=should_stop,
         idempotency_key=idempotency_key,
         request_id=request.state.request_id,
-        has_webhooks=request.app.state.has_webhooks,
+        has_webhooks=request.app.state.webhooks is not None,
     )
 
 

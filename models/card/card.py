@@ -23,7 +23,7 @@ from models.card.config import (
     Section,
     Validity,
 )
-from models.card.measurements import GuidanceMeasurement, Measurement
+from models.card.measurements import GivenMeasurement, GuidanceMeasurement, Measurement
 
 
 class WeightsFile(Section):
@@ -134,6 +134,7 @@ class ModelCard(Section):
     training: TrainingRecord | None = None
     metrics: list[Measurement] = []
     guidance_metrics: list[GuidanceMeasurement] = []
+    given_metrics: list[GivenMeasurement] = []
     similarity_curve: Annotated[
         list[SimilarityPoint], Field(description="By rising noise; calibrates the strength of `near`.")
     ] = []
@@ -237,6 +238,13 @@ class ModelCard(Section):
         key = measurement.model_dump(include=settings)
         others = [other for other in self.guidance_metrics if other.model_dump(include=settings) != key]
         return self.model_copy(update={"guidance_metrics": [*others, measurement]})
+
+    def with_given_measurement(self, measurement: GivenMeasurement) -> "ModelCard":
+        """This card with a measurement of what is given added, in place of an earlier one by the same settings."""
+        settings = {"version", "kind", "num_sources", "num_graphs", "sampler", "eta", "grid", "num_steps"}
+        key = measurement.model_dump(include=settings)
+        others = [other for other in self.given_metrics if other.model_dump(include=settings) != key]
+        return self.model_copy(update={"given_metrics": [*others, measurement]})
 
     @property
     def node_prior(self) -> list[float]:

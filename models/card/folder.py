@@ -21,7 +21,34 @@ PLOT_FILE = "plot.png"
 
 
 class CardError(ValueError):
-    """A checkpoint folder whose card is missing, unreadable or contradicts itself."""
+    """A checkpoint folder whose card is missing, unreadable or contradicts itself.
+
+    `public` says it to callers of the service, who should not learn where its files are.
+    """
+
+    def __init__(self, message: str, *, public: str = "the checkpoint cannot be used; the log says why") -> None:
+        super().__init__(message)
+        self.public = public
+
+    @classmethod
+    def about(cls, path: Path, problem: str) -> "CardError":
+        """About a file or folder of a checkpoint."""
+        return cls(f"{path} {problem}", public=f"{path.parent.name}/{path.name} {problem}")
+
+
+def read_inside(folder: Path, name: str) -> bytes:
+    """What a file of a checkpoint's folder holds. A link out of it would show any file of this machine as the model's.
+
+    Raises:
+        CardError: if it is a link that leads out of the folder, or no file.
+        OSError: if it cannot be read.
+    """
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise CardError.about(path, "is a link that leads out of its folder; put the file itself there")
+    if path.exists() and not path.is_file():
+        raise CardError.about(path, "is no regular file")
+    return path.read_bytes()
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -32,13 +59,17 @@ def read_card(folder: Path) -> ModelCard:
     """
     path = folder / CARD_FILE
     try:
-        card = ModelCard.model_validate_json(path.read_bytes())
+        content = read_inside(folder, CARD_FILE)
     except OSError as error:
-        raise CardError(f"{path} cannot be read: {error.strerror}") from error
+        raise CardError.about(path, f"cannot be read: {error.strerror}") from error
+    try:
+        card = ModelCard.model_validate_json(content)
     except ValueError as error:
-        raise CardError(f"{path} is not a model card: {error}") from error
+        raise CardError.about(path, f"is not a model card: {error}") from error
     if card.name != folder.name:
-        raise CardError(f"{path} describes {card.name!r}, but its folder is called {folder.name!r}; rename one of them")
+        raise CardError.about(
+            path, f"describes {card.name!r}, but its folder is called {folder.name!r}; rename one of them"
+        )
     return card
 
 

@@ -1,6 +1,6 @@
 """What was measured on a checkpoint, each with everything needed to measure it again."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -8,6 +8,10 @@ from models.card.config import Estimator, Grid, GuidanceConfig, Measure, Sampler
 
 # Which metrics say most: valid, unique and novel at once; of molecules, the distance to the data set's; of other graphs, the mean MMD ratio.
 HEADLINE = ("vun", "valid", "unique", "molecule_stable", "fcd", "ratio")
+
+
+# What is given of a test graph.
+GivenKind = Literal["parts", "scaffolds", "formula", "near"]
 
 
 class Measurement(Section):
@@ -30,6 +34,22 @@ class Measurement(Section):
     def headline(self) -> dict[str, float]:
         """What to look at first, of the values."""
         return {name: self.values[name] for name in HEADLINE if name in self.values}
+
+
+class GivenMeasurement(Section):
+    """How well what is given of test graphs is completed (`models.evaluation.given`), with everything needed to measure it again."""
+
+    version: str
+    kind: GivenKind
+    num_sources: Annotated[int, Field(description="Test graphs of which something was given.")]
+    num_graphs: Annotated[int, Field(description="Completions of all of them.")]
+    sampler: Sampler
+    eta: float | None
+    grid: Grid
+    num_steps: int
+    seed: int
+    command: str
+    values: dict[str, float]
 
 
 class GuidanceMeasurement(Section):

@@ -4,7 +4,7 @@ The targets are properties of test molecules, and each gets one graph; the dista
 that its graph turns out to have is compared with that of unguided graphs from the same seeds. The property is measured by
 
     rdkit   computation, exactly (logp, qed, mw)
-    dft     density-functional theory (mu, homo, lumo, gap): `models.evaluation.quantum`
+    dft     density-functional theory (mu, homo, lumo, gap): `models.evaluation.dft.quantum`
     judge   a regressor that was trained on other molecules than the guide (all)
 
 A distance is only known for a valid molecule; what share of the graphs reached a value is part of the result.

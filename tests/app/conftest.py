@@ -11,10 +11,11 @@ from redis.asyncio import Redis as AsyncRedis
 
 from app.access.api_keys import ApiKeyStore
 from app.access.authenticator import Authenticator
+from app.access.webhook_secrets import WebhookSecrets
 from app.catalogue.served_models import ServedModels
 from app.commands.supervisor import free_port
 from app.jobs.queue import JobQueue
-from app.jobs.webhooks import WebhookSender
+from app.jobs.webhooks.sender import WebhookSender
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import make_card, make_regressor_card
@@ -62,6 +63,7 @@ def make_client(
     admin_key: str | None = None,
     folder: Path = Path("none"),
     webhooks: dict[str, Any] | None = None,
+    settings: Settings | None = None,
 ) -> TestClient:
     card = make_card(max_nodes=max_nodes)
     if steerable:
@@ -78,15 +80,19 @@ def make_client(
         job_ttl_seconds=job_ttl_seconds,
         max_queued_jobs=max_queued_jobs,
     )
-    sender = WebhookSender(queue, async_redis, **webhooks) if webhooks else None
+    sender = None
+    if webhooks:
+        secrets = WebhookSecrets(webhooks.pop("secret"), async_redis if admin_key else None)
+        sender = WebhookSender(queue, async_redis, secret_of=secrets.of, **webhooks)
     return TestClient(
         create_app(
             queue,
             ServedModels({"tiny": card}, folder, async_redis),
-            Settings(),
+            settings or Settings(),
             authenticator=authenticator,
             webhooks=sender,
         ),
+        base_url="http://localhost:8000",
         raise_server_exceptions=False,
     )
 

@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 
+from app.commands.embedded_redis import redis_url
 from app.settings import Settings, SettingsError, read_settings
 from tests.app.conftest import ADMIN_KEY
 from tests.forked import digress
@@ -53,3 +56,18 @@ def test_a_bad_value_is_repeated_but_not_where_it_may_hold_a_password(monkeypatc
     assert "DIGRESS_PORT: Input should be greater than or equal to 1, not '0'" in str(error.value)
     assert "DIGRESS_REDIS_URL" in str(error.value)
     assert "password" not in str(error.value)
+
+
+@pytest.mark.parametrize("path", ["/run/redis/redis.sock", "/run/a folder/redis.sock"])
+def test_a_redis_may_be_named_by_its_socket(path: str) -> None:
+    url = Settings.model_validate({"redis_url": f"unix://{path}?db=0"}).require_redis_url()
+
+    assert url == redis_url(Path(path).parent)
+
+
+@pytest.mark.parametrize("url", ["unix://run/redis.sock", "unix:redis.sock", "unix://"])
+def test_a_socket_without_its_whole_path_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGRESS_REDIS_URL", url)
+
+    with pytest.raises(SettingsError, match="DIGRESS_REDIS_URL"):
+        read_settings()

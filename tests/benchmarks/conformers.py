@@ -4,7 +4,7 @@
 
 Every geometry, QM9's too, is relaxed by GFN2-xTB and compared by what GFN2-xTB says of dipole moment and HOMO, which
 takes a fraction of a second where density-functional theory takes ten. The rules see the graph alone, as
-`models.evaluation.quantum` does.
+`models.evaluation.dft.quantum` does.
 """
 
 import sys
@@ -17,9 +17,9 @@ from rdkit.Chem import AllChem
 from tblite.interface import Calculator
 
 from models.data.qm9_properties import HARTREE_IN_EV
-from models.evaluation.quantum import BOHR_IN_ANGSTROM, Geometry, relax
+from models.evaluation.dft.quantum import BOHR_IN_ANGSTROM, Geometry, relax
 from models.molecules import canonical_smiles
-from tests.models.evaluation.test_quantum import published
+from tests.models.evaluation.dft.test_quantum import published
 
 DEBYE_IN_ATOMIC_UNITS = 2.541746
 # Name -> (how many conformers, force field, dielectric constant; None: no charges at all).

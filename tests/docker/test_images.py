@@ -29,7 +29,7 @@ def build(name: str, folder: Path, **arguments: str) -> Path:
         if instruction == "COPY":
             *names, target = rest.split()
             for one in names:
-                copy(ROOT / one, source / (one if target == "./" else target), ignored)
+                copy(ROOT / one, source / (Path(one).name if target == "./" else target), ignored)
         elif instruction == "RUN":
             command = _INDEX.sub("", rest).replace("/opt/digress", str(prefix))
             subprocess.run(["bash", "-euo", "pipefail", "-c", command], cwd=source, env=environment, check=True)
@@ -38,7 +38,7 @@ def build(name: str, folder: Path, **arguments: str) -> Path:
 
 def copy(source: Path, target: Path, ignored: list[str]) -> None:
     """As COPY does, without what the .dockerignore leaves out."""
-    assert f"!{source.name}" in ignored, f"{source.name} is not sent to the engine"
+    assert f"!{source.relative_to(ROOT)}" in ignored, f"{source.name} is not sent to the engine"
     patterns = [pattern.removeprefix("**/") for pattern in ignored if pattern.startswith("**/")]
     if source.is_file():
         shutil.copy(source, target)
@@ -50,7 +50,7 @@ def copy(source: Path, target: Path, ignored: list[str]) -> None:
 
 def holds(prefix: Path, module: str) -> bool:
     found = subprocess.run(
-        [prefix / "bin" / "python", "-P", "-c", f"import {module}"], cwd=prefix, capture_output=True, check=False
+        [prefix / "bin" / "python", "-I", "-c", f"import {module}"], cwd=prefix, capture_output=True, check=False
     )
     return found.returncode == 0
 

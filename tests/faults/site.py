@@ -55,10 +55,11 @@ class Site:
 
     def start(self, name: str) -> None:
         """Start a process, again if it is no more."""
-        redis = redis_command(find_redis_server(), self._redis_port, str(self._folder))
+        redis = redis_command(find_redis_server(), self._folder)
+        options = self._durability | {"bind": "127.0.0.1", "port": str(self._redis_port)}
         commands: dict[str, Sequence[str]] = {
-            # Later options win.
-            "redis": [*redis, *(part for key, value in self._durability.items() for part in (f"--{key}", value))],
+            # Later options win. The proxy needs a port.
+            "redis": [*redis, *(part for key, value in options.items() for part in (f"--{key}", value))],
             "proxy": [sys.executable, tcp_proxy.__file__, str(self._proxy_port), str(self._redis_port)],
             "api": [DIGRESS, "api"],
         }

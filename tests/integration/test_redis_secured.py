@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -37,11 +36,12 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def port(certificate: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    with valkey(tmp_path_factory.mktemp("redis")) as url:
+    target = free_port()
+    with valkey(tmp_path_factory.mktemp("redis"), port=target) as url:
         with redis.Redis.from_url(url) as client:
             client.config_set("requirepass", PASSWORD)
         # The Valkey of the tests is built without TLS.
-        port, target = free_port(), urlsplit(url).port
+        port = free_port()
         command = [sys.executable, tcp_proxy.__file__, str(port), str(target), *map(str, certificate)]
         with running(command, {}, tmp_path_factory.mktemp("proxy") / "proxy.log"):
             wait_until(lambda: listens(port), seconds=10)

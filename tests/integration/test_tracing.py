@@ -292,7 +292,7 @@ def test_nothing_is_sent_nor_imported_where_tracing_is_off(tmp_path: Path, check
         "import sys\n"
         "from fastapi.testclient import TestClient\n"
         "from app.main import build\n"
-        "with TestClient(build()) as client:\n"
+        "with TestClient(build(), base_url='http://localhost') as client:\n"
         "    assert client.post('/generate', json={'model': 'tiny'}, headers={'traceparent': sys.argv[1]}).is_success\n"
         # redis-py imports the SDK's metrics wherever they are installed.
         "sys.exit(' '.join({'opentelemetry.sdk.trace', 'opentelemetry.exporter'} & set(sys.modules)) or None)"

@@ -7,7 +7,7 @@ import torch
 
 from models.card.card import ModelCard
 from models.card.folder import CardError, write_card
-from models.checkpoint import load_checkpoint, save_checkpoint
+from models.checkpoint import WEIGHTS_FILE, load_checkpoint, save_checkpoint
 from models.networks.denoiser import Denoiser
 from tests.conftest import make_card, make_denoiser, random_graphs, tiny_network
 
@@ -69,3 +69,14 @@ def test_missing_weights_are_named(saved: tuple[ModelCard, Denoiser, Path], tmp_
     write_card(make_card(), saved[2])
     with pytest.raises(CardError, match="does not name all weights"):
         load_checkpoint(saved[2])
+
+
+def test_weights_that_are_a_link_out_of_their_folder_are_refused(
+    saved: tuple[ModelCard, Denoiser, Path], tmp_path: Path
+) -> None:
+    _, _, folder = saved
+    (folder / WEIGHTS_FILE).rename(tmp_path / "elsewhere")
+    (folder / WEIGHTS_FILE).symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(CardError, match="is a link that leads out of its folder"):
+        load_checkpoint(folder)

@@ -177,7 +177,7 @@ def test_near_a_graph_fewer_steps_are_taken_and_what_is_kept_of_it_stays() -> No
     model = LoadedModel(card, make_denoiser(card), [])
     known = PartialGraph(tuple([0, 1] * 4), dict.fromkeys(combinations(range(8), 2), 1))
     ring = PartialGraph((1, 0), {(0, 1): 1}).at((1, 6), 8)
-    plan = replace(make_plan(6), min_nodes=8, max_nodes=8, near=Near(known, 0.3), given=(ring,))
+    plan = replace(make_plan(6), min_nodes=8, max_nodes=8, near=Near((known,), 0.3), given=(ring,))
 
     generation = Generation(model, plan)
     drawn = list(draw_round(generation))

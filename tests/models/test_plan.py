@@ -30,7 +30,7 @@ def test_without_a_goal_one_graph_is_drawn_for_each_and_nothing_guides() -> None
 
 
 def test_times_fall_from_the_noise_or_from_where_a_graph_to_begin_near_is_noised_to() -> None:
-    near = Near(PartialGraph((0,), {}), noise=0.45)
+    near = Near((PartialGraph((0,), {}),), noise=0.45)
 
     assert make_plan().times(50) == [50, 45, 40, 35, 30, 25, 20, 15, 10, 5, 0]
     assert make_plan(near=near).times(50) == [22, 20, 15, 10, 5, 0]

@@ -67,6 +67,7 @@ def test_a_broken_checkpoint_fails_the_job_in_words(url: str, worker: Generation
     job = find(url, job_id)
     assert job.error is not None
     assert "sha256" in job.error.detail
+    assert str(checkpoints.parent) not in job.error.detail
 
 
 def test_the_trajectories_of_graphs_are_kept_with_them(url: str, redis: Redis, worker: GenerationWorker) -> None:

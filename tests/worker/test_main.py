@@ -72,7 +72,10 @@ def test_a_worker_says_that_it_waits_for_redis(tmp_path: Path) -> None:
     [
         ({}, "DIGRESS_REDIS_URL is not set"),
         ({"DIGRESS_LEASE_SECONDS": "1"}, "DIGRESS_LEASE_SECONDS: Input should be greater than or equal to 3"),
-        ({"DIGRESS_REDIS_URL": "http://:secret@host"}, "DIGRESS_REDIS_URL: URL scheme should be 'redis' or 'rediss'"),
+        (
+            {"DIGRESS_REDIS_URL": "http://:secret@host"},
+            "DIGRESS_REDIS_URL: URL scheme should be 'redis', 'rediss' or 'unix'",
+        ),
         ({"DIGRESS_CHECKPOINTS": "/nonexistent"}, "/nonexistent is not a folder"),
         pytest.param(
             {"DIGRESS_DEVICE": "cuda"},

@@ -6,10 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 from importlib.metadata import version
+from io import StringIO
+from typing import TextIO
 
 import structlog
 from opentelemetry import trace
 
+from app.jobs.observability.escaping import visible
 from app.settings import Settings, SettingsError
 
 # How long the last spans may take when a process ends.
@@ -34,7 +37,8 @@ def configure_logging(settings: Settings) -> None:
         ]
     else:
         render = [
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+            _escape,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_write_traceback),
         ]
     structlog.configure(
         processors=[*shared, *render],
@@ -49,6 +53,18 @@ def configure_logging(settings: Settings) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _escape(logger: object, method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Write out what a terminal would obey; JSON does so itself."""
+    return {name: visible(value) if isinstance(value, str) else value for name, value in line.items()}
+
+
+def _write_traceback(output: TextIO, error: structlog.typing.ExcInfo) -> None:
+    """A traceback, indented, so that no line of an error's message looks like a line of the log."""
+    plain = StringIO()
+    structlog.dev.plain_traceback(plain, error)
+    output.write("\n".join(f"    {visible(line)}" if line else "" for line in plain.getvalue().split("\n")))
 
 
 def _add_trace(logger: object, method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:

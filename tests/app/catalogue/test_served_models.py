@@ -14,7 +14,7 @@ from redis.asyncio import Redis as AsyncRedis
 from app.access.api_keys import ApiKeyStore
 from app.catalogue.served_models import ServedModels
 from app.http.errors import NotFound
-from models.card.folder import write_card
+from models.card.folder import PLOT_FILE, write_card
 from tests.app.conftest import PROBLEM, make_client
 from tests.conftest import make_card
 from worker.store import ModelStore, UnknownModel
@@ -118,3 +118,28 @@ def test_only_an_admin_may(replicas: list[TestClient], redis: Redis, redis_url: 
     assert statuses == [401, 403]
     assert without_keys.status_code == 403
     assert "only an admin key allows this" in without_keys.json()["detail"]
+
+
+def test_a_picture_that_is_a_link_out_of_its_folder_is_not_shown(redis_url: str, folder: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("root:x:0:0")
+    (folder / "tiny").mkdir(exist_ok=True)
+    (folder / "tiny" / PLOT_FILE).symlink_to(secret)
+    with make_client(redis_url, folder=folder) as client:
+        answer = client.get("/models/tiny/plot")
+
+    assert answer.status_code == 409
+    assert "root" not in answer.text
+    assert answer.json()["detail"].startswith("tiny/plot.png is a link that leads out of its folder")
+
+
+def test_no_caller_is_told_where_the_models_are(redis_url: str, folder: Path) -> None:
+    (folder / "tiny" / "card.json").write_text("{}")
+    with make_client(redis_url, admin_key=ADMIN["Authorization"].split()[1], folder=folder) as client:
+        broken = client.post("/models/tiny/load", headers=ADMIN)
+    with make_client(redis_url, admin_key=ADMIN["Authorization"].split()[1], folder=folder / "none") as client:
+        missing = client.post("/models/tiny/load", headers=ADMIN)
+
+    assert (broken.status_code, missing.status_code) == (409, 409)
+    assert "tiny/card.json is not a model card" in broken.json()["detail"]
+    assert not [answer.text for answer in (broken, missing) if str(folder) in answer.text]

@@ -77,6 +77,17 @@ def test_the_examples_of_every_schema_fit_it() -> None:
     assert not [name for name, example in found if not fits(example, schemas[name])]
 
 
+def test_the_message_of_a_webhook_is_described() -> None:
+    operation = DOCUMENT["webhooks"]["job-ended"]["post"]
+
+    assert {parameter["name"] for parameter in operation["parameters"]} == {
+        *("webhook-id", "webhook-timestamp", "webhook-signature")
+    }
+    schema = resolve(operation["requestBody"]["content"]["application/json"]["schema"])
+    assert set(schema["properties"]) == {"type", "timestamp", "data"}
+    assert "graphs" not in resolve(schema["properties"]["data"])["required"]
+
+
 def test_no_example_is_without_a_place() -> None:
     used = str(DOCUMENT["paths"])
 
@@ -136,6 +147,10 @@ def test_a_problem_is_said_as_its_example_has_it(guarded: TestClient, status: in
     method, path, more = ASKED[status]
 
     check_example(guarded.request(method, path, **more), status)
+
+
+def test_a_host_that_is_not_ours_is_told_as_its_example_has_it(client: TestClient) -> None:
+    check_example(client.get("/models", headers={"Host": "digress.example"}), 421)
 
 
 def test_what_a_users_key_does_not_allow_is_said_as_its_example_has_it(
@@ -209,6 +224,7 @@ def test_openapi_names_every_route_and_the_problem_document(client: TestClient) 
         "/models/{name}/load",
         "/models/{name}/plot",
         "/models/{name}/unload",
+        "/webhooks/secret",
         "/health/live",
         "/health/ready",
     }

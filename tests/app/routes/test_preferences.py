@@ -60,7 +60,8 @@ def test_without_prefer_a_job_is_accepted_even_if_it_has_ended_already(redis_url
     async_redis = AsyncRedis.from_url(redis_url)
     queue = InstantQueue(Redis.from_url(redis_url), async_redis, job_timeout_seconds=60, job_ttl_seconds=600)
     with TestClient(
-        create_app(queue, ServedModels({"tiny": make_card()}, Path("none"), async_redis), Settings())
+        create_app(queue, ServedModels({"tiny": make_card()}, Path("none"), async_redis), Settings()),
+        base_url="http://localhost:8000",
     ) as client:
         answer = client.post("/generate", json={"model": "tiny"})
 

@@ -21,6 +21,7 @@ def as_dense(adjacency: np.ndarray, seed: int) -> np.ndarray:
     return blocks(random, [len(adjacency)], within=float(adjacency.mean()), between=0.0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("family", "rule", "count", "least"),
     [

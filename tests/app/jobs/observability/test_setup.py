@@ -21,7 +21,11 @@ from tests.conftest import make_card, make_denoiser
 from tests.forked import WORKER, forked
 from tests.servers import DIGRESS, running, valkey, wait_until
 
-SECRET, HOOK_SECRET, HOOK_TOKEN = "a-key-that-no-log-may-hold", "nor-what-signs-webhooks", "nor-what-their-url-holds"
+SECRET, HOOK_SECRET, HOOK_TOKEN = (
+    "a-key-that-no-log-may-hold",
+    "whsec_bm9yLXdoYXQtc2lnbnMtd2ViaG9va3MtZXZlcg==",
+    "nor-what-their-url-holds",
+)
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from models.evaluation import quantum_batch
-from models.evaluation.quantum_batch import compute_all
+from models.evaluation.dft import quantum_batch
+from models.evaluation.dft.quantum_batch import compute_all
 from tests.servers import children_of, is_running, wait_until
 
 SCRIPT = """
 import sys
-from models.evaluation.quantum_batch import compute_all
+from models.evaluation.dft.quantum_batch import compute_all
 if __name__ == "__main__":
     compute_all(sys.argv[1:], jobs=1)
 """
@@ -31,6 +31,7 @@ def lines(cache: Path) -> list[str]:
     return [line for file in cache.rglob("dft-*.jsonl") for line in file.read_text().splitlines() if line]
 
 
+@pytest.mark.thorough
 def test_a_killed_run_keeps_what_it_knew_and_the_next_goes_on_from_there(cache: Path) -> None:
     script = cache / "script.py"
     script.write_text(SCRIPT)
@@ -64,6 +65,7 @@ def test_a_killed_run_keeps_what_it_knew_and_the_next_goes_on_from_there(cache: 
     assert sorted(entry["smiles"] for entry in entries) == sorted(MOLECULES)
 
 
+@pytest.mark.thorough
 def test_what_is_known_is_not_computed_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = compute_all(["N", "O"])
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from threading import Thread
 
 from models.data.cache import cache_folder
-from models.evaluation import quantum
-from models.evaluation.quantum import QuantumError, compute
+from models.evaluation.dft import quantum
+from models.evaluation.dft.quantum import QuantumError, compute
 
 Values = dict[str, float]
 
