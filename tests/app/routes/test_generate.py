@@ -48,8 +48,6 @@ def test_a_request_is_accepted_with_its_defaults_filled_in(client: TestClient) -
         "filter": NO_FILTER,
         "descriptors": False,
         "priority": "normal",
-        "given": None,
-        "near": None,
     }
     assert job["progress"].pop("position") >= 0
     assert job["progress"] == {"fraction": 0, "graphs_done": 0, "num_graphs": 1, "eta_seconds": None}
@@ -228,8 +226,6 @@ def test_a_conditional_request_is_accepted_with_its_defaults_filled_in(client: T
         "targets": {"a": 1.0, "b": -0.5},
         "guidance_scale": 20.0,
         "estimator": "proposals",
-        "given": None,
-        "near": None,
         "candidates": 1,
     }
     assert client.get(answer.headers["Location"]).json()["request"] == job["request"]
