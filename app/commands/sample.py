@@ -12,7 +12,7 @@ def sample(
 ) -> None:
     """Draw graphs here, without a server; `digress generate` lets a server draw the same graphs.
 
-    Exit status: 0 all graphs are there, 1 an error, 2 wrong usage, 4 fewer graphs than requested (--filter),
+    Exit status: 0 all graphs are there, 1 an error, 2 wrong usage, 4 fewer graphs than requested (--filter and others),
     130 interrupted.
 
     Examples:
@@ -20,6 +20,7 @@ def sample(
         digress sample qm9 -n 100 --filter valid --filter unique --out molecules.smi
         digress sample qm9 -n 16 --target mu=2.5 --target homo=-6.2 --candidates 4
         digress sample qm9 -n 10 --keep 'c1ccccc1*' --filter valid
+        digress sample qm9 -n 10 --contains '[OH]' --lacks a --where 'logp>1' --where 'sa<4' --descriptors
         digress sample planar | head -1
     """
     require_extra("worker", "torch")
