@@ -22,6 +22,7 @@ _FORMATS = {
     ".ndjson": Format.NDJSON,
     ".json": Format.NDJSON,
     ".smi": Format.SMILES,
+    ".csv": Format.CSV,
     ".sdf": Format.SDF,
 }
 
@@ -50,7 +51,7 @@ def require_format(form: Format, model: str, domain: Domain) -> None:
     """
     if form is not Format.NDJSON and domain != "molecule":
         raise CommandError(
-            f"graphs of {model} are not molecules, so they have neither SMILES nor SD files; write .jsonl"
+            f"graphs of {model} are not molecules, so they have neither SMILES nor tables nor SD files; write .jsonl"
         )
 
 
@@ -74,7 +75,7 @@ def report_missing_graphs(form: Format, *, num_invalid: int, note: str | None) -
     Raises:
         typer.Exit: if there are fewer than requested.
     """
-    if form is Format.SMILES and num_invalid:
+    if form in {Format.SMILES, Format.CSV} and num_invalid:
         print_warning(f"{num_invalid} of the graphs left out: they are not valid molecules, so they have no SMILES")
     if note:
         print_warning(note)

@@ -25,7 +25,7 @@ def sample(
     """
     require_extra("worker", "torch")
     from app.commands.graph_files import format_of, open_graph_file, report_missing_graphs, require_format
-    from app.pictures.formats import Format, serialize
+    from app.pictures.formats import serialize_all
     from models.card.folder import read_card
     from worker.engine.engine import Engine
     from worker.engine.job import EngineStopped, TooLarge
@@ -42,10 +42,10 @@ def sample(
         with Engine(local.store) as engine, progress_bar("sampling", request.num_graphs) as on_progress:
             collect(engine.submit(request), selection, card, on_progress)
     graphs = [selection.kept[index] for index in sorted(selection.kept)]
-    written = [graph for graph in graphs if form is not Format.SMILES or graph.graph["valid"]]
+    num_invalid = sum(graph.graph.get("valid") is False for graph in graphs)
     with open_graph_file(out) as file:
-        file.writelines(serialize(graph, form).encode() for graph in written)
+        file.write(serialize_all(graphs, form).encode())
     note = explain_missing(
         request, num_drawn=selection.num_drawn, refused=selection.refused, num_missing=selection.num_missing
     )
-    report_missing_graphs(form, num_invalid=len(graphs) - len(written), note=note)
+    report_missing_graphs(form, num_invalid=num_invalid, note=note)

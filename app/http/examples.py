@@ -238,6 +238,7 @@ _EXAMPLES: dict[str, BaseModel | list[BaseModel] | dict[str, str] | str] = {
     "ndjson": _graph.model_dump_json() + "\n",
     "graphml": _GRAPHML,
     "smiles": "CC\n",
+    "csv": "smiles,model,seed,valid\nCC,qm9,6457929588067868,True\n",
     "sdf": _SDF,
     "svg": _SVG,
     "png": _PNG,

@@ -13,7 +13,7 @@ from app.access.admission import Admit, while_admitted
 from app.http.errors import NotFound, NotReady, ResponseAborted, Unauthorized
 from app.jobs.queue import JobQueue
 from app.jobs.reading import MAX_ANSWER_BYTES
-from app.pictures.formats import Format, negotiate_format, require_available, serialize
+from app.pictures.formats import Format, negotiate_format, require_available, serialize, serialize_all
 from app.pictures.scene import Theme
 from app.routes.deps import AdmitDep, CardsDep, QueueDep, VisibleJob
 from app.routes.graph_formats import (
@@ -60,9 +60,9 @@ async def list_graphs(
     form: GraphsFormatQuery = None,
     accept: AcceptHeader = None,
 ) -> Response:
-    """The graphs of an ended job: a page of them, or all in one stream as `ndjson`, `smiles` or `sdf`.
+    """The graphs of an ended job: a page of them, or all in one stream as `ndjson`, `smiles`, `csv` or `sdf`.
 
-    A page holds at most 8 MB; `next` is the path of the next one. `smiles` leaves out graphs that are not valid
+    A page holds at most 8 MB; `next` is the path of the next one. `smiles` and `csv` leave out graphs that are not valid
     molecules.
     """
     chosen = negotiate_format(form, accept, MANY_GRAPHS)
@@ -176,7 +176,7 @@ def _vocabulary(card: ModelCard | None) -> "Vocabulary":
 
 async def _stream(queue: JobQueue, job_id: str, form: Format, num_graphs: int) -> AsyncGenerator[bytes | str, None]:
     """All graphs. If they cannot be read to the end, the response is aborted, so that nobody takes a part for the whole."""
-    number = 0
+    number, has_begun = 0, False
     while number < num_graphs:
         try:
             found = await queue.graphs(job_id, number, _BATCH_SIZE)
@@ -188,7 +188,9 @@ async def _stream(queue: JobQueue, job_id: str, form: Format, num_graphs: int) -
         if form is Format.NDJSON:
             yield b"\n".join(found) + b"\n"
         else:
-            yield await run_in_threadpool(_serialize_all, found, form)
+            text = await run_in_threadpool(_serialize_all, found, form, has_head=not has_begun)
+            has_begun = has_begun or text != ""
+            yield text
 
 
 async def _admitted(parts: AsyncGenerator[bytes | str, None], admit: Admit) -> AsyncIterator[bytes | str]:
@@ -204,9 +206,8 @@ def _serialize_one(graph: bytes, form: Format) -> str:
     return serialize(Graph.model_validate_json(graph), form)
 
 
-def _serialize_all(graphs: list[bytes], form: Format) -> str:
-    parsed = (Graph.model_validate_json(graph) for graph in graphs)
-    return "".join(serialize(graph, form) for graph in parsed if form is not Format.SMILES or graph.graph.get("smiles"))
+def _serialize_all(graphs: list[bytes], form: Format, *, has_head: bool) -> str:
+    return serialize_all(map(Graph.model_validate_json, graphs), form, has_head=has_head)
 
 
 def _at_most(graphs: list[bytes], limit: int) -> list[bytes]:

@@ -9,7 +9,7 @@ const CONNECTIONS = 4;
 const FORMS = { json: "JSON", graphml: "GraphML", svg: "SVG", png: "PNG" };
 const FORMS_OF_MOLECULES = { ...FORMS, smiles: "SMILES", sdf: "SDF" };
 const ENDINGS = { smiles: "smi" };
-const FILES_OF_A_JOB = { ndjson: ["JSON lines", "jsonl"], smiles: ["SMILES", "smi"], sdf: ["SDF", "sdf"] };
+const FILES_OF_A_JOB = { ndjson: ["JSON lines", "jsonl"], smiles: ["SMILES", "smi"], csv: ["CSV", "csv"], sdf: ["SDF", "sdf"] };
 
 const showError = (error) => say($("gallery-problem"), error.message);
 const showGraphError = (error) => say($("graph-problem"), error.message);

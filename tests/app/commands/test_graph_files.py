@@ -10,7 +10,13 @@ from app.pictures.formats import Format
 
 @pytest.mark.parametrize(
     ("name", "form"),
-    [("a.jsonl", Format.NDJSON), ("a.json", Format.NDJSON), ("a.SMI", Format.SMILES), ("a.b.sdf", Format.SDF)],
+    [
+        ("a.jsonl", Format.NDJSON),
+        ("a.json", Format.NDJSON),
+        ("a.SMI", Format.SMILES),
+        ("a.csv", Format.CSV),
+        ("a.b.sdf", Format.SDF),
+    ],
 )
 def test_the_ending_selects_the_format(tmp_path: Path, name: str, form: Format) -> None:
     assert format_of(tmp_path / name) is form
