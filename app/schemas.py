@@ -30,6 +30,12 @@ MAX_GRAPHS = 10_000
 MAX_FRAMES = 1_000
 
 _SMALLEST_REQUEST: JsonDict = {"model": "qm9", "num_graphs": 16, "seed": 7}
+_FILTERED_REQUEST: JsonDict = {
+    **_SMALLEST_REQUEST,
+    "num_graphs": 4,
+    "filter": {"valid": True, "contains": ["[OX2H]"], "properties": {"logp": {"max": 1}}, "diverse": 0.2},
+    "descriptors": True,
+}
 _COMPLETED_REQUEST: JsonDict = {**_SMALLEST_REQUEST, "sampler": "mixed", "num_steps": 50}
 _SMALLEST_CONDITIONAL: JsonDict = {**_SMALLEST_REQUEST, "targets": {"mu": 2.5, "homo": -6.2}}
 _COMPLETED_CONDITIONAL: JsonDict = {
@@ -257,7 +263,7 @@ NumNodes = Annotated[
 class GenerateRequest(BaseModel):
     """What to generate. Only `model` is needed; null takes the default of the model's card."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_SMALLEST_REQUEST]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_SMALLEST_REQUEST, _FILTERED_REQUEST]})
 
     model: Annotated[StrictStr, Field(description="Name of a model that GET /models lists.")]
     num_graphs: Annotated[StrictInt, Field(ge=1, le=MAX_GRAPHS), _WHOLE] = 1
