@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from redis import Redis
+from redis.asyncio import BlockingConnectionPool
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
@@ -24,11 +25,13 @@ from app.http.middleware import (
     is_monitoring,
 )
 from app.http.openapi import complete_document
+from app.http.sharing.places import Places
 from app.http.telemetry import ApiMetrics
 from app.http.tracing import request_spans
 from app.jobs.observability.metrics import QueueCollector
 from app.jobs.observability.setup import start_tracing
 from app.jobs.queue import JobQueue
+from app.jobs.state import QueueLimits
 from app.jobs.webhooks.sender import WebhookSender
 from app.routes import events, generate, graphs, health, jobs, metrics, models
 from app.routes import webhooks as webhook_routes
@@ -42,8 +45,9 @@ _DESCRIPTION = (
 )
 
 
-# Every client that waits for its job holds a connection to Redis.
-_MAX_CONNECTIONS = 5_000
+# Nobody holds a connection to Redis for long, so a few are enough; who finds none waits for one.
+_MAX_CONNECTIONS = 64
+_WAIT_FOR_CONNECTION_SECONDS = 20.0
 
 
 def create_app(
@@ -83,7 +87,9 @@ def create_app(
     app.state.queue, app.state.served_models, app.state.authenticator = queue, served_models, authenticator
     app.state.webhooks = webhooks
     app.state.metrics = ApiMetrics(QueueCollector(queue.state))
+    app.state.places = Places(settings.max_streams, settings.max_owner_streams)
     app.state.is_stopping = lambda: False  # `digress api` replaces it
+    queue.hub.is_stopping = lambda: app.state.is_stopping()
     app.add_middleware(IgnoreDisconnectsMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     if authenticator is None or settings.allowed_hosts:
@@ -109,14 +115,15 @@ def build(settings: Settings | None = None) -> FastAPI:
     settings = settings or read_settings()
     url = settings.require_redis_url()
     redis = Redis.from_url(url, socket_timeout=5)
-    async_redis = AsyncRedis.from_url(url, max_connections=_MAX_CONNECTIONS)
+    pool = BlockingConnectionPool.from_url(url, max_connections=_MAX_CONNECTIONS, timeout=_WAIT_FOR_CONNECTION_SECONDS)
+    async_redis = AsyncRedis.from_pool(pool)
     _require_protection(settings)
     queue = JobQueue(
         redis,
         async_redis,
         job_timeout_seconds=settings.job_timeout_seconds,
         job_ttl_seconds=settings.job_ttl_seconds,
-        max_queued_jobs=settings.max_queued_jobs,
+        limits=QueueLimits(settings.max_queued_jobs, settings.max_owner_jobs, settings.max_owner_seconds),
     )
     admin_key = settings.admin_key.get_secret_value() if settings.admin_key else None
     authenticator = Authenticator(async_redis, admin_key=admin_key) if settings.auth == "keys" else None

@@ -140,6 +140,28 @@ class Settings(BaseSettings):
     max_queued_jobs: Annotated[
         int, Field(ge=1, description="Jobs that may wait; further requests are answered 503.")
     ] = 10_000
+    max_owner_jobs: Annotated[
+        int,
+        Field(ge=1, description="Jobs of one API key that may wait or run; further requests of it are answered 429."),
+    ] = 2_000
+    max_owner_seconds: Annotated[
+        float,
+        Field(gt=0, description="Seconds of work that these may be; a single job may be more."),
+    ] = 86_400.0
+    max_streams: Annotated[
+        int,
+        Field(ge=1, description="Callers of one API that may wait for jobs; further event streams are answered 503."),
+    ] = 5_000
+    max_owner_streams: Annotated[
+        int, Field(ge=1, description="Of these, callers with one API key; further event streams are answered 429.")
+    ] = 2_000
+    max_connections: Annotated[
+        int, Field(ge=1, description="Open connections of one API; further ones are answered 503 and closed.")
+    ] = 10_000
+    max_client_connections: Annotated[
+        int,
+        Field(ge=1, description="Of these, connections from one address; further ones are answered 429 and closed."),
+    ] = 5_000
     max_jobs: Annotated[int, Field(ge=1, le=1_000, description="Jobs that one worker computes at the same time.")] = 128
     drain_seconds: Annotated[
         float,

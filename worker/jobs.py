@@ -49,6 +49,7 @@ class _Attempt:
     """One of the times that a job is tried."""
 
     run: str
+    owner: str
     tries_lost: int
     limit_seconds: float | None
     log: structlog.BoundLogger
@@ -75,7 +76,7 @@ class GenerationJob:
         """Draw the graphs of a `CompletedRequest`, and record how the job ended.
 
         `run` identifies this attempt. The more `tries_lost`, in which a worker died with the job, the larger is the job's share of the
-        engine. `metadata` is that of the RQ message, for logs and traces: `request_id`, `traceparent`.
+        engine. `metadata` is that of the RQ message: `owner`, and for logs and traces `request_id`, `traceparent`.
 
         Raises:
             JobReleased: if the run is canceled for that reason.
@@ -85,7 +86,8 @@ class GenerationJob:
         log = _log.bind(job_id=job_id, request_id=metadata.get("request_id", ""), tries_lost=tries_lost)
         with job_span(job_id, metadata):
             try:
-                self._run(job_id, payload, _Attempt(run, tries_lost, limit_seconds, log))
+                owner = metadata.get("owner", "")
+                self._run(job_id, payload, _Attempt(run, owner, tries_lost, limit_seconds, log))
             except JobOver:
                 add_event("already ended")
                 log.warning("job already ended")
@@ -143,7 +145,7 @@ class GenerationJob:
     def _draw(self, request: AnyCompletedRequest, record: JobRecord, attempt: _Attempt) -> None:
         set_job_attributes(num_graphs=request.num_graphs)
         job = self._jobs[attempt.run] = self.engine.submit(
-            request, tries_lost=attempt.tries_lost, limit_seconds=attempt.limit_seconds
+            request, owner=attempt.owner, tries_lost=attempt.tries_lost, limit_seconds=attempt.limit_seconds
         )
         try:
             _draw_and_record(job, record, attempt.log)

@@ -52,5 +52,10 @@ def allow_only(function: Callable[..., Any]) -> type[Job]:
 
 
 def message_context(job: Job) -> dict[str, str]:
-    """What the API sent along for logs and traces: `request_id`, `traceparent`."""
+    """What the API sent along: `owner`, and for logs and traces `request_id`, `traceparent`."""
     return {name: str(value) for name, value in job.meta.items()}
+
+
+def owner_of(job: Job) -> str:
+    """Whose job it is; nobody's if an older version of the API has sent it."""
+    return str(job.meta.get("owner", ""))

@@ -6,7 +6,7 @@ RQ's SimpleWorker runs one job after the other, in the main thread. What has to 
     death_penalty_class          RQ's time limit is a signal, and reaches the main thread only; the engine watches the limits
     job_class (`worker.rq_job`)  a dotted name in Redis must import nothing; messages are JSON for the same reason
     request_stop                 a signal must not raise between taking a job and knowing of it, so it leaves a note
-    dequeue_job_and_maintain_ttl a job is taken only if the engine has room, the scheduler decides which is next
+    dequeue_job_and_maintain_ttl a job is taken only if the engine has room for its owner, the scheduler decides which is next
                                  (`scripts/release.lua`), and maintenance goes on when there is no room
     execute_job                  a job runs in a thread of its own, and the work loop goes on
     teardown                     jobs under way get `drain_seconds` to end; the others are handed back
@@ -20,9 +20,12 @@ RQ's SimpleWorker runs one job after the other, in the main thread. What has to 
 Told to stop, the worker takes no more jobs and drains. Told a second time, it ends at once, and its leases run out.
 """
 
+import math
 import os
 import threading
 import time
+from collections import Counter
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -43,18 +46,29 @@ from rq.utils import now
 from rq.worker_registration import clean_worker_registry
 
 from app.jobs import lua
-from app.jobs.keys import BACKLOG_KEY, CLOCK_KEY, PENDING_KEY, QUEUE, RECORD_PREFIX, RQ_QUEUE_KEY
+from app.jobs.keys import (
+    BACKLOG_KEY,
+    CLOCK_KEY,
+    OWNER_PENDING_PREFIX,
+    PENDING_KEY,
+    QUEUE,
+    RECORD_PREFIX,
+    RQ_QUEUE_KEY,
+    WAITING_KEY,
+)
 from app.jobs.leases import maintenance_seconds
 from worker.jobs import GenerationJob, JobReleased
 from worker.leases.expired import LeasedIntermediateQueue
 from worker.leases.heartbeat import Heartbeat
 from worker.records import Canceled
-from worker.rq_job import ExecutableJob, allow_only, message_context
+from worker.rq_job import ExecutableJob, allow_only, message_context, owner_of
 
 _log = structlog.get_logger(__name__)
 # RQ counts in whole seconds.
 _DEQUEUE_SECONDS = 1
 _WAIT_FOR_ROOM_SECONDS = 0.05
+# Jobs of one owner take at most this share of the places, so that another owner's begin at once.
+_OWNER_SHARE = 7 / 8
 _DRAIN_POLL_SECONDS = 0.02
 
 
@@ -94,7 +108,7 @@ class GenerationWorker(SimpleWorker):
         self._lease_seconds, self._drain_seconds = lease_seconds, drain_seconds
         # By execution: should a lease run out unnoticed, the same job may be here twice for a while.
         self._running: dict[str, tuple[Job, Execution]] = {}
-        self._room = threading.Semaphore(max_jobs)
+        self._room, self._most_of_owner = threading.Semaphore(max_jobs), math.ceil(_OWNER_SHARE * max_jobs)
         self._threads = ThreadPoolExecutor(max_jobs, thread_name_prefix="job")
         self._release = lua.load(redis, "release")
         job_class = allow_only(function)
@@ -140,29 +154,33 @@ class GenerationWorker(SimpleWorker):
     ) -> tuple[Job, Queue] | None:
         is_burst = timeout is None
         while not self._stop_requested and self._function.engine.is_running:
-            has_room = self._function.engine.has_room and self._room.acquire(timeout=_DEQUEUE_SECONDS)
+            has_room = self._room.acquire(timeout=_DEQUEUE_SECONDS)
             found = None
             try:
                 if self.should_run_maintenance_tasks:
                     self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
                 if has_room:
                     found = self._dequeue(None if is_burst else _DEQUEUE_SECONDS)
-                else:
-                    time.sleep(_WAIT_FOR_ROOM_SECONDS)
             except RedisError as error:
                 _log.warning("the queue cannot be read; trying again", error=str(error))
                 time.sleep(_DEQUEUE_SECONDS)
             finally:
                 if has_room and found is None:
                     self._room.release()
-            if found is not None or (is_burst and has_room):
+            if found is not None or (is_burst and has_room and not self._busy_owners()):
                 return found
         raise StopRequested
 
     def _dequeue(self, timeout: int | None) -> tuple[Job, Queue] | None:
-        """The next job of the queue, if there is one within `timeout` seconds."""
+        """The next job of the queue whose owner may have one more here, if there is one within `timeout` seconds."""
         self.heartbeat()
-        self._release_next()
+        busy = self._busy_owners()
+        is_there = self._release_next(busy)
+        if busy and not is_there:
+            time.sleep(_WAIT_FOR_ROOM_SECONDS)
+            return None
+        if busy:
+            timeout = None  # the next one to come may be of a busy owner
         try:
             found = self.queue_class.dequeue_any(
                 self.queues,
@@ -177,10 +195,30 @@ class GenerationWorker(SimpleWorker):
         self._release_next()  # for another worker that waits
         return found
 
-    def _release_next(self) -> None:
-        """Put the job whose turn it is into RQ's list, if that is empty."""
-        keys = {"rq_queue": RQ_QUEUE_KEY, "pending": PENDING_KEY, "clock": CLOCK_KEY, "backlog": BACKLOG_KEY}
-        self._release(keys=keys, args={"record_prefix": RECORD_PREFIX})
+    def _busy_owners(self) -> set[str]:
+        """Owners who have so much work here that no more of theirs is taken now."""
+        num_jobs = Counter(owner_of(job) for job, _ in list(self._running.values()))
+        has_room_for = self._function.engine.has_room_for
+        return {owner for owner, number in num_jobs.items() if number >= self._most_of_owner or not has_room_for(owner)}
+
+    def _release_next(self, busy: Collection[str] = ()) -> bool:
+        """Put the job whose turn it is into RQ's list, if that is empty; returns whether the first one there is for this worker.
+
+        It is not if its owner is `busy`. Then that of another owner goes before it, if one waits.
+        """
+        keys = {
+            "rq_queue": RQ_QUEUE_KEY,
+            "pending": PENDING_KEY,
+            "clock": CLOCK_KEY,
+            "backlog": BACKLOG_KEY,
+            "waiting": WAITING_KEY,
+        }
+        args: dict[str, lua.Value] = {
+            "record_prefix": RECORD_PREFIX,
+            "owner_pending_prefix": OWNER_PENDING_PREFIX,
+            "busy_owners": lua.pack_list(busy),
+        }
+        return bool(self._release(keys=keys, args=args))
 
     def clean_registries(self) -> None:
         # First what is ours: a worker that was held up must not take its own jobs for a dead one's.

@@ -8,6 +8,7 @@ from redis.asyncio import Redis as AsyncRedis
 
 from app.access.api_keys import ApiKey, Role, hash_token
 from app.access.quota import ADMIN_NAME, Caller
+from app.access.rate import RateLimiter
 from app.http.errors import Unauthorized
 from app.jobs.keys import API_KEY_IDS_KEY, API_KEYS_KEY
 
@@ -18,7 +19,7 @@ class Authenticator:
     """Finds the caller that an API key belongs to."""
 
     def __init__(self, redis: AsyncRedis, *, admin_key: str | None) -> None:
-        self._redis = redis
+        self._redis, self._rate_limiter = redis, RateLimiter(redis)
         self._admin_hash = hash_token(admin_key) if admin_key else None
 
     async def authenticate(self, token: str | None) -> Caller:
@@ -36,7 +37,7 @@ class Authenticator:
         if not hmac.compare_digest(hash_token(token), key.sha256 if key else "0" * 64) or key is None:
             raise Unauthorized("this key is not known, or has been revoked")
         is_admin = key.role is Role.ADMIN
-        return Caller(key.name, is_admin, is_admin, key.rate, key.quota, self._redis)
+        return Caller(key.name, is_admin, is_admin, key.rate, key.quota, self._redis, self._rate_limiter)
 
     async def _key(self, token: str) -> ApiKey | None:
         match = _TOKEN.fullmatch(token)

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from redis.asyncio import Redis as AsyncRedis
 
+from app.access.rate import RateLimiter
 from app.http.errors import InvalidRequest, TooManyRequests
-from app.jobs.keys import quota_key, rate_key
+from app.jobs.keys import quota_key
 
 # Who asks with DIGRESS_ADMIN_KEY; keys cannot have this name.
 ADMIN_NAME = ":admin"
@@ -35,6 +36,7 @@ class Caller:
     rate: int | None = None
     quota: int | None = None
     redis: AsyncRedis | None = None
+    rate_limiter: RateLimiter | None = None
 
     @property
     def owner(self) -> str | None:
@@ -49,11 +51,12 @@ class Caller:
         """
         if self.rate is None:
             return
-        now = datetime.now(UTC)
-        if await self._add(rate_key(self.name, now), 1, seconds=120) > self.rate:
+        assert self.rate_limiter is not None
+        wait = await self.rate_limiter.hit(self.name, self.rate)
+        if wait is not None:
             raise TooManyRequests(
                 f"the key {self.name!r} allows {self.rate} submissions a minute",
-                retry_after=60 - now.second,
+                retry_after=max(wait, 1),
                 reason="rate",
             )
 

@@ -21,7 +21,7 @@ from app.schemas import JobProgress, JobStatus, JobSummary, Problem
 from models.card.config import Domain
 
 # After so long without an event, the job is polled for its position in the queue.
-_POLL_SECONDS = 2.0
+_POLL_SECONDS = 10.0
 _RECONNECT_SECONDS = 1.0
 _RETRY_LIMITS = RetryLimits()
 

@@ -1,6 +1,8 @@
 """`digress serve`, `digress api` and `digress worker`: the whole service, or a part of it."""
 
+import logging
 import os
+import sys
 
 import typer
 
@@ -9,6 +11,7 @@ from app.commands.options import DeviceOption
 
 # How long a stopping API waits for running requests.
 _GRACE_SECONDS = 2
+_SWITCH_SECONDS = 0.0005
 
 
 def serve(device: DeviceOption = None) -> None:
@@ -34,9 +37,11 @@ def api() -> None:
     """
     # Layouts of pictures are small computations; threads for them would take cores from workers.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Threads that draw pictures give way soon to the one that answers everybody.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     import uvicorn
 
-    from app.http.limits import HeaderTimeoutProtocol
+    from app.http.sharing.connections import Guard, OneLineASecond, guarded_by, raise_file_limit
     from app.jobs.observability.setup import configure_logging
     from app.main import build
     from app.settings import read_settings
@@ -44,12 +49,16 @@ def api() -> None:
     settings = read_settings()
     configure_logging(settings)
     application = build(settings)
+    logging.getLogger("asyncio").addFilter(OneLineASecond())
+    most = min(settings.max_connections, raise_file_limit())
+    # One client never has them all, however few the system allows.
+    guard = Guard(most, min(settings.max_client_connections, -(-most // 2)), application.state.metrics.count_refusal)
     server = uvicorn.Server(
         uvicorn.Config(
             application,
             host=settings.host,
             port=settings.port,
-            http=HeaderTimeoutProtocol,
+            http=guarded_by(guard),
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,

@@ -17,6 +17,9 @@ from app.http.errors import MAX_ECHO, PROBLEM_MEDIA_TYPE, QueueUnavailable, Serv
 from app.http.middleware import SECURITY_HEADERS
 from app.schemas import ConditionalRequest, FieldProblem, GenerateRequest, GraphFilter, Problem
 
+_MAX_MISTAKES = 10
+# A message of ours may repeat what it is about.
+_MAX_DETAIL = 1_000
 _log = structlog.get_logger(__name__)
 
 
@@ -31,7 +34,7 @@ def install_handlers(app: FastAPI) -> None:
     @app.exception_handler(ServiceError)
     async def service_error(request: Request, error: ServiceError) -> Response:
         if isinstance(error, TryLater):
-            request.app.state.metrics.rejected.labels(error.reason).inc()
+            request.app.state.metrics.count_refusal(error.reason)
         return error_response(error)
 
     @app.exception_handler(RequestValidationError)
@@ -42,11 +45,11 @@ def install_handlers(app: FastAPI) -> None:
     async def http_error(request: Request, error: HTTPException) -> Response:
         detail, headers = str(error.detail), dict(error.headers or {})
         if error.status_code == HTTPStatus.NOT_FOUND:
-            detail = f"there is nothing at {request.url.path}; see /docs"
+            detail = f"there is nothing at {shorten(request.url.path)}; see /docs"
         elif error.status_code == HTTPStatus.BAD_REQUEST:
             detail = "the body is not JSON that can be decoded"
         elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            detail = f"{request.url.path} does not accept {request.method}; see /docs"
+            detail = f"{shorten(request.url.path)} does not accept {shorten(request.method)}; see /docs"
             headers |= _allowed(request)
         return _response(_problem(HTTPStatus(error.status_code), detail), headers)
 
@@ -86,10 +89,12 @@ def _validation_problem(error: RequestValidationError) -> Problem:
         return _problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send JSON, with the header 'content-type: application/json'"
         )
-    fields = [field_problem({**mistake, "loc": mistake["loc"][1:]}) for mistake in mistakes]  # less "body"
-    return _problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(f"{field.field}: {field.detail}" for field in fields), fields
-    )
+    # Less "body", and of thousands only the first: to explain each takes time, in which nobody else is answered.
+    fields = [field_problem({**mistake, "loc": mistake["loc"][1:]}) for mistake in mistakes[:_MAX_MISTAKES]]
+    detail = "; ".join(f"{field.field}: {field.detail}" for field in fields)
+    if len(mistakes) > _MAX_MISTAKES:
+        detail += f"; and {len(mistakes) - _MAX_MISTAKES} more mistakes"
+    return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, fields)
 
 
 def _problem(status: HTTPStatus, detail: str, errors: Sequence[FieldProblem] = ()) -> Problem:
@@ -98,8 +103,8 @@ def _problem(status: HTTPStatus, detail: str, errors: Sequence[FieldProblem] = (
 
 def field_problem(mistake: Mapping[str, Any]) -> FieldProblem:
     """An error of Pydantic, named as the caller knows the field: ("num_nodes", "[range]", "min") is num_nodes.min."""
-    names = [str(part) for part in mistake["loc"] if not str(part).startswith("[")]
-    return FieldProblem(field=".".join(names) or "body", detail=_detail(mistake))
+    names = [shorten(str(part)) for part in mistake["loc"] if not str(part).startswith("[")]
+    return FieldProblem(field=".".join(names) or "body", detail=shorten(_detail(mistake), _MAX_DETAIL))
 
 
 def _detail(mistake: Mapping[str, Any]) -> str:

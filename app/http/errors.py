@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, Self
 
 from app.schemas import FieldProblem, Problem
 
@@ -101,7 +101,12 @@ class TryLater(ServiceError):
 
     def __init__(self, detail: str, *, retry_after: float = 30.0) -> None:
         super().__init__(detail)
+        self.later(retry_after)
+
+    def later(self, retry_after: float) -> Self:
+        """The same error, once it is known when to try again."""
         self.headers = {"Retry-After": str(math.ceil(retry_after))}
+        return self
 
 
 class QueueFull(TryLater):
@@ -109,6 +114,20 @@ class QueueFull(TryLater):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     reason = "queue_full"
+
+
+class StreamsFull(TryLater):
+    """As many callers wait for jobs as may."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    reason = "streams"
+
+
+class OwnerStreamsFull(TryLater):
+    """As many callers with this key wait for jobs as may."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    reason = "owner_streams"
 
 
 class TooManyRequests(TryLater):
@@ -119,6 +138,23 @@ class TooManyRequests(TryLater):
     def __init__(self, detail: str, *, retry_after: float, reason: Literal["rate", "quota"]) -> None:
         super().__init__(detail, retry_after=retry_after)
         self.reason = reason
+
+
+class OwnerFull(TryLater):
+    """The caller has as many jobs ("owner_jobs") or as much work ("owner_seconds") as one owner may."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        reason: Literal["owner_jobs", "owner_seconds"],
+        excess: float,
+    ) -> None:
+        """`excess` is how many seconds of the owner's work have to be done first."""
+        super().__init__(detail)
+        self.reason, self.excess = reason, excess
 
 
 class BodyTooLarge(ServiceError):
@@ -147,6 +183,10 @@ class ResponseAborted(Exception):
     """
 
 
-def shorten(text: str) -> str:
+class ClientLeft(Exception):
+    """Nobody waits for the answer any more."""
+
+
+def shorten(text: str, length: int = MAX_ECHO) -> str:
     """A caller's text, short enough to repeat in a message."""
-    return text if len(text) <= MAX_ECHO else f"{text[:MAX_ECHO]}…"
+    return text if len(text) <= length else f"{text[:length]}…"

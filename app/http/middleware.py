@@ -9,7 +9,7 @@ from anyio import BrokenResourceError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.errors import ResponseAborted
+from app.http.errors import ClientLeft, ResponseAborted
 from app.http.telemetry import ApiMetrics
 from app.http.tracing import describe_request
 
@@ -94,6 +94,8 @@ class IgnoreDisconnectsMiddleware:
             await self.app(scope, receive, send)
         except* BrokenResourceError:
             _log.debug("client disconnected", path=scope["path"])
+        except* ClientLeft:
+            _log.debug("client left; nothing more is done for it", path=scope["path"])
         except* ResponseAborted as aborted:
             _log.warning("response aborted", path=scope["path"], reason=str(aborted.exceptions[0]))
 

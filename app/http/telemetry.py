@@ -13,6 +13,9 @@ from prometheus_client.registry import Collector
 # Most responses take milliseconds; those that wait for a job, up to a minute.
 _BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
+# Reasons for which requests other than submissions are turned down, and connections.
+REFUSALS = ("streams", "owner_streams", "connections", "client_connections", "slow_reader")
+
 
 class ApiMetrics:
     """The metrics of one API process."""
@@ -40,14 +43,26 @@ class ApiMetrics:
         )
         self.rejected = Counter(
             "digress_jobs_rejected",
-            "Requests for jobs that were turned down: the queue was full, or the key allows no more.",
+            "Requests for jobs that were turned down: the queue was full, or its owner may have no more.",
             ["reason"],
             registry=self.registry,
         )
-        for reason in ("queue_full", "rate", "quota"):
+        for reason in ("queue_full", "rate", "quota", "owner_jobs", "owner_seconds"):
             self.rejected.labels(reason)
+        self.refused = Counter(
+            "digress_http_refused",
+            "Requests and connections that were turned down, or ended, to leave room for others.",
+            ["reason"],
+            registry=self.registry,
+        )
+        for reason in REFUSALS:
+            self.refused.labels(reason)
         for other in others:
             self.registry.register(other)
+
+    def count_refusal(self, reason: str) -> None:
+        """Count a request that was turned down."""
+        (self.refused if reason in REFUSALS else self.rejected).labels(reason).inc()
 
     def text(self) -> bytes:
         """All metrics in the text format of Prometheus."""

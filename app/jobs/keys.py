@@ -1,13 +1,16 @@
 """Every name that the service has in Redis, and the names of RQ that both sides need.
 
     digress:job:{id}                    hash: the job's record, the truth about it
-    digress:job:{id}:events             stream: what happened to it, fields `event` and `data` (JSON)
+    digress:job:{id}:events             stream: what happened to it, fields `event` and `data` (JSON); and a channel that says so
     digress:job:{id}:graphs             list: its graphs, each as JSON, once it has ended
     digress:job:{id}:frames             list: a `Trajectory` as JSON for each graph, if frames were kept
     digress:jobs, digress:jobs:{owner}  sorted sets: ids of all jobs, and of one owner's; they sort by time
     digress:again:{owner}:{sha256}      hash: the job that an idempotency key stands for, and a hash of its request
+    digress:open:{owner}                hash: id -> seconds of work, of one owner's jobs that wait or run; `all` -> their sum
 
     digress:pending                     sorted set: jobs that wait behind the next one, by tag (`scripts/submit.lua`)
+    digress:pending:{owner}             sorted set: those of one owner, likewise
+    digress:waiting                     sorted set: owners of pending jobs, by the tag of their first (`scripts/release.lua`)
     digress:flows                       hash: owner and priority -> the tag of their last job
     digress:clock                       string: the tag of the job that was taken last
     digress:backlog                     string: seconds of work that the pending jobs are
@@ -22,7 +25,7 @@
 
     digress:keys                        hash: name -> `ApiKey` as JSON (`app.access.api_keys`)
     digress:keys:ids                    hash: id, the public part of an API key -> name
-    digress:rate:{name}:{minute}        string: submissions with a key in this minute
+    digress:rate:…                      strings: submissions with a key in this minute and the last (`app.access.rate`)
     digress:quota:{name}:{day}          string: graphs that a key asked for on this day
 
 Services that run are upgraded one process at a time, so a name never changes.
@@ -44,6 +47,9 @@ RECORD_PREFIX = f"{_PREFIX}job:"
 JOBS_KEY = f"{_PREFIX}jobs"
 
 PENDING_KEY = f"{_PREFIX}pending"
+# The pending jobs of an owner are this and the owner's name. Scripts that find the owner in a record are given it.
+OWNER_PENDING_PREFIX = f"{PENDING_KEY}:"
+WAITING_KEY = f"{_PREFIX}waiting"
 FLOWS_KEY = f"{_PREFIX}flows"
 CLOCK_KEY = f"{_PREFIX}clock"
 BACKLOG_KEY = f"{_PREFIX}backlog"
@@ -58,6 +64,8 @@ MODEL_CHANGES_KEY = f"{_PREFIX}models:changes"
 
 API_KEYS_KEY = f"{_PREFIX}keys"
 API_KEY_IDS_KEY = f"{_PREFIX}keys:ids"
+# The library that counts submissions makes names of it.
+RATE_PREFIX = f"{_PREFIX}rate"
 
 
 def record_key(job_id: str) -> str:
@@ -85,6 +93,16 @@ def owner_jobs_key(owner: str) -> str:
     return f"{JOBS_KEY}:{owner}"
 
 
+def open_jobs_key(owner: str) -> str:
+    """The jobs of one owner that wait or run."""
+    return f"{_PREFIX}open:{owner}"
+
+
+def owner_pending_key(owner: str) -> str:
+    """The pending jobs of one owner."""
+    return f"{OWNER_PENDING_PREFIX}{owner}"
+
+
 def idempotency_key(owner: str, key: str) -> str:
     """The job that an owner's idempotency key stands for."""
     return f"{_PREFIX}again:{owner}:{hashlib.sha256(key.encode()).hexdigest()}"
@@ -93,11 +111,6 @@ def idempotency_key(owner: str, key: str) -> str:
 def worker_key(worker: str) -> str:
     """A worker's report."""
     return f"{_PREFIX}worker:{worker}"
-
-
-def rate_key(name: str, time: datetime) -> str:
-    """The submissions with an API key in the minute of `time`."""
-    return f"{_PREFIX}rate:{name}:{time:%Y%m%d%H%M}"
 
 
 def quota_key(name: str, time: datetime) -> str:

@@ -9,6 +9,7 @@ Redis at once. Should that message be lost, it reads it in the record the next t
 """
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
-from app.http.errors import IdempotencyKeyReused, QueueFull
+from app.http.errors import IdempotencyKeyReused, OwnerFull, QueueFull
 from app.jobs import keys, lua, state
 from app.jobs.keys import (
     BACKLOG_KEY,
@@ -29,13 +30,17 @@ from app.jobs.keys import (
     FLOWS_KEY,
     JOB_FUNCTION,
     JOBS_KEY,
+    OWNER_PENDING_PREFIX,
     PENDING_KEY,
     QUEUE,
     RECORD_PREFIX,
     RQ_QUEUE_KEY,
+    WAITING_KEY,
     WEBHOOKS_KEY,
     events_key,
+    open_jobs_key,
     owner_jobs_key,
+    owner_pending_key,
     record_key,
 )
 from app.jobs.leases import MAX_RETRIES
@@ -43,7 +48,7 @@ from app.jobs.observability.spans import trace_headers
 from app.jobs.reading import IdempotencyKey, JobReader
 from app.jobs.records import new_job_id, to_job
 from app.jobs.reports import WorkerReport
-from app.jobs.state import QueueState
+from app.jobs.state import QueueLimits, QueueState
 from app.jobs.transitions import API_TRANSITIONS, end_fields, to_json
 from app.schemas import AnyCompletedRequest, Job, JobStatus
 
@@ -54,7 +59,13 @@ _MAX_JOB_AGE_SECONDS = 30 * 86_400
 _IDEMPOTENCY_SECONDS = 86_400
 _MIN_COST_SECONDS = 1e-6
 _TRANSITIONS = to_json(API_TRANSITIONS)
-_QUEUE_KEYS = {"rq_queue": RQ_QUEUE_KEY, "pending": PENDING_KEY, "flows": FLOWS_KEY, "backlog": BACKLOG_KEY}
+_QUEUE_KEYS = {
+    "rq_queue": RQ_QUEUE_KEY,
+    "pending": PENDING_KEY,
+    "waiting_owners": WAITING_KEY,
+    "flows": FLOWS_KEY,
+    "backlog": BACKLOG_KEY,
+}
 
 
 @dataclass(frozen=True)
@@ -84,11 +95,11 @@ class JobQueue(JobReader):
         *,
         job_timeout_seconds: int,
         job_ttl_seconds: int,
-        max_queued_jobs: int = 10_000,
+        limits: QueueLimits | None = None,
     ) -> None:
         super().__init__(async_redis, job_ttl_seconds=job_ttl_seconds)
         self._redis = redis
-        self._timeout, self._max_queued = job_timeout_seconds, max_queued_jobs
+        self._timeout, self._limits = job_timeout_seconds, limits or QueueLimits()
         self._queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
         self._submit, self._cancel = lua.load(redis, "submit"), lua.load(redis, "cancel")
 
@@ -105,28 +116,24 @@ class JobQueue(JobReader):
 
         Raises:
             QueueFull: if as many jobs wait as may.
+            OwnerFull: if the owner has as many jobs, or as much work, as one may.
             IdempotencyKeyReused: if the idempotency key came with another body before.
         """
         job_id, now = new_job_id(), datetime.now(UTC)
         record = _record(request, owner, now)
-        message = self._message(job_id, request, now, request_id)
-        outcome, detail = self._submit(
-            keys={
-                **_QUEUE_KEYS,
-                "record": record_key(job_id),
-                "events": events_key(job_id),
-                "rq_job": message.key,
-                "clock": CLOCK_KEY,
-                "all_jobs": JOBS_KEY,
-                "owner_jobs": owner_jobs_key(owner),
-                "idempotency": keys.idempotency_key(owner, idempotency_key.key if idempotency_key else ""),
-            },
+        message = self._message(job_id, request, now, {"request_id": request_id, "owner": owner})
+        cost = max(cost, _MIN_COST_SECONDS)
+        outcome, detail, *more = self._submit(
+            keys={**_submission_keys(job_id, owner, idempotency_key), "rq_job": message.key},
             args={
                 "job_id": job_id,
-                "cost": max(cost, _MIN_COST_SECONDS),
+                "cost": cost,
                 "flow": f"{owner}:{request.priority}",
                 "weight": request.priority.weight,
-                "max_waiting": self._max_queued,
+                "owner": owner,
+                "max_waiting": self._limits.queued_jobs,
+                "max_owner_jobs": self._limits.owner_jobs,
+                "max_owner_seconds": self._limits.owner_seconds,
                 "seconds_kept": _MAX_JOB_AGE_SECONDS,
                 "body": idempotency_key.body if idempotency_key else "",
                 "seconds_key_kept": _IDEMPOTENCY_SECONDS,
@@ -140,12 +147,14 @@ class JobQueue(JobReader):
         match outcome:
             case b"full":
                 raise QueueFull(f"the queue is full: {detail.decode()} jobs are waiting")
+            case b"owner_jobs" | b"owner_seconds":
+                raise _owner_full(self._limits, int(detail), float(more[0]), cost=cost, num_graphs=request.num_graphs)
             case b"key_reused":
                 raise IdempotencyKeyReused("this Idempotency-Key came with another request before; choose a new one")
             case _:
                 return Submission(detail.decode(), to_job(job_id, record) if outcome == b"queued" else None)
 
-    def _message(self, job_id: str, request: AnyCompletedRequest, now: datetime, request_id: str) -> RqJob:
+    def _message(self, job_id: str, request: AnyCompletedRequest, now: datetime, metadata: Mapping[str, str]) -> RqJob:
         """What RQ brings to a worker."""
         message = self._queue.create_job(
             JOB_FUNCTION,
@@ -155,7 +164,7 @@ class JobQueue(JobReader):
             result_ttl=_RQ_TTL_SECONDS,
             failure_ttl=_RQ_TTL_SECONDS,
             retry=Retry(max=MAX_RETRIES),
-            meta={"request_id": request_id, **trace_headers()},
+            meta={**metadata, **trace_headers()},
         )
         message.enqueued_at = now
         return message
@@ -182,6 +191,7 @@ class JobQueue(JobReader):
                 "event": JobStatus.CANCELED.value,
                 "data": json.dumps({}),
                 "seconds_kept": self._ttl,
+                "owner_pending_prefix": OWNER_PENDING_PREFIX,
             },
         )
         if status is None:
@@ -193,7 +203,7 @@ class JobQueue(JobReader):
 
     def state(self) -> QueueState:
         """How the queue is now."""
-        return state.read_state(self._redis, limit=self._max_queued)
+        return state.read_state(self._redis, limit=self._limits.queued_jobs)
 
     async def num_workers(self) -> int:
         """Workers that were heard of in the last few seconds."""
@@ -207,10 +217,30 @@ class JobQueue(JobReader):
         """About how long until a tenth of the queue has been computed, at least a second."""
         return await state.seconds_until_room(self._async_redis)
 
+    async def seconds_until_done(self, work: float) -> float:
+        """About how long until so many seconds of work have been done, at least a second."""
+        return await state.seconds_until_done(self._async_redis, work)
+
     async def close(self) -> None:
-        """Let the connections go."""
+        """Let the followers and the connections go."""
+        await self.hub.close()
         self._redis.close()
         await self._async_redis.aclose()
+
+
+def _submission_keys(job_id: str, owner: str, idempotency_key: IdempotencyKey | None) -> dict[str, str]:
+    """What `submit.lua` writes, but for RQ's message."""
+    return {
+        **_QUEUE_KEYS,
+        "record": record_key(job_id),
+        "events": events_key(job_id),
+        "clock": CLOCK_KEY,
+        "all_jobs": JOBS_KEY,
+        "owner_jobs": owner_jobs_key(owner),
+        "owner_pending": owner_pending_key(owner),
+        "open": open_jobs_key(owner),
+        "idempotency": keys.idempotency_key(owner, idempotency_key.key if idempotency_key else ""),
+    }
 
 
 def _record(request: AnyCompletedRequest, owner: str, now: datetime) -> dict[str, str]:
@@ -224,3 +254,22 @@ def _record(request: AnyCompletedRequest, owner: str, now: datetime) -> dict[str
         "request": request.model_dump_json(),
         **({"webhook": str(request.webhook)} if request.webhook else {}),
     }
+
+
+def _owner_full(limits: QueueLimits, jobs: int, seconds: float, *, cost: float, num_graphs: int) -> OwnerFull:
+    """The refusal of a job of `cost` seconds: its owner has so many jobs, which are so many seconds of work."""
+    have = f"{jobs} of your jobs wait or run, about {seconds:,.0f} s of work"
+    if jobs >= limits.owner_jobs:
+        return OwnerFull(
+            f"{have}; DIGRESS_MAX_OWNER_JOBS allows {limits.owner_jobs} jobs: wait until one has ended, or cancel one",
+            reason="owner_jobs",
+            excess=seconds / jobs,
+        )
+    room = max(limits.owner_seconds - seconds, 0.0)
+    fitting = int(num_graphs * room / cost)
+    instead = f"{fitting} graphs of this kind would fit now" if fitting else "wait until one has ended, or cancel one"
+    return OwnerFull(
+        f"{have}, and this one is {cost:,.0f} s; DIGRESS_MAX_OWNER_SECONDS allows {limits.owner_seconds:,.0f} s: {instead}",
+        reason="owner_seconds",
+        excess=cost - room,
+    )

@@ -2,24 +2,25 @@
 
 import math
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from redis.asyncio import Redis as AsyncRedis
 
 from app.http.errors import NotFound, shorten
-from app.jobs import events, keys
-from app.jobs.events import JobEvent
+from app.jobs import keys
+from app.jobs.following.events import JobEvent
+from app.jobs.following.hub import EventHub
 from app.jobs.keys import JOBS_KEY, frames_key, graphs_key, owner_jobs_key, record_key
 from app.jobs.records import StoredJob, decode_fields, to_job
-from app.jobs.state import estimate
+from app.jobs.state import estimates
 from app.schemas import MAX_GRAPHS, Job
 
 # Larger results are not put into one answer, but into pages.
 MAX_ANSWER_BYTES = 8_000_000
+# Larger ones are read and sent in parts.
+_MAX_BYTES_AT_ONCE = 256_000
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class JobReader:
 
     def __init__(self, async_redis: AsyncRedis, *, job_ttl_seconds: int) -> None:
         self._async_redis, self._ttl = async_redis, job_ttl_seconds
+        self.hub = EventHub(async_redis)
 
     async def require(self, job_id: str, *, owner: str | None) -> None:
         """Make sure that a job is there for its owner to see; None sees all.
@@ -60,11 +62,18 @@ class JobReader:
         if not found:
             raise self._no_such_job(job_id)
         record = decode_fields(found)
-        graphs = None
-        if with_graphs and int(record.get("graphs_bytes", MAX_ANSWER_BYTES + 1)) <= MAX_ANSWER_BYTES:
+        graphs, size = None, int(record.get("graphs_bytes", MAX_ANSWER_BYTES + 1))
+        if with_graphs and size <= _MAX_BYTES_AT_ONCE:
             graphs = await self.graphs(job_id, 0, MAX_GRAPHS)
-        estimates = await estimate(self._async_redis, job_id, record)
-        return StoredJob(to_job(job_id, record | estimates), graphs)
+        estimated = await estimates(self._async_redis, {job_id: record})
+        return StoredJob(
+            to_job(job_id, record | estimated[job_id]),
+            graphs,
+            # Progress counts graphs that may never arrive.
+            num_graphs=int(record["graphs_done"]) if "graphs_bytes" in record else 0,
+            graphs_bytes=size,
+            has_more=with_graphs and _MAX_BYTES_AT_ONCE < size <= MAX_ANSWER_BYTES,
+        )
 
     async def find_by_idempotency_key(self, idempotency_key: IdempotencyKey, *, owner: str) -> str | None:
         """The id of the job that an earlier request of the same key and body gave; None if there was none."""
@@ -110,12 +119,6 @@ class JobReader:
         found: Any = await self._async_redis.lrange(graphs_key(job_id), first, first + count - 1)
         return list(found)
 
-    async def num_graphs(self, job_id: str) -> int:
-        """How many graphs there are of a job."""
-        # The type stubs allow for a client that is not asynchronous.
-        found: Any = self._async_redis.llen(graphs_key(job_id))
-        return int(await found)
-
     async def trajectory(self, job_id: str, number: int) -> bytes | None:
         """The trajectory of a job's graph, as JSON; None if no frames were kept."""
         # The type stubs allow for text and for a client that is not asynchronous.
@@ -123,33 +126,18 @@ class JobReader:
         return found  # type: ignore[no-any-return]
 
     def events(
-        self,
-        job_id: str,
-        *,
-        should_stop: Callable[[], Awaitable[bool]],
-        after: str = "0",
-        seconds: float = math.inf,
-        with_estimates: bool = False,
+        self, job_id: str, *, after: str = "0", seconds: float = math.inf, with_estimates: bool = False
     ) -> AsyncGenerator[JobEvent, None]:
-        """The events of a job, as `app.jobs.events.follow` gives them.
+        """The events of a job, as `EventHub.follow` gives them.
 
-        `with_estimates` adds a `progress` event every two seconds: the position in the queue, and about how long
-        until the job ends.
+        `with_estimates` adds a `progress` event every two seconds, or less often if many follow: the position in the queue, and
+        about how long until the job ends.
         """
-        progress = partial(self._progress_event, job_id) if with_estimates else None
-        return events.follow(
-            self._async_redis, job_id, should_stop=should_stop, after=after, seconds=seconds, estimate=progress
-        )
+        return self.hub.follow(job_id, after=after, seconds=seconds, with_estimates=with_estimates)
 
-    async def _progress_event(self, job_id: str) -> JobEvent | None:
-        with suppress(NotFound):
-            found = await self.find(job_id, with_graphs=False)
-            return JobEvent(None, "progress", found.job.progress.model_dump_json())
-        return None
-
-    async def wait(self, job_id: str, seconds: float, *, should_stop: Callable[[], Awaitable[bool]]) -> None:
-        """Return when the job has ended, `seconds` have passed, or `should_stop` says so."""
-        async for _ in self.events(job_id, should_stop=should_stop, seconds=seconds):
+    async def wait(self, job_id: str, seconds: float) -> None:
+        """Return when the job has ended, `seconds` have passed, or the process stops."""
+        async for _ in self.events(job_id, seconds=seconds):
             pass
 
     def _no_such_job(self, job_id: str) -> NotFound:

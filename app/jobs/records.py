@@ -8,22 +8,40 @@ from dataclasses import dataclass
 
 from app.schemas import Job
 
+# Graphs are read from Redis in batches of about so many bytes, and of at most so many graphs.
+_BATCH_BYTES = 128_000
+_LARGEST_BATCH = 256
+
 
 @dataclass(frozen=True)
 class StoredJob:
     """A job as Redis has it: without its graphs, and the graphs as the worker wrote them, each as JSON.
 
-    `graphs` is None if they were not asked for, or are too many for one answer, or are not there yet.
+    `graphs` is None if they were not asked for, or are too many for one answer, or are not there yet; or if they are large, and are
+    to be read in parts: then it `has_more`.
     """
 
     job: Job
     graphs: list[bytes] | None
+    num_graphs: int = 0
+    graphs_bytes: int = 0
+    has_more: bool = False
+
+    @property
+    def batch_size(self) -> int:
+        """How many graphs are read at once."""
+        mean = self.graphs_bytes / max(self.num_graphs, 1)
+        return max(min(int(_BATCH_BYTES / max(mean, 1)), _LARGEST_BATCH), 1)
 
     def to_json(self) -> bytes:
-        """The whole job; the graphs are put in as they are, never parsed."""
-        document = self.job.model_dump_json(exclude={"graphs"}).encode()
+        """The job with those graphs that are here; they are put in as they are, never parsed."""
         graphs = b"null" if self.graphs is None else b"[" + b",".join(self.graphs) + b"]"
-        return document[:-1] + b',"graphs":' + graphs + b"}"
+        return self.head() + graphs + b"}"
+
+    def head(self) -> bytes:
+        """What comes before the graphs."""
+        document = self.job.model_dump_json(exclude={"graphs"}).encode()
+        return document[:-1] + b',"graphs":'
 
 
 def to_job(job_id: str, record: Mapping[str, str]) -> Job:

@@ -18,3 +18,6 @@ class WorkerReport(BaseModel):
         Field(description="Seconds of work, by pace, that it does in a second: its lanes, and what overhead leaves."),
     ] = 1.0
     left: Annotated[float, Field(description="Seconds of work, by pace, that it has taken and not done.")] = 0.0
+    weight: Annotated[
+        float | None, Field(description="Sum of the weights of the jobs it computes; None if it does not say.")
+    ] = None

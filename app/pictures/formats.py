@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from app.http.errors import NotAcceptable
+from app.http.errors import NotAcceptable, shorten
 from app.pictures.characters import xml_values
 from app.schemas import Graph
 
@@ -65,7 +65,7 @@ def negotiate_format(requested: Format | None, accept: str | None, offered: Iter
     qualities = {form: _quality(form.media_type, accept or "*/*") for form in offered}
     best = max(offered, key=lambda form: qualities[form])
     if qualities[best] <= 0:
-        raise NotAcceptable(f"Accept: {accept} names nothing that is available here; available: {names}")
+        raise NotAcceptable(f"Accept: {shorten(accept or '')} names nothing that is available here; available: {names}")
     return best
 
 

@@ -1,6 +1,6 @@
-"""What routes depend on: the queue and the model cards, the caller, and whether to stop waiting."""
+"""What routes depend on: the queue and the model cards, the caller, and a place among those who wait."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from app.access.quota import Caller
 from app.catalogue.served_models import ServedModels
 from app.http.errors import Forbidden
 from app.http.examples import JOB_ID
+from app.http.sharing.places import Places
 from app.http.telemetry import ApiMetrics
 from app.jobs.queue import JobQueue
 from models.card.card import ModelCard
@@ -52,11 +53,9 @@ def _admit(request: Request, credentials: _CredentialsDep) -> Admit:
     return partial(_caller, request, credentials)
 
 
-def _should_stop(request: Request) -> Callable[[], Awaitable[bool]]:
-    async def should_stop() -> bool:
-        return request.app.state.is_stopping() or await request.is_disconnected()
-
-    return should_stop
+def _places(request: Request) -> Places:
+    places: Places = request.app.state.places
+    return places
 
 
 def _metrics(request: Request) -> ApiMetrics:
@@ -68,6 +67,7 @@ QueueDep = Annotated[JobQueue, Depends(_queue)]
 CardsDep = Annotated[dict[str, ModelCard], Depends(_cards)]
 MetricsDep = Annotated[ApiMetrics, Depends(_metrics)]
 CallerDep = Annotated[Caller, Depends(_caller)]
+PlacesDep = Annotated[Places, Depends(_places)]
 # To ask again, in a long answer, whether the caller may have it.
 AdmitDep = Annotated[Admit, Depends(_admit)]
 
@@ -97,5 +97,9 @@ async def _visible_job(job_id: Annotated[str, _JOB_ID], caller: CallerDep, queue
 
 # The id of a job that the caller may see; any other id is answered 404.
 VisibleJob = Annotated[str, Depends(_visible_job)]
-# Whether to stop waiting for a job: the client has disconnected, or the server is stopping.
-ShouldStopDep = Annotated[Callable[[], Awaitable[bool]], Depends(_should_stop)]
+
+
+async def hold_place(caller: CallerDep, places: PlacesDep) -> AsyncIterator[None]:
+    """Hold a place among those who wait for jobs, until the response has been sent."""
+    with places.hold(caller.name):
+        yield

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from app.access.admission import while_admitted
 from app.http.errors import BadHeader, Unauthorized, shorten
 from app.http.openapi import example, header, problems
-from app.routes.deps import AdmitDep, QueueDep, ShouldStopDep, VisibleJob
+from app.routes.deps import AdmitDep, QueueDep, VisibleJob, hold_place
 
 router = APIRouter(tags=["jobs"])
 _log = structlog.get_logger(__name__)
@@ -43,28 +43,25 @@ async def _last_event(
 @router.get(
     "/jobs/{job_id}/events",
     response_class=EventSourceResponse,
+    dependencies=[Depends(hold_place)],
     responses={
         200: {
             "headers": {"X-Accel-Buffering": header("Proxies must not buffer the stream.", "no")},
             **example("events", "text/event-stream"),
         },
-        **problems(400, 404, 503),
+        **problems(400, 404, 429, 503),
     },
 )
 async def stream_events(
-    job_id: VisibleJob,
-    after: Annotated[str, Depends(_last_event)],
-    queue: QueueDep,
-    should_stop: ShouldStopDep,
-    admit: AdmitDep,
+    job_id: VisibleJob, after: Annotated[str, Depends(_last_event)], queue: QueueDep, admit: AdmitDep
 ) -> AsyncIterator[ServerSentEvent]:
     """`status` and `progress` events as they happen; `succeeded`, `failed` or `canceled` is the last.
 
-    Past events come first; a client that lost its connection resumes with Last-Event-ID. Every two seconds, a `progress`
-    event without an id has the `position` in the queue and `eta_seconds`.
+    Past events come first; a client that lost its connection resumes with Last-Event-ID. Every two seconds, or less often
+    while hundreds listen, a `progress` event without an id has the `position` in the queue and `eta_seconds`.
     """
     try:
-        events = queue.events(job_id, should_stop=should_stop, after=after, with_estimates=True)
+        events = queue.events(job_id, after=after, with_estimates=True)
         async for event in while_admitted(events, admit):
             yield ServerSentEvent(id=event.id, event=event.name, raw_data=event.data)
     except RedisError as error:  # the response has started, so it can only end; the client reconnects

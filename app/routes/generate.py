@@ -5,6 +5,7 @@ validate and complete -> find the job of an earlier request, or queue a new one 
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -14,14 +15,16 @@ from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
 from app.catalogue.validation import check_memory, complete, find_card
-from app.http.errors import InvalidRequest, QueueFull
+from app.http.errors import ClientLeft, InvalidRequest, OwnerFull, QueueFull
 from app.http.examples import JOB_ID
 from app.http.openapi import example, header, problems
+from app.http.sharing.leaving import while_connected
 from app.jobs.estimates import capacity, work_seconds
 from app.jobs.observability.spans import submitting
 from app.jobs.queue import JobQueue, Submission
 from app.jobs.reading import IdempotencyKey
 from app.jobs.records import StoredJob
+from app.routes.answers.results import job_response
 from app.routes.deps import CardsDep, QueueDep
 from app.routes.preferences import RequestContext, RequestContextDep
 from app.schemas import AnyCompletedRequest, ConditionalRequest, GenerateRequest, Job
@@ -82,7 +85,7 @@ async def _answer(
         submission = await _queue(completed, key, card, queue, context)
     _log.info("job queued before" if submission.is_known else "job queued", job_id=submission.job_id)
     found = await _wait(submission, queue, context)
-    return _response(found, context, is_known=submission.is_known)
+    return _response(queue, found, context, is_known=submission.is_known)
 
 
 def _check_webhook(body: GenerateRequest, context: RequestContext) -> None:
@@ -133,21 +136,26 @@ async def _queue(
 
 
 async def _submit_traced(submit: Callable[[], Submission], request: AnyCompletedRequest, queue: JobQueue) -> Submission:
-    """Submit within a span of its own; if the queue is full, say when there will be room."""
+    """Submit within a span of its own; if there is no room, for all or for the caller, say when there will be."""
     try:
         with submitting(request) as name_job:
             submission = await run_in_threadpool(submit)
             name_job(submission.job_id)
     except QueueFull as error:
-        raise QueueFull(error.detail, retry_after=await queue.seconds_until_room()) from None
+        raise error.later(await queue.seconds_until_room()) from None
+    except OwnerFull as error:
+        raise error.later(await queue.seconds_until_done(error.excess)) from None
     return submission
 
 
 async def _wait(submission: Submission, queue: JobQueue, context: RequestContext) -> StoredJob:
     """The job as it is after the wait that the request asked for."""
     try:
-        if context.wait_seconds:
-            await queue.wait(submission.job_id, context.wait_seconds, should_stop=context.should_stop)
+        # While too many wait, nobody else does: the answer is 202, as if the time were up.
+        if context.wait_seconds and context.places.are_free(context.caller.name):
+            waiting = queue.wait(submission.job_id, context.wait_seconds)
+            with context.places.hold(context.caller.name), suppress(ClientLeft):
+                await while_connected(context.request, waiting)
             await context.admit()  # its key may have been revoked meanwhile
         return await queue.find(submission.job_id)
     except RedisError:
@@ -157,11 +165,11 @@ async def _wait(submission: Submission, queue: JobQueue, context: RequestContext
         return StoredJob(submission.job, None)
 
 
-def _response(found: StoredJob, context: RequestContext, *, is_known: bool) -> Response:
+def _response(queue: JobQueue, found: StoredJob, context: RequestContext, *, is_known: bool) -> Response:
     code, headers = status.HTTP_202_ACCEPTED, {"Location": found.job.links.self}
     if is_known:
         headers["Idempotency-Replayed"] = "true"
     if context.wait_seconds and found.job.status.is_final:
         code = status.HTTP_200_OK
         headers["Preference-Applied"] = f"wait={context.wait_seconds}"
-    return Response(found.to_json(), code, headers, media_type="application/json")
+    return job_response(queue, found, code, headers)

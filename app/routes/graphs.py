@@ -3,20 +3,18 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from redis.exceptions import RedisError
-from starlette.concurrency import run_in_threadpool
 
 from app.access.admission import Admit, while_admitted
 from app.http.errors import NotFound, NotReady, ResponseAborted, Unauthorized
+from app.http.sharing.fair_threads import FairThreads
+from app.http.sharing.leaving import while_connected
 from app.jobs.queue import JobQueue
-from app.jobs.reading import MAX_ANSWER_BYTES
+from app.jobs.records import StoredJob
 from app.pictures.formats import Format, negotiate_format, require_available, serialize, serialize_all
 from app.pictures.scene import Theme
-from app.routes.deps import AdmitDep, CardsDep, QueueDep, VisibleJob
-from app.routes.graph_formats import (
+from app.routes.answers.graph_formats import (
     MANY_GRAPHS,
     ONE_GRAPH,
     TRAJECTORY,
@@ -29,7 +27,9 @@ from app.routes.graph_formats import (
     TrajectoryFormatQuery,
     graph_responses,
 )
-from app.schemas import MAX_GRAPHS, Graph, GraphPage, Job, Trajectory
+from app.routes.answers.results import batches, page_parts
+from app.routes.deps import AdmitDep, CallerDep, CardsDep, QueueDep, VisibleJob
+from app.schemas import MAX_GRAPHS, Graph, GraphPage, Trajectory
 from models.card.card import ModelCard
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["graphs"])
 
-_BATCH_SIZE = 256
-# Drawing occupies a core, so few threads draw at once; other requests are answered meanwhile.
-_drawing = CapacityLimiter(2)
+# Drawing and writing occupy a core, so few threads do it at once; other requests are answered meanwhile.
+_threads = FairThreads(2)
+_GRAPHS_PER_TURN = 16
 # A picture that is opened as a document of its own contains styles.
 _PICTURE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
 
@@ -52,6 +52,7 @@ _PICTURE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'u
 async def list_graphs(
     job_id: VisibleJob,
     queue: QueueDep,
+    caller: CallerDep,
     admit: AdmitDep,
     cursor: Annotated[
         int, Query(ge=0, le=MAX_GRAPHS, description="Number of the first graph of the page.", examples=[0])
@@ -66,19 +67,15 @@ async def list_graphs(
     molecules.
     """
     chosen = negotiate_format(form, accept, MANY_GRAPHS)
-    await _require_ended(queue, job_id)
-    if chosen is not Format.JSON:
-        first = await queue.graphs(job_id, 0, 1)
-        if first:
-            require_available(Graph.model_validate_json(first[0]), chosen)
-        num_graphs = await queue.num_graphs(job_id)
-        parts = _admitted(_stream(queue, job_id, chosen, num_graphs), admit)
-        return StreamingResponse(parts, media_type=chosen.media_type)
-    graphs = _at_most(await queue.graphs(job_id, cursor, limit + 1), limit)
-    more = await queue.graphs(job_id, cursor + len(graphs), 1)
-    following = f'"/jobs/{job_id}/graphs?cursor={cursor + len(graphs)}&limit={limit}"' if more else "null"
-    body = b'{"graphs":[' + b",".join(graphs) + b'],"next":' + following.encode() + b"}"
-    return Response(body, media_type=chosen.media_type)
+    found = await _require_ended(queue, job_id)
+    if chosen is Format.JSON:
+        return StreamingResponse(page_parts(queue, found, cursor, limit), media_type=chosen.media_type)
+    first = await queue.graphs(job_id, 0, 1)
+    if first:
+        require_available(Graph.model_validate_json(first[0]), chosen)
+    graphs = batches(queue, found, 0, found.num_graphs)
+    parts = _lines(graphs) if chosen is Format.NDJSON else _records(graphs, chosen, caller.name)
+    return StreamingResponse(_admitted(parts, admit), media_type=chosen.media_type)
 
 
 @router.get(
@@ -91,6 +88,8 @@ async def get_graph(
     number: NumberPath,
     queue: QueueDep,
     cards: CardsDep,
+    caller: CallerDep,
+    request: Request,
     form: GraphFormatQuery = None,
     accept: AcceptHeader = None,
     size: SizeQuery = 480,
@@ -98,16 +97,18 @@ async def get_graph(
 ) -> Response:
     """One graph of an ended job; `svg` and `png` are pictures, always the same for the same graph."""
     chosen = negotiate_format(form, accept, ONE_GRAPH)
-    job = await _require_ended(queue, job_id)
+    job = (await _require_ended(queue, job_id)).job
     found = await _graph(queue, job_id, number)
     match chosen:
         case Format.JSON:
             return Response(found, media_type=chosen.media_type)
         case Format.SVG | Format.PNG:
-            drawn = await to_thread.run_sync(_draw, found, chosen, size, theme, cards.get(job.model), limiter=_drawing)
+            drawing = _threads.run(caller.name, _draw, found, chosen, size, theme, cards.get(job.model))
+            drawn = await while_connected(request, drawing)
             return Response(drawn, media_type=chosen.media_type, headers=_PICTURE_HEADERS)
         case _:
-            return Response(await run_in_threadpool(_serialize_one, found, chosen), media_type=chosen.media_type)
+            writing = _threads.run(caller.name, _serialize_one, found, chosen)
+            return Response(await while_connected(request, writing), media_type=chosen.media_type)
 
 
 @router.get(
@@ -120,6 +121,8 @@ async def get_trajectory(
     number: NumberPath,
     queue: QueueDep,
     cards: CardsDep,
+    caller: CallerDep,
+    request: Request,
     form: TrajectoryFormatQuery = None,
     accept: AcceptHeader = None,
     size: SizeQuery = 480,
@@ -127,22 +130,23 @@ async def get_trajectory(
 ) -> Response:
     """A graph's trajectory from noise, with as many frames as the request's `keep_frames`; `svg` is an animation."""
     chosen = negotiate_format(form, accept, TRAJECTORY)
-    job = await _require_ended(queue, job_id)
+    job = (await _require_ended(queue, job_id)).job
     found = await queue.trajectory(job_id, number)
     if found is None:
         raise NotFound(f"there are no frames of a graph {number}; set keep_frames in the request of the job")
     if chosen is Format.JSON:
         return Response(found, media_type=chosen.media_type)
     graph = await _graph(queue, job_id, number)
-    drawn = await to_thread.run_sync(_draw_animation, graph, found, size, theme, cards.get(job.model), limiter=_drawing)
+    drawing = _threads.run(caller.name, _draw_animation, graph, found, size, theme, cards.get(job.model))
+    drawn = await while_connected(request, drawing)
     return Response(drawn, media_type=chosen.media_type, headers=_PICTURE_HEADERS)
 
 
-async def _require_ended(queue: JobQueue, job_id: str) -> Job:
-    job = (await queue.find(job_id, with_graphs=False)).job
-    if not job.status.is_final:
-        raise NotReady(f"the job is {job.status}; its graphs are available once it has ended")
-    return job
+async def _require_ended(queue: JobQueue, job_id: str) -> StoredJob:
+    found = await queue.find(job_id, with_graphs=False)
+    if not found.job.status.is_final:
+        raise NotReady(f"the job is {found.job.status}; its graphs are available once it has ended")
+    return found
 
 
 async def _graph(queue: JobQueue, job_id: str, number: int) -> bytes:
@@ -174,22 +178,19 @@ def _vocabulary(card: ModelCard | None) -> "Vocabulary":
     return Vocabulary(card.node_types, card.edge_types[1:]) if card else EMPTY_VOCABULARY
 
 
-async def _stream(queue: JobQueue, job_id: str, form: Format, num_graphs: int) -> AsyncGenerator[bytes | str, None]:
-    """All graphs. If they cannot be read to the end, the response is aborted, so that nobody takes a part for the whole."""
-    number, has_begun = 0, False
-    while number < num_graphs:
-        try:
-            found = await queue.graphs(job_id, number, _BATCH_SIZE)
-        except RedisError as error:
-            raise ResponseAborted(f"redis is unavailable: {error}") from error
-        if not found:
-            raise ResponseAborted("the job has expired")
-        number += len(found)
-        if form is Format.NDJSON:
-            yield b"\n".join(found) + b"\n"
-        else:
-            text = await run_in_threadpool(_serialize_all, found, form, has_head=not has_begun)
-            has_begun = has_begun or text != ""
+async def _lines(parts: AsyncIterator[list[bytes]]) -> AsyncGenerator[bytes, None]:
+    async for graphs in parts:
+        yield b"\n".join(graphs) + b"\n"
+
+
+async def _records(parts: AsyncIterator[list[bytes]], form: Format, owner: str) -> AsyncGenerator[str, None]:
+    """All graphs in a text format, a few in each turn."""
+    has_head = True
+    async for graphs in parts:
+        for start in range(0, len(graphs), _GRAPHS_PER_TURN):
+            some = graphs[start : start + _GRAPHS_PER_TURN]
+            text = await _threads.run(owner, _serialize_all, some, form, has_head=has_head)
+            has_head = has_head and text == ""
             yield text
 
 
@@ -208,14 +209,3 @@ def _serialize_one(graph: bytes, form: Format) -> str:
 
 def _serialize_all(graphs: list[bytes], form: Format, *, has_head: bool) -> str:
     return serialize_all(map(Graph.model_validate_json, graphs), form, has_head=has_head)
-
-
-def _at_most(graphs: list[bytes], limit: int) -> list[bytes]:
-    """The first graphs, as many as fit into one response, but at least one."""
-    size, kept = 0, list[bytes]()
-    for graph in graphs[:limit]:
-        size += len(graph)
-        if kept and size > MAX_ANSWER_BYTES:
-            break
-        kept.append(graph)
-    return kept

@@ -7,6 +7,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.http.examples import JOB_ID
 from app.http.openapi import example, problems
+from app.routes.answers.results import job_response
 from app.routes.deps import CallerDep, QueueDep, VisibleJob
 from app.schemas import Job, JobPage
 
@@ -38,7 +39,7 @@ async def get_job(
 ) -> Response:
     """The present state of a job, with its graphs once it has ended."""
     found = await queue.find(job_id, with_graphs=graphs)
-    return Response(found.to_json(), media_type="application/json")
+    return job_response(queue, found)
 
 
 @router.delete(
@@ -59,4 +60,4 @@ async def cancel_job(job_id: VisibleJob, queue: QueueDep) -> Response:
     await run_in_threadpool(queue.cancel, job_id)
     found = await queue.find(job_id)
     code = status.HTTP_200_OK if found.job.status.is_final else status.HTTP_202_ACCEPTED
-    return Response(found.to_json(), code, media_type="application/json")
+    return job_response(queue, found, code)

@@ -5,7 +5,6 @@ Idempotency-Key    the same key and request give the same job (draft-ietf-httpap
 """
 
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,8 +14,9 @@ from app.access.admission import Admit
 from app.access.quota import Caller
 from app.http.errors import BadHeader, shorten
 from app.http.examples import IDEMPOTENCY_KEY
+from app.http.sharing.places import Places
 from app.http.telemetry import ApiMetrics
-from app.routes.deps import AdmitDep, CallerDep, MetricsDep, ShouldStopDep
+from app.routes.deps import AdmitDep, CallerDep, MetricsDep, PlacesDep
 
 LONGEST_WAIT = 60
 
@@ -52,8 +52,10 @@ class RequestContext:
     """Counts submitted jobs."""
     wait_seconds: int
     """How long to wait for the job to end; 0: do not wait."""
-    should_stop: Callable[[], Awaitable[bool]]
-    """Whether to stop waiting: the client is gone, or the server is stopping."""
+    places: Places
+    """Of those who wait."""
+    request: Request
+    """To notice that the client has left."""
     idempotency_key: str | None
     """The header `Idempotency-Key`."""
     request_id: str
@@ -67,7 +69,7 @@ def _request_context(
     caller: CallerDep,
     admit: AdmitDep,
     metrics: MetricsDep,
-    should_stop: ShouldStopDep,
+    places: PlacesDep,
     wait_seconds: Annotated[int, Depends(_wait_seconds)],
     idempotency_key: Annotated[
         str | None,
@@ -84,7 +86,8 @@ def _request_context(
         admit=admit,
         metrics=metrics,
         wait_seconds=wait_seconds,
-        should_stop=should_stop,
+        places=places,
+        request=request,
         idempotency_key=idempotency_key,
         request_id=request.state.request_id,
         has_webhooks=request.app.state.webhooks is not None,

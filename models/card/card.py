@@ -25,6 +25,13 @@ from models.card.config import (
 )
 from models.card.measurements import GivenMeasurement, GuidanceMeasurement, Measurement
 
+# What a card may say. The API goes through sizes and types in every request, and a graph of n nodes has n² pairs.
+MAX_NODES = 4_096
+_MAX_TYPES = 1_024
+_MAX_ENTRIES = 1_024
+Text = Annotated[str, StringConstraints(max_length=2_000)]
+Label = Annotated[str, StringConstraints(max_length=100)]
+
 
 class WeightsFile(Section):
     """A file beside the card, and the hash it must have."""
@@ -56,9 +63,9 @@ class TrainingRecord(Section):
 class Property(Section):
     """A property that graphs can be steered to, and how well it is predicted."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-    unit: Annotated[str, Field(description="Empty for a number without unit.")]
-    description: str
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
+    unit: Annotated[Label, Field(description="Empty for a number without unit.")]
+    description: Text
     mean: Annotated[float, Field(description="Over the graphs that its regressor learned from, as all that follows.")]
     std: Annotated[float, Field(gt=0)]
     min: float
@@ -66,7 +73,10 @@ class Property(Section):
     spread: Annotated[float, Field(description="Mean absolute deviation from the median: the error of a blind guess.")]
     histogram: Annotated[
         list[int],
-        Field(description="How many of these graphs lie in equal bins from `min` to `max`; empty if not counted."),
+        Field(
+            max_length=_MAX_ENTRIES,
+            description="How many of these graphs lie in equal bins from `min` to `max`; empty if not counted.",
+        ),
     ] = []
     mae: Annotated[
         dict[float, float],
@@ -83,7 +93,8 @@ class RegressorCard(Section):
     name: ModelName
     role: RegressorRole = "guide"
     properties: Annotated[
-        list[Property], Field(min_length=1, description="What it predicts, in the order of its outputs.")
+        list[Property],
+        Field(min_length=1, max_length=_MAX_ENTRIES, description="What it predicts, in the order of its outputs."),
     ]
     features: FeatureConfig = FeatureConfig()
     network: NetworkConfig = NetworkConfig()
@@ -105,20 +116,24 @@ class ModelCard(Section):
     """A checkpoint, described."""
 
     name: ModelName
-    version: str
-    description: str
-    licence: str
+    version: Label
+    description: Text
+    licence: Text
     domain: Domain
-    node_types: Annotated[list[str], Field(min_length=1)]
-    edge_types: Annotated[list[str], Field(min_length=2, description="The first one means that there is no edge.")]
+    node_types: Annotated[list[Label], Field(min_length=1, max_length=_MAX_TYPES)]
+    edge_types: Annotated[
+        list[Label],
+        Field(min_length=2, max_length=_MAX_TYPES, description="The first one means that there is no edge."),
+    ]
     node_marginals: Annotated[list[Probability], Field(description="Frequency of each node type in training.")]
     edge_marginals: Annotated[
         list[Probability], Field(description="Frequency of each edge type over all pairs in training.")
     ]
     size_distribution: Annotated[
-        dict[int, Probability], Field(min_length=1, description="num_nodes -> its frequency in training.")
+        dict[int, Probability],
+        Field(min_length=1, max_length=MAX_NODES, description="num_nodes -> its frequency in training."),
     ]
-    max_nodes: Annotated[int, Field(ge=1)]
+    max_nodes: Annotated[int, Field(ge=1, le=MAX_NODES)]
     validity: Annotated[
         Validity | None,
         Field(
@@ -130,13 +145,14 @@ class ModelCard(Section):
     network: NetworkConfig = NetworkConfig()
     sampling: SamplingConfig = SamplingConfig()
     guidance: GuidanceConfig = GuidanceConfig()
-    regressors: list[RegressorCard] = []
+    regressors: Annotated[list[RegressorCard], Field(max_length=_MAX_ENTRIES)] = []
     training: TrainingRecord | None = None
-    metrics: list[Measurement] = []
-    guidance_metrics: list[GuidanceMeasurement] = []
-    given_metrics: list[GivenMeasurement] = []
+    metrics: Annotated[list[Measurement], Field(max_length=_MAX_ENTRIES)] = []
+    guidance_metrics: Annotated[list[GuidanceMeasurement], Field(max_length=_MAX_ENTRIES)] = []
+    given_metrics: Annotated[list[GivenMeasurement], Field(max_length=_MAX_ENTRIES)] = []
     similarity_curve: Annotated[
-        list[SimilarityPoint], Field(description="By rising noise; calibrates the strength of `near`.")
+        list[SimilarityPoint],
+        Field(max_length=_MAX_ENTRIES, description="By rising noise; calibrates the strength of `near`."),
     ] = []
     weights: WeightsFile | None = None
 

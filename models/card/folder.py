@@ -15,7 +15,8 @@ from models.card.card import ModelCard
 from models.card.files import atomic_write
 
 CARD_FILE = "card.json"
-
+# Every list of models sends all cards whole.
+MAX_CARD_BYTES = 1_000_000
 
 PLOT_FILE = "plot.png"
 
@@ -36,11 +37,11 @@ class CardError(ValueError):
         return cls(f"{path} {problem}", public=f"{path.parent.name}/{path.name} {problem}")
 
 
-def read_inside(folder: Path, name: str) -> bytes:
+def read_inside(folder: Path, name: str, *, most_bytes: int | None = None) -> bytes:
     """What a file of a checkpoint's folder holds. A link out of it would show any file of this machine as the model's.
 
     Raises:
-        CardError: if it is a link that leads out of the folder, or no file.
+        CardError: if it is a link that leads out of the folder, or no file, or has more than `most_bytes`.
         OSError: if it cannot be read.
     """
     path = folder / name
@@ -48,6 +49,8 @@ def read_inside(folder: Path, name: str) -> bytes:
         raise CardError.about(path, "is a link that leads out of its folder; put the file itself there")
     if path.exists() and not path.is_file():
         raise CardError.about(path, "is no regular file")
+    if most_bytes is not None and path.stat().st_size > most_bytes:
+        raise CardError.about(path, f"has over {most_bytes:,} bytes, more than it may have")
     return path.read_bytes()
 
 
@@ -59,7 +62,7 @@ def read_card(folder: Path) -> ModelCard:
     """
     path = folder / CARD_FILE
     try:
-        content = read_inside(folder, CARD_FILE)
+        content = read_inside(folder, CARD_FILE, most_bytes=MAX_CARD_BYTES)
     except OSError as error:
         raise CardError.about(path, f"cannot be read: {error.strerror}") from error
     try:

@@ -15,6 +15,7 @@ from app.access.webhook_secrets import WebhookSecrets
 from app.catalogue.served_models import ServedModels
 from app.commands.supervisor import free_port
 from app.jobs.queue import JobQueue
+from app.jobs.state import QueueLimits
 from app.jobs.webhooks.sender import WebhookSender
 from app.main import create_app
 from app.settings import Settings
@@ -58,7 +59,7 @@ def make_client(
     max_graphs: int = 10_000,
     max_nodes: int = 9,
     steerable: bool = True,
-    max_queued_jobs: int = 10_000,
+    limits: QueueLimits | None = None,
     job_ttl_seconds: int = 600,
     admin_key: str | None = None,
     folder: Path = Path("none"),
@@ -78,7 +79,7 @@ def make_client(
         async_redis,
         job_timeout_seconds=60,
         job_ttl_seconds=job_ttl_seconds,
-        max_queued_jobs=max_queued_jobs,
+        limits=limits,
     )
     sender = None
     if webhooks:

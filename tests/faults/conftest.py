@@ -68,8 +68,8 @@ class Service:
         self._num_workers = 0
 
     def queue(self, timeout_seconds: int = 300) -> JobQueue:
-        times = {"job_timeout_seconds": timeout_seconds, "job_ttl_seconds": 600}
-        return JobQueue(self.redis, AsyncRedis.from_url(self.url), **times)
+        redis = AsyncRedis.from_url(self.url)
+        return JobQueue(self.redis, redis, job_timeout_seconds=timeout_seconds, job_ttl_seconds=600)
 
     def submit(self, num_graphs: int, *, num_steps: int = STEPS, timeout_seconds: int = 300) -> str:
         return self.queue(timeout_seconds).submit(request(num_graphs, num_steps)).job_id

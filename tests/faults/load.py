@@ -3,6 +3,9 @@
 Submitting must stay quick (99 of 100 in less than 50 ms), all jobs must end, and the second key must not wait for the first:
 from when both have jobs waiting, workers take as many of the one's as of the other's. Redis is reached directly and writes to
 its file as in docker-compose.yml.
+
+Then the workers stop, and two thousand event streams and five hundred callers wait for jobs while others submit: 99 of 100 of
+these in less than 100 ms, and no stream is dropped (`tests.faults.crowd`).
 """
 
 import argparse
@@ -11,6 +14,7 @@ import itertools
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from pathlib import Path
@@ -19,6 +23,7 @@ from typing import Any
 import httpx2
 
 from tests.faults.chaos import quantiles, say
+from tests.faults.crowd import crowd
 from tests.faults.site import ADMIN_KEY, Site, site
 
 _NAMES = ("first", "second")
@@ -27,23 +32,36 @@ _MOST_SUBMIT_SECONDS = 0.05
 _MOST_AHEAD = 16
 _BODY = {"model": "qm9", "num_graphs": 4, "num_steps": 20}
 _WARM_UP = 20
+_NUM_CROWD_KEYS = 4
+_SUBMITS_BESIDE = 300
 
 
-async def run(num_jobs: int, seed: int, callers: int) -> dict[str, Any]:
+async def run(num_jobs: int, seed: int, callers: int, *, num_streams: int, num_waiting: int) -> dict[str, Any]:
     """The whole run; returns the report."""
     with site(is_hurt=False, DIGRESS_JOB_TTL_SECONDS="3600", DIGRESS_MAX_JOBS="8", OMP_NUM_THREADS="1") as place:
-        keys = {name: place.key(name) for name in _NAMES}
-        await submit(place, keys["first"], _WARM_UP, seed=seed, callers=1)  # the API's first requests find nothing warm
-        started = time.monotonic()
-        seconds: list[float] = []
-        for name in _NAMES:
-            seconds += await submit(place, keys[name], num_jobs // len(_NAMES), seed=seed, callers=callers)
-        submitted = time.monotonic()
-        async with place.client(ADMIN_KEY) as client:
-            await until_done(client)
-            ended = time.monotonic()
-            begun = {name: await starts(place, keys[name]) for name in _NAMES}
-            jobs = await list_jobs(client)
+        report = await jobs_at_once(place, num_jobs, seed, callers)
+        for name in ("worker-a", "worker-b"):
+            place.signal(name, signal.SIGTERM)
+            await place.wait_for_end(name)
+        many = [place.key(f"many-{number}") for number in range(_NUM_CROWD_KEYS)]
+        waiting = await crowd(place, many, num_streams, num_waiting, _SUBMITS_BESIDE)
+    return {**report, "crowd": waiting, "violations": report["violations"] + waiting["violations"]}
+
+
+async def jobs_at_once(place: Site, num_jobs: int, seed: int, callers: int) -> dict[str, Any]:
+    """Many jobs by two keys."""
+    keys = {name: place.key(name) for name in _NAMES}
+    await submit(place, keys["first"], _WARM_UP, seed=seed, callers=1)  # the API's first requests find nothing warm
+    started = time.monotonic()
+    seconds: list[float] = []
+    for name in _NAMES:
+        seconds += await submit(place, keys[name], num_jobs // len(_NAMES), seed=seed, callers=callers)
+    submitted = time.monotonic()
+    async with place.client(ADMIN_KEY) as client:
+        await until_done(client)
+        ended = time.monotonic()
+        begun = {name: await starts(place, keys[name]) for name in _NAMES}
+        jobs = await list_jobs(client)
     both_wait = min(at for at, _ in begun["second"])  # the moment at which the second key asked for its first job
     order = sorted((start, name) for name in _NAMES for _, start in begun[name] if start > both_wait)
     ahead = most_ahead([name for _, name in order])
@@ -136,9 +154,13 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=0, help="of the first job; the others' follow")
     parser.add_argument("--callers", type=int, default=1, help="that submit at the same time")
+    parser.add_argument("--streams", type=int, default=2_000, help="idle event streams, afterwards")
+    parser.add_argument("--waiting", type=int, default=500, help="callers with `Prefer: wait`, beside them")
     parser.add_argument("--out", type=Path, default=Path("load.json"))
     options = parser.parse_args()
-    report = asyncio.run(run(options.jobs, options.seed, options.callers))
+    report = asyncio.run(
+        run(options.jobs, options.seed, options.callers, num_streams=options.streams, num_waiting=options.waiting)
+    )
     options.out.write_text(json.dumps(report, indent=1) + "\n")
     say(json.dumps(report, indent=1))
     return 1 if report["violations"] else 0

@@ -18,7 +18,6 @@ from tests.conftest import make_card, make_denoiser
 from tests.forked import WORKER, forked
 from tests.servers import wait_until
 from tests.worker.conftest import find, submit
-from worker.engine.engine import Engine
 from worker.rq_worker import GenerationWorker
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
@@ -95,7 +94,7 @@ def test_a_worker_without_room_still_looks_after_dead_workers_jobs(
     registry = worker.queues[0].started_job_registry
     redis.zadd(registry.key, {f"{job.id}:execution": 1})
     # Were there no maintenance without room, this would never end.
-    monkeypatch.setattr(Engine, "has_room", property(lambda engine: redis.zcard(registry.key) == 0))
+    monkeypatch.setattr(worker._room, "acquire", lambda timeout: redis.zcard(registry.key) == 0)
 
     worker.dequeue_job_and_maintain_ttl(None)
 

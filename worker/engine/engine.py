@@ -57,10 +57,9 @@ class Engine:
         """False once it has ended, be it by an error."""
         return self._thread.is_alive()
 
-    @property
-    def has_room(self) -> bool:
-        """Whether it can take another job."""
-        return self._admission.has_room
+    def has_room_for(self, owner: str) -> bool:
+        """Whether it can take another job of an owner."""
+        return self._admission.has_room_for(owner)
 
     def report(self) -> WorkerReport:
         """What it can do, as far as it was measured, and what it has still to do."""
@@ -70,6 +69,7 @@ class Engine:
             pace={name: budget.pace for name, budget in measured.items()},
             speed=self._speed.ratio,
             left=self._schedule.seconds_left,
+            weight=self._schedule.weight,
         )
 
     def refresh_models(self, unloaded: frozenset[str]) -> None:
@@ -88,9 +88,14 @@ class Engine:
         return self._capacity.prepare(name)
 
     def submit(
-        self, request: AnyCompletedRequest, *, tries_lost: int = 0, limit_seconds: float | None = None
+        self,
+        request: AnyCompletedRequest,
+        *,
+        owner: str = "",
+        tries_lost: int = 0,
+        limit_seconds: float | None = None,
     ) -> EngineJob:
-        """Begin to draw the graphs of a request; they arrive at the job.
+        """Begin to draw the graphs of an owner's request; they arrive at the job.
 
         Each of `tries_lost`, in which a worker died with the job half done, gives it more of the time.
 
@@ -105,6 +110,7 @@ class Engine:
             model,
             orders=self._orders,
             lanes=self._lanes,
+            owner=owner,
             tries_lost=tries_lost,
             limit_seconds=limit_seconds,
         )

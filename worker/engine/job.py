@@ -42,10 +42,11 @@ class EngineJob:
         *,
         orders: "OrderQueue",
         lanes: Lanes,
+        owner: str,
         tries_lost: int,
         limit_seconds: float | None,
     ) -> None:
-        self.request, self.model = request, model
+        self.request, self.model, self.owner = request, model, owner
         self.account = Account(request.priority.weight * _WEIGHT_PER_LOST_TRY**tries_lost)
         self.generation: Generation | None = None
         """What it draws; known once the engine has admitted it."""

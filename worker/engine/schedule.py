@@ -33,14 +33,18 @@ class Schedule:
         return len(self._works)
 
     @property
-    def batches_left(self) -> float:
-        """The sum over all jobs."""
-        return sum(work.batches_left for work in self._works)
-
-    @property
     def seconds_left(self) -> float:
         """How long all jobs take, at the pace of the device."""
-        return sum(work.budget.pace * work.left for work in list(self._works))
+        return sum(work.seconds_left for work in list(self._works))
+
+    @property
+    def weight(self) -> float:
+        """The sum over all jobs."""
+        return sum(work.account.weight for work in list(self._works))
+
+    def works_of(self, owner: str) -> list[Work]:
+        """The jobs of one owner."""
+        return [work for work in list(self._works) if work.owner == owner]
 
     def add(self, work: Work) -> None:
         """Add a job that has arrived, or come back with its account."""

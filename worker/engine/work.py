@@ -35,10 +35,11 @@ class Work:
         generation: Generation,
         budget: Budget,
         *,
+        owner: str = "",
         account: Account | None = None,
         chosen: Sequence[int] | None = None,
     ) -> None:
-        self.generation, self.budget = generation, budget
+        self.generation, self.budget, self.owner = generation, budget, owner
         self.account = account or Account()
         self._waiting = deque(generation.portions(budget.portion, chosen))
         self._running: list[Cohort] = []
@@ -51,6 +52,11 @@ class Work:
     def is_over(self) -> bool:
         """Whether nothing is left."""
         return not (self._waiting or self._running)
+
+    @property
+    def seconds_left(self) -> float:
+        """How long all steps that are to come take, at the pace of the device."""
+        return self.budget.pace * self.left
 
     @property
     def batches_left(self) -> float:

@@ -9,12 +9,15 @@
 -- priorities by their weights, and none waits for ever. Jobs with tags wait in `pending`. The next one, or a few, stand in
 -- RQ's list, where workers take them.
 -- USES job
+-- USES pending
 --
--- Answers a pair, what became of it and:
---   queued      the job's id
---   replayed    the id of the job that an earlier request with this idempotency key and body gave
---   key_reused  the id of the job that this idempotency key with another body gave
---   full        how many jobs wait
+-- Answers what became of it, and:
+--   queued         the job's id
+--   replayed       the id of the job that an earlier request with this idempotency key and body gave
+--   key_reused     the id of the job that this idempotency key with another body gave
+--   full           how many jobs wait
+--   owner_jobs     how many jobs of the owner wait or run: no more may; and how many seconds of work they are
+--   owner_seconds  the same: with this one they would be more work than may be. An owner may always have one
 
 local record = KEYS[1]                       -- hash: the job's record
 local events = KEYS[2]                       -- stream: the job's events
@@ -27,6 +30,9 @@ local backlog = KEYS[8]                      -- string: seconds of work that the
 local all_jobs = KEYS[9]                     -- sorted set: ids of all jobs
 local owner_jobs = KEYS[10]                  -- sorted set: ids of the owner's jobs
 local idempotency = KEYS[11]                 -- hash: the job and the body that the idempotency key stands for
+local open = KEYS[12]                        -- hash: the owner's jobs that wait or run -> seconds of work, and their sum
+local owner_pending = KEYS[13]               -- sorted set: jobs of the owner that wait, by tag
+local waiting_owners = KEYS[14]              -- sorted set: owners of jobs that wait, by the tag of the first
 local job_id = ARGV[1]                       -- the job's id
 local cost = ARGV[2]                         -- seconds of work that the job is
 local flow = ARGV[3]                         -- its owner and priority
@@ -40,6 +46,11 @@ local record_prefix = ARGV[10]               -- a record's key is this and the j
 local fields = cmsgpack.unpack(ARGV[11])     -- map: fields of the record
 local message = cmsgpack.unpack(ARGV[12])    -- map: fields of RQ's message
 local status_data = ARGV[13]                 -- JSON: the data of the first event
+local owner = ARGV[14]                       -- whose job it is
+local max_owner_jobs = tonumber(ARGV[15])    -- the most jobs of one owner that may wait or run
+local max_owner_seconds = tonumber(ARGV[16]) -- the most seconds of work that these may be
+
+local LOOKED_AT = 10 -- jobs that are looked at when an owner may have no more
 
 local function job_exists(id) return redis.call('EXISTS', record_prefix .. id) == 1 end
 
@@ -49,6 +60,30 @@ if body ~= '' then
         return {known_body == body and 'replayed' or 'key_reused', known_id}
     end
 end
+
+-- How many of the owner's jobs wait or run, and how many seconds of work they are.
+local function open_work()
+    local sum = redis.call('HGET', open, 'all')
+    return sum and redis.call('HLEN', open) - 1 or 0, tonumber(sum or '0')
+end
+
+-- Which of the owner's limits the job would exceed, if any, with the numbers as above.
+local function exceeded()
+    local jobs, seconds = open_work()
+    if jobs >= max_owner_jobs then return 'owner_jobs', jobs, seconds end
+    if jobs > 0 and seconds + tonumber(cost) > max_owner_seconds then return 'owner_seconds', jobs, seconds end
+end
+
+if exceeded() then
+    -- Some may be gone unnoticed: expired before they ended, or ended by a worker of an older version.
+    for _, id in ipairs(redis.call('HRANDFIELD', open, LOOKED_AT)) do
+        local status = redis.call('HGET', record_prefix .. id, 'status')
+        if id ~= 'all' and status ~= 'queued' and status ~= 'running' then close_job(open, id) end
+    end
+end
+local limit, jobs, seconds = exceeded()
+if limit then return {limit, tostring(jobs), tostring(seconds)} end
+
 local waiting = redis.call('LLEN', rq_queue) + redis.call('ZCARD', pending)
 if waiting >= max_waiting then return {'full', tostring(waiting)} end
 
@@ -66,6 +101,9 @@ for _, jobs in ipairs({all_jobs, owner_jobs}) do
     redis.call('ZADD', jobs, 0, job_id)
     redis.call('EXPIRE', jobs, seconds_kept)
 end
+redis.call('HSET', open, job_id, cost)
+redis.call('HINCRBYFLOAT', open, 'all', cost)
+redis.call('EXPIRE', open, seconds_kept)
 if body ~= '' then
     redis.call('HSET', idempotency, 'job', job_id, 'body', body)
     redis.call('EXPIRE', idempotency, seconds_key_kept)
@@ -74,12 +112,12 @@ end
 local start = math.max(tonumber(redis.call('GET', clock) or '0'), tonumber(redis.call('HGET', flows, flow) or '0'))
 local tag = string.format('%.17g', start + tonumber(cost) / weight)
 redis.call('HSET', flows, flow, tag)
-redis.call('HSET', record, 'cost', cost, 'flow', flow, 'start', string.format('%.17g', start))
+redis.call('HSET', record, 'cost', cost, 'flow', flow, 'start', string.format('%.17g', start), 'open', open)
 if waiting == 0 then
     redis.call('SET', clock, tag)
     redis.call('RPUSH', rq_queue, job_id)
 else
-    redis.call('ZADD', pending, tag, job_id)
+    add_pending(pending, waiting_owners, owner_pending, owner, job_id, tag)
     redis.call('INCRBYFLOAT', backlog, cost)
 end
 return {'queued', job_id}

@@ -1,5 +1,8 @@
 """Every error is a problem document."""
 
+import time
+from typing import Any
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -88,3 +91,40 @@ def test_a_body_that_is_no_readable_json_is_a_problem(client: TestClient, body: 
 
     assert (answer.status_code, answer.headers["Content-Type"]) == (400, PROBLEM)
     assert "the body is not JSON" in answer.json()["detail"]
+
+
+def test_of_thousands_of_mistakes_the_first_ten_are_told_soon(client: TestClient) -> None:
+    body = {"model": "tiny", **{f"field{number}": 1 for number in range(4_000)}}
+
+    began = time.process_time()
+    answer = client.post("/generate", json=body)
+    seconds = time.process_time() - began
+
+    assert answer.status_code == 422
+    assert len(answer.json()["errors"]) == 10
+    assert answer.json()["detail"].endswith("; and 3990 more mistakes")
+    assert len(answer.content) < 10_000
+    assert seconds < 1
+
+
+@pytest.mark.parametrize(
+    "body", [{"x" * 60_000: 1}, {"model": "x" * 60_000}, {"model": "tiny", "num_graphs": "9" * 60_000}]
+)
+def test_the_answer_to_a_mistake_is_short_however_long_it_is(client: TestClient, body: dict[str, Any]) -> None:
+    answer = client.post("/generate", json=body)
+
+    assert answer.status_code == 422
+    assert len(answer.content) < 3_000
+
+
+def test_the_answer_about_a_path_is_short_however_long_it_is(client: TestClient) -> None:
+    answers = [
+        client.get("/" + "x" * 60_000),
+        client.get("/jobs/" + "x" * 60_000),
+        client.get("/models/" + "x" * 60_000),
+    ]
+    job = client.post("/generate", json={"model": "tiny"}).json()["links"]["self"]
+    answers.append(client.get(f"{job}/graphs", headers={"Accept": "x" * 60_000}))
+
+    assert [answer.status_code for answer in answers] == [404, 404, 404, 406]
+    assert all(len(answer.content) < 3_000 for answer in answers)

@@ -10,6 +10,7 @@ from redis import Redis
 
 from app.jobs.keys import BACKLOG_KEY, WORKERS_KEY, record_key, worker_key
 from app.jobs.reports import WorkerReport
+from app.jobs.state import QueueLimits
 from tests.app.conftest import PROBLEM, make_client
 from tests.app.jobs.conftest import ask
 
@@ -83,7 +84,7 @@ def test_a_job_canceled_amid_others_does_not_change_their_order(
 def test_a_full_queue_says_when_to_come_back(redis_url: str, redis: Redis) -> None:
     redis.zadd(WORKERS_KEY, {"one": time.time()})
     redis.set(worker_key("one"), WorkerReport(pace={"tiny": 1.0}, speed=1.0).model_dump_json())
-    with make_client(redis_url, max_queued_jobs=3) as client:
+    with make_client(redis_url, limits=QueueLimits(queued_jobs=3)) as client:
         accepted = [ask(client, num_nodes=5) for _ in range(3)]
         refused = ask(client)
         client.delete(accepted[1].json()["links"]["self"])

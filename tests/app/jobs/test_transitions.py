@@ -9,12 +9,18 @@ import pytest
 from redis import Redis
 
 from app.jobs import lua
-from app.jobs.keys import RECORD_PREFIX, WEBHOOKS_KEY, events_key, record_key
+from app.jobs.keys import OWNER_PENDING_PREFIX, RECORD_PREFIX, WEBHOOKS_KEY, events_key, record_key
 from app.jobs.transitions import API_TRANSITIONS, WORKER_TRANSITIONS, Transitions, end_fields, to_json
 from app.schemas import JobStatus
 
 PAIRS = list(product(JobStatus, JobStatus))
 JOB = "0" * 32
+CANCEL: dict[str, lua.Value] = {
+    "job_id": JOB,
+    "running": JobStatus.RUNNING.value,
+    "seconds_kept": 60,
+    "owner_pending_prefix": OWNER_PENDING_PREFIX,
+}
 
 
 def snapshot(redis: Redis) -> tuple[Any, Any]:
@@ -98,7 +104,7 @@ def test_the_api_changes_a_status_only_as_the_table_allows(redis: Redis, before:
     known = snapshot(redis)
     args = change(API_TRANSITIONS, end_fields(after, ttl_seconds=60), after.value)
 
-    answer = run(redis, "cancel", args | {"job_id": JOB, "running": JobStatus.RUNNING.value, "seconds_kept": 60})
+    answer = run(redis, "cancel", args | CANCEL)
 
     if after in API_TRANSITIONS[before]:
         assert answer == after.value.encode()
@@ -129,10 +135,9 @@ def test_progress_is_told_of_a_job_that_goes_on(redis: Redis, before: JobStatus)
 @pytest.mark.parametrize("name", ["update", "finish", "cancel"])
 def test_a_job_that_there_is_not_is_not_made(redis: Redis, name: str) -> None:
     table = API_TRANSITIONS if name == "cancel" else WORKER_TRANSITIONS
-    more: dict[str, lua.Value] = {"job_id": JOB, "seconds_kept": 60, "running": JobStatus.RUNNING.value}
     args = change(table, {"status": JobStatus.CANCELED.value}, "canceled")
 
-    answer = run(redis, name, args | {key: more[key] for key in more.keys() & set(lua._read(name).args)})
+    answer = run(redis, name, args | {key: CANCEL[key] for key in CANCEL.keys() & set(lua._read(name).args)})
 
     assert answer in {None, b"over"}
     assert redis.keys(f"{RECORD_PREFIX}*") == []

@@ -3,6 +3,7 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -170,10 +171,10 @@ def test_a_cards_own_limit_holds(redis_url: str) -> None:
 
 
 def test_a_job_is_named_though_redis_goes_while_it_is_waited_for(tmp_path: Path) -> None:
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, ExitStack() as stack:
         with valkey(tmp_path) as url, Redis.from_url(url) as redis:
-            headers = {"Prefer": "wait=20"}
-            asked = pool.submit(make_client(url).post, "/generate", json={"model": "tiny"}, headers=headers)
+            client = stack.enter_context(make_client(url))
+            asked = pool.submit(client.post, "/generate", json={"model": "tiny"}, headers={"Prefer": "wait=20"})
             wait_until(lambda: bool(redis.exists("rq:queue:digress")), seconds=10)
             (job_id,) = redis.lrange("rq:queue:digress", 0, -1)
         answer = asked.result()

@@ -19,6 +19,7 @@ from app.jobs.keys import graphs_key
 from app.pictures.scene import Theme
 from app.schemas import Frame, Graph, JobSummary, Problem, Trajectory
 from models.checkpoint import save_checkpoint
+from models.generation import Progress
 from tests.app.conftest import PROBLEM
 from tests.conftest import make_card, make_denoiser
 from tests.servers import DIGRESS, running, wait_until
@@ -76,6 +77,35 @@ def test_a_result_over_eight_megabytes_comes_in_pages_and_as_lines_only(client: 
     assert page["next"] == f"{job}/graphs?cursor=4&limit=100"
     assert lines.headers["Content-Type"].startswith("application/x-ndjson")
     assert [json.loads(line)["graph"]["seed"] for line in lines.text.splitlines()] == [0, 1, 2, 3, 4]
+
+
+def test_a_large_job_is_sent_in_parts_and_is_the_same(client: TestClient, ended: Any) -> None:
+    graphs = [molecule(seed, "C" * 4_000) for seed in range(5)]  # 0.4 MB each
+    job = ended(*graphs)
+
+    with client.stream("GET", job) as answer:
+        num_parts, text = 0, b""
+        for part in answer.iter_raw():
+            num_parts += 1
+            text += part
+
+    whole = json.loads(text)
+    assert num_parts > len(graphs)
+    assert whole.pop("graphs") == [graph.model_dump(mode="json") for graph in graphs]
+    assert whole == {
+        name: value for name, value in client.get(f"{job}?graphs=false").json().items() if name != "graphs"
+    }
+    assert client.delete(job).json()["graphs"] == [graph.model_dump(mode="json") for graph in graphs]
+
+
+def test_a_job_that_failed_with_nothing_has_an_empty_page(client: TestClient, redis: Redis) -> None:
+    job_id = client.post("/generate", json={"model": "tiny", "num_graphs": 5}).json()["id"]
+    record = JobRecord(redis, job_id, ttl_seconds=60)
+    record.start()
+    record.progress(Progress(0.5, 3))
+    record.fail(Problem(title="Gone", status=500, detail="it broke"))
+
+    assert client.get(f"/jobs/{job_id}/graphs").json() == {"graphs": [], "next": None}
 
 
 def test_a_graph_is_given_in_every_form_and_is_the_same_in_each(client: TestClient, ended: Any) -> None:

@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from app.jobs.keys import WORKERS_KEY
+from app.jobs.state import QueueLimits
 from tests.app.conftest import make_client
 
 
@@ -40,7 +41,7 @@ def test_requests_are_counted_by_route_and_never_by_id(client: TestClient) -> No
 
 
 def test_jobs_are_counted_as_they_are_queued_and_as_they_are_turned_down(redis_url: str, redis: Redis) -> None:
-    with make_client(redis_url, max_queued_jobs=3) as client:
+    with make_client(redis_url, limits=QueueLimits(queued_jobs=3)) as client:
         for _ in range(2):
             client.post("/generate", json={"model": "tiny", "priority": "high"}, headers={"Idempotency-Key": "1"})
         for _ in range(3):

@@ -22,6 +22,9 @@ from tests.conftest import make_card
         ({"network": {"num_heads": 3, "node_width": 16}}, "must divide node_width"),
         ({"name": "../qm9"}, "pattern"),
         ({"colour": "red"}, "Extra inputs"),
+        ({"max_nodes": 100_000_000}, "less than or equal to 4096"),
+        ({"node_types": [str(n) for n in range(2_000)], "node_marginals": 2_000 * [1 / 2_000]}, "at most 1024 items"),
+        ({"description": 3_000 * "x"}, "at most 2000 characters"),
     ],
 )
 def test_a_card_that_contradicts_itself_is_refused(change: dict[str, Any], words: str) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from models.card.folder import CardError, read_card, read_cards, write_card
+from models.card.folder import MAX_CARD_BYTES, CardError, read_card, read_cards, write_card
 from tests.conftest import make_card
 
 
@@ -45,6 +45,14 @@ def test_a_folder_without_checkpoint_folders_is_refused_with_a_hint(tmp_path: Pa
 
     with pytest.raises(CardError, match=f"give its parent, {tmp_path.parent}"):
         read_cards(tmp_path)
+
+
+def test_a_card_larger_than_any_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "card.json").write_bytes(b" " * (MAX_CARD_BYTES + 1))
+
+    with pytest.raises(CardError, match="1,000,000 bytes, more than it may have"):
+        read_card(tmp_path / "tiny")
 
 
 @pytest.mark.parametrize("is_relative", [True, False])

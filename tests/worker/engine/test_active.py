@@ -23,7 +23,7 @@ def lanes() -> Iterator[Lanes]:
 
 def make_job(lanes: Lanes) -> EngineJob:
     request = CompletedRequest(model="tiny", num_graphs=2, seed=2, sampler="ancestral", num_steps=NUM_STEPS)
-    return EngineJob(request, MODEL, orders=OrderQueue(), lanes=lanes, tries_lost=0, limit_seconds=None)
+    return EngineJob(request, MODEL, orders=OrderQueue(), lanes=lanes, owner="", tries_lost=0, limit_seconds=None)
 
 
 def test_a_job_has_its_graphs_when_they_are_finished_and_is_then_let_go(lanes: Lanes) -> None:

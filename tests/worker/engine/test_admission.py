@@ -15,26 +15,27 @@ pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 
 
 def test_there_is_no_room_for_more_than_the_engine_can_do_soon(engine: Engine) -> None:
-    assert engine.has_room
+    assert engine.has_room_for("")
 
     jobs = [engine.submit(make_request(10_000)) for _ in range(2)]
 
-    wait_until(lambda: not engine.has_room, seconds=10)
+    wait_until(lambda: not engine.has_room_for(""), seconds=10)
     for job in jobs:
         job.cancel(RuntimeError("enough"))
-    wait_until(lambda: engine.has_room, seconds=10)
+    wait_until(lambda: engine.has_room_for(""), seconds=10)
 
 
 @pytest.mark.parametrize(("pace", "has_room"), [(1.0, False), (1e-9, True)])
 def test_with_much_to_do_it_takes_few_jobs_and_with_little_many(store: ModelStore, pace: float, has_room: bool) -> None:
     with Engine(store, Budget(largest=90_000, overhead=100, pace=pace)) as engine:
         jobs = [engine.submit(make_request(2_000)) for _ in range(15)]
-        assert engine.has_room
+        assert engine.has_room_for("")
 
         jobs.append(engine.submit(make_request(2_000)))
         wait_until(lambda: len(engine._schedule) == len(jobs), seconds=10)
 
-        assert engine.has_room == has_room
+        assert engine.has_room_for("") == has_room
+        assert engine.has_room_for("another")
         for job in jobs:
             job.cancel(RuntimeError("enough"))
 

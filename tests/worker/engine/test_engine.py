@@ -121,6 +121,6 @@ def test_what_has_begun_goes_on_when_its_model_is_unloaded(engine: Engine) -> No
 
     assert first
     assert again is not None
-    assert engine.has_room
+    assert engine.has_room_for("")
     with pytest.raises(UnknownModel, match="has been unloaded"):
         engine.submit(make_request(5))

@@ -21,11 +21,24 @@ local function change(record, events, transitions, fields, event, data)
     if not after or not after[fields.status or status] then return false, status end
     set_fields(record, fields)
     redis.call('XADD', events, 'MAXLEN', '~', MAX_EVENTS, '*', 'event', event, 'data', data)
+    redis.call('PUBLISH', events, event) -- a channel that is named as the stream: it wakes those who follow the job
     return true, status
 end
 
--- What follows the change that ends a job: its webhook is due, and all that is known of it expires.
+-- Count a job no more among those of its owner that wait or run. `open` is the hash of these.
+local function close_job(open, job_id)
+    local cost = redis.call('HGET', open, job_id)
+    if not cost then return end
+    redis.call('HDEL', open, job_id)
+    redis.call('HINCRBYFLOAT', open, 'all', '-' .. cost)
+    -- Sums of fractions drift, so that nothing is exactly nothing.
+    if redis.call('HLEN', open) == 1 then redis.call('DEL', open) end
+end
+
+-- What follows the change that ends a job: its owner may have another, its webhook is due, and all that is known of it expires.
 local function conclude(record, events, webhooks, job_id, seconds_kept)
+    local open = redis.call('HGET', record, 'open')
+    if open then close_job(open, job_id) end
     if redis.call('HEXISTS', record, 'webhook') == 1 then redis.call('ZADD', webhooks, 0, job_id) end
     redis.call('EXPIRE', record, seconds_kept)
     redis.call('EXPIRE', events, seconds_kept)

@@ -6,7 +6,8 @@ from typing import Any
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from app.jobs.events import JobEvent, follow
+from app.jobs.following.events import JobEvent
+from app.jobs.following.hub import EventHub
 from app.jobs.keys import events_key, record_key
 from app.jobs.queue import JobQueue
 from app.main import build
@@ -19,12 +20,9 @@ def test_hundreds_of_waiting_clients_hold_up_nobody(redis_url: str) -> None:
     request = CompletedRequest(model="tiny", num_graphs=1, seed=1, sampler="ancestral", num_steps=1)
     job_id = queue.submit(request).job_id
 
-    async def never() -> bool:
-        return False
-
     async def crowd() -> tuple[int, int, float]:
         started, num_threads = time.monotonic(), threading.active_count()
-        waiting = [asyncio.create_task(queue.wait(job_id, 3, should_stop=never)) for _ in range(300)]
+        waiting = [asyncio.create_task(queue.wait(job_id, 3)) for _ in range(300)]
         await asyncio.sleep(1)
         num_workers, more = await queue.num_workers(), threading.active_count() - num_threads
         await asyncio.gather(*waiting)
@@ -42,11 +40,10 @@ def test_waiting_ends_when_it_is_pointless(redis_url: str) -> None:
     request = CompletedRequest(model="tiny", num_graphs=1, seed=1, sampler="ancestral", num_steps=1)
     job_id, started = queue.submit(request).job_id, time.monotonic()
 
-    async def should_stop() -> bool:
-        return time.monotonic() > started + 1
+    queue.hub.is_stopping = lambda: time.monotonic() > started + 1
 
     async def wait() -> None:
-        await queue.wait(job_id, 60, should_stop=should_stop)
+        await queue.wait(job_id, 60)
         await queue.close()
 
     asyncio.run(wait())
@@ -54,14 +51,14 @@ def test_waiting_ends_when_it_is_pointless(redis_url: str) -> None:
     assert time.monotonic() - started < 10
 
 
-async def never() -> bool:
-    return False
-
-
 def followed(url: str, job_id: str, **options: Any) -> list[JobEvent]:
     async def follow_all() -> list[JobEvent]:
         async with AsyncRedis.from_url(url) as redis:
-            return [event async for event in follow(redis, job_id, should_stop=never, **options)]
+            hub = EventHub(redis)
+            try:
+                return [event async for event in hub.follow(job_id, **options)]
+            finally:
+                await hub.close()
 
     return asyncio.run(follow_all())
 
@@ -101,11 +98,10 @@ def test_after_the_time_that_was_given_nothing_more_is_waited_for(redis_url: str
 
 
 def test_an_estimate_is_given_between_events(redis_url: str, redis: Redis) -> None:
-    add(redis, "status")
+    queue: JobQueue = build(Settings.model_validate({"redis_url": redis_url})).state.queue
+    request = CompletedRequest(model="tiny", num_graphs=1, seed=1, sampler="ancestral", num_steps=1)
+    job_id = queue.submit(request).job_id
 
-    async def estimate() -> JobEvent:
-        return JobEvent(None, "progress", "{}")
-
-    events = followed(redis_url, "a", seconds=0.8, estimate=estimate)
+    events = followed(redis_url, job_id, seconds=1.5, with_estimates=True)
 
     assert [(event.id is None, event.name) for event in events] == [(False, "status"), (True, "progress")]
