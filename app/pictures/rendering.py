@@ -58,7 +58,7 @@ def render_picture(
     vocabulary: Vocabulary = EMPTY_VOCABULARY,
 ) -> bytes:
     """A graph as SVG or PNG, `size` pixels wide and high: the same picture for the same graph and vocabulary."""
-    if graph.graph.get("valid"):
+    if graph.graph.get("smiles") is not None:
         return _draw_molecule(molecule_of(graph), form, size, theme)
     scene = compose_scene(graph, choose_appearance(graph, vocabulary), vocabulary, size=size, theme=theme)
     return write_svg(scene).encode() if form == "svg" else _png(scene)
@@ -73,7 +73,7 @@ def render_animation(
     vocabulary: Vocabulary = EMPTY_VOCABULARY,
 ) -> bytes:
     """A graph's trajectory as an animated SVG (`app.pictures.svg`)."""
-    if graph.graph.get("valid"):
+    if graph.graph.get("smiles") is not None:
         appearance = Appearance(_atom_positions(molecule_of(graph)))
     else:
         appearance = choose_appearance(graph, vocabulary)

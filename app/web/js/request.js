@@ -62,8 +62,10 @@ export function toCurl(body, { hasKey }) {
 /** Less of a completed request: what a caller would write to get the same graphs. */
 export function essential(request) {
   const { filter = {}, webhook, ...rest } = request;
-  const wanted = Object.fromEntries(Object.entries(filter).filter(([, on]) => on));
+  const says = (value) => value && (typeof value !== "object" || Object.keys(value).length > 0);
+  const wanted = Object.fromEntries(Object.entries(filter).filter(([, value]) => says(value)));
   const body = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null));
+  if (!body.descriptors) delete body.descriptors;
   if (body.keep_frames === 0) delete body.keep_frames;
   if (body.priority === "normal") delete body.priority;
   if (body.candidates === 1) delete body.candidates;
