@@ -19,8 +19,8 @@ serve: setup ## Redis if needed, the API and a worker, on 127.0.0.1:8000
 test: .venv/.development ## the tests, against real servers
 	$(PYTEST)
 
-test-quick: .venv/.development ## the tests that need no servers; three minutes
-	$(PYTEST) -m 'not (served or slow or long)'
+test-quick: .venv/.development ## the quickest tests, none of which needs a server; two minutes
+	$(PYTEST) -m 'not (served or thorough or slow or long)'
 
 test-slow: .venv/.development ## the tests that take longer; their measurements are printed
 	$(PYTEST) -m slow -rP

@@ -31,6 +31,7 @@ def drawn(model: LoadedModel, num_graphs: int, goal: Goal, *, num_steps: int = 1
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("estimator", ["proposals", "gradient"])
 def test_the_mean_logp_of_real_samples_rises_with_its_target(qm9_model: LoadedModel, estimator: str) -> None:
     means = []
@@ -59,6 +60,7 @@ def test_a_guided_graph_is_a_function_of_its_index_not_of_the_number_asked_for(q
     assert few == {index: many[index] for index in range(3)}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("sampler", "num_steps"),
     [("ancestral", 1), ("ancestral", 2), ("ancestral", 7), ("ancestral", 50), ("renoise", 10), ("mixed", 10)],

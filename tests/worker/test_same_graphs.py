@@ -62,6 +62,7 @@ def share_of_equals(some: Sequence[Graphs], others: Sequence[Graphs]) -> float:
     return sum(one == other for one, other in pairs) / len(pairs)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("device", "num_graphs"),
     [

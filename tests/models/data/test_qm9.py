@@ -28,6 +28,7 @@ def test_the_splits_have_digress_sizes(data: GraphData) -> None:
     assert [len(getattr(data, split)) for split in SPLITS] == [97_734, 20_042, 13_055]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("split", [pytest.param("train", marks=pytest.mark.slow), "validation", "test"])
 def test_every_graph_converts_back_to_its_molecule(data: GraphData, card: ModelCard, split: str) -> None:
     expected = qm9.canonical_molecules(split)

@@ -85,6 +85,7 @@ def some_data() -> Tensor:
 
 
 # With a step at every time. "mixed" and "renoise" do not converge to the data, with something given or without.
+@pytest.mark.thorough
 @pytest.mark.parametrize(("reverse", "furthest"), [(ancestral, 0.006), (Mixed(0.2), 0.03), (renoise, 0.25)])
 @pytest.mark.parametrize("kind", ["nothing", "a part", "nodes", "pairs"])
 def test_with_an_exact_denoiser_samples_follow_the_conditional_distribution(

@@ -205,6 +205,7 @@ def test_every_step_of_a_trajectory_is_a_graph() -> None:
         assert not graph.edges[~graph.edge_mask].any()
 
 
+@pytest.mark.thorough
 def test_a_trained_models_graph_is_the_same_alone_and_in_a_crowd(qm9: tuple[ModelCard, Denoiser]) -> None:
     _, denoiser = qm9
     seeds = graph_seeds(11, torch.arange(40))
@@ -222,6 +223,7 @@ def test_a_trained_models_graph_is_the_same_alone_and_in_a_crowd(qm9: tuple[Mode
         assert torch.equal(few.edges, crowd.edges[chosen])
 
 
+@pytest.mark.thorough
 def test_samples_of_a_trained_model_are_exchangeable(qm9: tuple[ModelCard, Denoiser]) -> None:
     """DiGress, Lemma 3.3: a graph is as likely as the same graph with its nodes in another order."""
     _, denoiser = qm9

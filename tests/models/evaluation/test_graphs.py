@@ -36,6 +36,7 @@ def planar() -> GraphData:
     return load_synthetic("planar")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "family", ["tree", "comm20", *(pytest.param(name, marks=pytest.mark.slow) for name in ("planar", "sbm"))]
 )

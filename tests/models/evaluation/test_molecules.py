@@ -37,6 +37,7 @@ def test_too_few_molecules_to_test_against_are_an_error() -> None:
         evaluate_molecules(["C", "CC"], training=set(), reference=["C"])
 
 
+@pytest.mark.thorough
 def test_the_distance_is_zero_to_itself_and_otherwise_that_of_an_independent_package() -> None:
     molecules = qm9.canonical_molecules("test")
     first, second = molecules[:400], molecules[400:800]

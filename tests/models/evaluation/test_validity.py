@@ -18,6 +18,7 @@ def as_dense(adjacency: np.ndarray, seed: int) -> np.ndarray:
     return blocks(random, [len(adjacency)], within=float(adjacency.mean()), between=0.0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("family", "count", "least"), [("planar", 30, 1.0), ("tree", 30, 1.0), ("comm20", 30, 1.0), ("sbm", 10, 0.7)]
 )

@@ -26,6 +26,7 @@ def test_time_is_drawn_from_one_to_the_last_step_and_more_often_where_a_distorti
     assert amid["middle"] == pytest.approx(0.8, abs=0.03)
 
 
+@pytest.mark.thorough
 def test_a_network_learns_a_handful_of_graphs() -> None:
     torch.manual_seed(0)
     module = DiffusionModule(make_card(), DenoiserTraining(learning_rate=3e-3))

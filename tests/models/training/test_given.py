@@ -10,7 +10,7 @@ from models.training.given import draw_given
 
 @pytest.fixture(scope="module")
 def molecules() -> GraphBatch:
-    return load_dataset("qm9").test[torch.arange(4000)].long()
+    return load_dataset("qm9").test[torch.arange(1500)].long()
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +24,9 @@ def test_shares_are_those_that_are_described(molecules: GraphBatch, given: Given
     nothing = ~given.nodes.any(1) & ~given.pairs.flatten(1).any(1)
     parts = given.nodes.any(1) & given.pairs.flatten(1).any(1)
 
-    assert float(nothing.float().mean()) == pytest.approx(0.30, abs=0.03)
-    assert float((all_nodes & ~given.pairs.flatten(1).any(1)).float().mean()) == pytest.approx(0.15, abs=0.03)
-    assert float((all_pairs & ~given.nodes.any(1)).float().mean()) == pytest.approx(0.05, abs=0.015)
+    assert float(nothing.float().mean()) == pytest.approx(0.30, abs=0.04)
+    assert float((all_nodes & ~given.pairs.flatten(1).any(1)).float().mean()) == pytest.approx(0.15, abs=0.04)
+    assert float((all_pairs & ~given.nodes.any(1)).float().mean()) == pytest.approx(0.05, abs=0.02)
     # A single node without closed pairs is a part, too, and seen as neither.
     assert float(parts.float().mean()) == pytest.approx(0.48, abs=0.05)
 

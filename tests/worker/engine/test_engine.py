@@ -20,6 +20,7 @@ from worker.store import ModelStore, UnknownModel
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(
     not has_native_bfloat16(torch.device("cpu")), reason="the promise to the bit is for bfloat16 arithmetic"
 )

@@ -27,6 +27,7 @@ def published(count: int, *, max_atoms: int = 99) -> list[tuple[str, Geometry, l
     return found
 
 
+@pytest.mark.thorough
 def test_at_the_published_geometry_are_the_published_values() -> None:
     for smiles, geometry, (mu, homo, lumo) in published(3, max_atoms=11):
         found = single_point(geometry)
@@ -37,6 +38,7 @@ def test_at_the_published_geometry_are_the_published_values() -> None:
         assert found.gap == pytest.approx(found.lumo - found.homo)
 
 
+@pytest.mark.thorough
 def test_relaxing_leads_a_distorted_geometry_back_to_the_published_one() -> None:
     for _, geometry, _ in published(3, max_atoms=13):
         noise = np.random.default_rng(0).normal(scale=0.08, size=geometry.positions.shape)

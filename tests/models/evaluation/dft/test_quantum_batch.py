@@ -31,6 +31,7 @@ def lines(cache: Path) -> list[str]:
     return [line for file in cache.rglob("dft-*.jsonl") for line in file.read_text().splitlines() if line]
 
 
+@pytest.mark.thorough
 def test_a_killed_run_keeps_what_it_knew_and_the_next_goes_on_from_there(cache: Path) -> None:
     script = cache / "script.py"
     script.write_text(SCRIPT)
@@ -64,6 +65,7 @@ def test_a_killed_run_keeps_what_it_knew_and_the_next_goes_on_from_there(cache: 
     assert sorted(entry["smiles"] for entry in entries) == sorted(MOLECULES)
 
 
+@pytest.mark.thorough
 def test_what_is_known_is_not_computed_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = compute_all(["N", "O"])
 
