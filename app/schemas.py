@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
-from models.card.config import Estimator, Sampler
+from models.card.config import Descriptor, Estimator, Sampler
 
 JobKind = Literal["unconditional", "conditional"]
 MAX_SEED = 2**53 - 1
@@ -30,6 +30,12 @@ MAX_GRAPHS = 10_000
 MAX_FRAMES = 1_000
 
 _SMALLEST_REQUEST: JsonDict = {"model": "qm9", "num_graphs": 16, "seed": 7}
+_FILTERED_REQUEST: JsonDict = {
+    **_SMALLEST_REQUEST,
+    "num_graphs": 4,
+    "filter": {"valid": True, "contains": ["[OX2H]"], "properties": {"logp": {"max": 1}}, "diverse": 0.2},
+    "descriptors": True,
+}
 _COMPLETED_REQUEST: JsonDict = {**_SMALLEST_REQUEST, "sampler": "mixed", "num_steps": 50}
 _SMALLEST_CONDITIONAL: JsonDict = {**_SMALLEST_REQUEST, "targets": {"mu": 2.5, "homo": -6.2}}
 _COMPLETED_CONDITIONAL: JsonDict = {
@@ -91,14 +97,79 @@ class SizeRange(BaseModel):
         return self
 
 
-class GraphFilter(BaseModel):
-    """Conditions on the returned graphs; graphs that fail are drawn again, several times if needed."""
+class Bounds(BaseModel):
+    """Values that a property may have, both ends included; a missing end is open."""
 
     model_config = ConfigDict(extra="forbid")
 
-    valid: Annotated[StrictBool, Field(description="Only molecules that RDKit can sanitise.")] = False
+    min: Annotated[float | None, Field(strict=True, allow_inf_nan=False)] = None
+    max: Annotated[float | None, Field(strict=True, allow_inf_nan=False)] = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Bounds":
+        if self.min is None and self.max is None:
+            raise ValueError("give min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min = {self.min:g} must not exceed max = {self.max:g}")
+        return self
+
+    def __contains__(self, value: float) -> bool:
+        return (self.min is None or self.min <= value) and (self.max is None or value <= self.max)
+
+
+class SimilarityBounds(Bounds):
+    """How like molecules may be to a reference: Tanimoto similarity of Morgan fingerprints, from 0 to 1."""
+
+    smiles: Annotated[StrictStr, Field(min_length=1, max_length=1_000, examples=["CC(O)C1CC1C=O"])]
+
+
+_Pattern = Annotated[StrictStr, Field(min_length=1, max_length=500)]
+_PATTERNS = Field(max_length=16, examples=[["[OX2H]"]])
+
+
+class GraphFilter(BaseModel):
+    """Conditions on the returned graphs; others are drawn in place of those that fail, as long as there is hope."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    valid: Annotated[
+        StrictBool,
+        Field(
+            description="Only molecules that RDKit can sanitise, or graphs that follow the rule of the model's card."
+        ),
+    ] = False
     unique: Annotated[StrictBool, Field(description="No valid molecule twice in one job.")] = False
     connected: Annotated[StrictBool, Field(description="Only connected graphs.")] = False
+    stable: Annotated[
+        StrictBool,
+        Field(
+            description="Only molecules whose atoms all have as many bonds as they should; for models that draw hydrogens."
+        ),
+    ] = False
+    contains: Annotated[
+        list[_Pattern],
+        _PATTERNS,
+        Field(description="Parts that each molecule must contain, as SMARTS. Hydrogens are counted, not drawn: [OH]."),
+    ] = []
+    lacks: Annotated[
+        list[_Pattern], _PATTERNS, Field(description="Parts that no molecule may contain, as SMARTS.")
+    ] = []
+    properties: Annotated[
+        dict[Descriptor, Bounds],
+        Field(
+            description="Property -> values that it may have, as RDKit computes it.",
+            examples=[{"logp": {"min": 1, "max": 3}, "sa": {"max": 4}}],
+        ),
+    ] = {}
+    similarity: Annotated[SimilarityBounds | None, Field(description="How like molecules may be to a reference.")] = (
+        None
+    )
+    diverse: Annotated[
+        float | None,
+        Field(
+            strict=True, gt=0, le=1, description="No two molecules of a job nearer than this: 1 less their similarity."
+        ),
+    ] = None
 
 
 class Given(BaseModel):
@@ -192,7 +263,7 @@ NumNodes = Annotated[
 class GenerateRequest(BaseModel):
     """What to generate. Only `model` is needed; null takes the default of the model's card."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_SMALLEST_REQUEST]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_SMALLEST_REQUEST, _FILTERED_REQUEST]})
 
     model: Annotated[StrictStr, Field(description="Name of a model that GET /models lists.")]
     num_graphs: Annotated[StrictInt, Field(ge=1, le=MAX_GRAPHS), _WHOLE] = 1
@@ -207,8 +278,14 @@ class GenerateRequest(BaseModel):
     given: Annotated[Given | None, Field(description="What every graph must contain; the rest is drawn.")] = None
     near: Annotated[Near | None, Field(description="A graph that the answers are like.")] = None
     filter: Annotated[
-        GraphFilter, Field(description="Conditions on the graphs; graphs that fail are drawn again, up to ten times.")
+        GraphFilter,
+        Field(
+            description="Conditions on the graphs; others are drawn in place of those that fail, ten for each at most."
+        ),
     ] = GraphFilter()
+    descriptors: Annotated[
+        StrictBool, Field(description="Whether valid molecules come with their properties, as RDKit computes them.")
+    ] = False
     keep_frames: Annotated[
         StrictInt,
         Field(ge=0, le=200, description="Frames to keep of each graph's trajectory; at most 1,000 in a job."),
@@ -307,7 +384,7 @@ class Graph(BaseModel):
 
     `graph` holds `model`, `seed`, for molecules `smiles` (null if not valid) and `valid`, and if the request had targets
     `properties`, as the model's regressor predicts them, and `property_errors`, the errors it expects to make. If it had `near`,
-    `similarity` to that graph, from 0 to 1, and `unchanged`. A node has `id` and `type`, an atom also `element` and `charge`, and one
+    `similarity` to that graph, from 0 to 1, and `unchanged`. If it asked for `descriptors`, valid molecules have them. A node has `id` and `type`, an atom also `element` and `charge`, and one
     that was given `"given": true`; an edge has `source`, `target` and `type`.
     """
 
@@ -347,10 +424,11 @@ class JobProgress(BaseModel):
 
 
 class JobSummary(BaseModel):
-    """Counts over a job's graphs; those about molecules are null for other graphs."""
+    """Counts over a job's graphs; those about molecules are null for other graphs, and `valid` for a model whose card names no rule."""
 
     num_graphs: int
     short: Annotated[int, Field(description="Missing graphs: no draw of them passed the filter.")] = 0
+    note: Annotated[str | None, Field(description="Why graphs are missing, in words; null if all are there.")] = None
     drawn: Annotated[int | None, Field(description="Graphs drawn in all rounds, each candidate for a place once.")] = (
         None
     )

@@ -51,6 +51,7 @@ class Steering:
 
     def __init__(self, model: LoadedModel, goal: Goal, *, num_graphs: int, grid: Sequence[int]) -> None:
         card = model.card
+        self._all_alike = all(isinstance(target, int | float) for target in goal.targets.values())
         self.card, self.regressors, self.goal = card, model.regressors, goal
         self._config = _guidance_for(grid, card, goal.estimator)
         guides = [described for described in card.regressors if described.role == "guide"]
@@ -79,7 +80,10 @@ class Steering:
         )
 
     def size_likelihood(self, denoiser: Denoiser, sizes: Sequence[int]) -> Float[Tensor, "b sizes"]:
-        """p(y | n) of every graph's targets for each size, up to a factor; raised to λ where that is less than one."""
+        """p(y | n) of every graph's targets for each size, up to a factor; raised to λ where that is less than one.
+
+        One row stands for all graphs if they have the same targets.
+        """
         sizes_at_once = max(1, _PRIOR_COST // (_PRIOR_DRAWS * max(sizes) ** 2))
         parts = [
             self._log_likelihood(denoiser, sizes[start : start + sizes_at_once])
@@ -96,7 +100,8 @@ class Steering:
         log_density = torch.zeros(1, len(sizes), device=device)
         for targets in self._targets:
             predicted = targets.predicted(noise, last)
-            by_draw = predicted.log_density(targets.values[:, None]).sum(-1)
+            wanted = targets.values[:1] if self._all_alike else targets.values
+            by_draw = predicted.log_density(wanted[:, None]).sum(-1)
             log_density = log_density + by_draw.view(-1, len(sizes), _PRIOR_DRAWS).logsumexp(2)
         return log_density
 

@@ -1,7 +1,7 @@
 """From a plan to graphs: seeds and sizes per graph, and cohorts of graphs that advance together.
 
 Graph i of a request with seed S has its own seed, and its size is drawn from that seed. So the first ten graphs of a request for a
-hundred are those of a request for ten, whatever the batches.
+hundred are those of a request for ten, whatever the batches. Graphs that replace refused ones have the numbers that follow.
 
 A plan may want the best of several candidates for every graph (`models.candidates`). What is drawn is a candidate: number
 i · candidates + c is candidate c of graph i.
@@ -30,7 +30,6 @@ from models.diffusion.corruption import corrupt
 from models.diffusion.guidance import Guidance
 from models.diffusion.randomness import (
     CANDIDATE_STREAM,
-    ROUND_STREAM,
     SIZE_STREAM,
     draw,
     graph_seeds,
@@ -69,9 +68,9 @@ class GeneratedBatch:
 
 
 def draw_sizes(
-    weights: Mapping[int, float], seeds: Int[Tensor, " b"], factors: Float[Tensor, "b sizes"] | None = None
+    weights: Mapping[int, float], seeds: Int[Tensor, " b"], factors: Float[Tensor, "#b sizes"] | None = None
 ) -> Int[Tensor, " b"]:
-    """num_nodes per graph, one size in proportion to its weight, times each graph's own factor if there are any."""
+    """num_nodes per graph, one size in proportion to its weight, times each graph's own factor, or that of all, if there are any."""
     origin = torch.zeros(1, dtype=torch.long, device=seeds.device)
     uniform = uniforms(seeds, step=torch.zeros_like(seeds), stream=SIZE_STREAM, positions=origin)[:, 0]
     sizes, shares = (torch.tensor(column, device=seeds.device) for column in (list(weights), list(weights.values())))
@@ -121,8 +120,8 @@ class Generation:
         self.model, self.plan = model, plan
         self.device = model.denoiser.noise.alpha_bar.device
         self.grid = plan.times(model.denoiser.num_timesteps)
-        self.seeds = graph_seeds(plan.seed, torch.arange(plan.num_graphs, device=self.device))
-        self._steering = Steering(model, plan.goal, num_graphs=plan.num_graphs, grid=self.grid) if plan.goal else None
+        self.seeds = graph_seeds(plan.seed, torch.arange(plan.num_draws, device=self.device))
+        self._steering = Steering(model, plan.goal, num_graphs=plan.num_draws, grid=self.grid) if plan.goal else None
         self.sizes = self._draw_sizes()
         self.widths = [padded_size(model.card, size) for size in self.sizes.tolist()]
         self.kept_steps = frozenset(plan.kept_steps(self.num_steps))
@@ -167,12 +166,11 @@ class Generation:
         """The cost of the cohort that candidates of one width will be."""
         return self.cost_of(len(candidates), self._width(candidates))
 
-    def start(self, candidates: Sequence[int], *, round_number: int = 0) -> Cohort:
-        """Candidates of one width, as noise; the noise of every round is different."""
+    def start(self, candidates: Sequence[int]) -> Cohort:
+        """Candidates of one width, as noise."""
         chosen = torch.tensor(candidates, device=self.device)
         indices, ordinals = chosen // self.plan.candidates, chosen % self.plan.candidates
-        own_seeds = offspring_seeds(self.seeds[indices], round_number + 1, stream=ROUND_STREAM)[:, -1]
-        seeds = offspring_seeds(own_seeds, self.plan.candidates, stream=CANDIDATE_STREAM)
+        seeds = offspring_seeds(self.seeds[indices], self.plan.candidates, stream=CANDIDATE_STREAM)
         seeds = seeds.gather(1, ordinals[:, None])[:, 0]
         width = self._width(candidates)
         context = self._given.context(indices, self.sizes[indices], width=width) if self._given else NO_CONTEXT
@@ -271,15 +269,14 @@ def draw_round(
     on_progress: Callable[[Progress], None] = lambda progress: None,
     *,
     chosen: Sequence[int] | None = None,
-    round_number: int = 0,
 ) -> Iterator[GeneratedBatch]:
-    """The graphs of a generation, or those chosen, with the noise of a round."""
+    """The graphs of a generation, or those chosen by number."""
     graphs_done, steps_done, plan = 0, 0, generation.plan
     total = (plan.num_graphs if chosen is None else len(chosen)) * plan.candidates * generation.num_steps
     with Lanes(generation.device) as lanes:
         portions = generation.portions(BATCH_COST, chosen)
         while begun := list(islice(portions, lanes.count)):
-            parts = [[generation.start(portion, round_number=round_number)] for portion in begun]
+            parts = [[generation.start(portion)] for portion in begun]
             for _ in range(generation.num_steps):
                 parts = lanes.map(advance, parts)
                 steps_done += sum(map(len, begun))

@@ -53,6 +53,18 @@ def atom_valence(label: str) -> int:
     return max(table.GetDefaultValence(table.GetAtomicNumber(element) - charge), 0)
 
 
+def stable_atoms(atom_types: Sequence[str], bonds: Sequence[tuple[int, int, str]]) -> list[bool]:
+    """Whether the bonds of each atom, orders summed, are as many as its type has; hydrogens are drawn.
+
+    Reference: Hoogeboom et al. 2022, EDM, arXiv:2203.17003, section 5.1
+    """
+    used = [0.0] * len(atom_types)
+    for begin, end, label in bonds:
+        used[begin] += bond_order(label)
+        used[end] += bond_order(label)
+    return [amount == atom_valence(label) for amount, label in zip(used, atom_types, strict=True)]
+
+
 def atom_mass(label: str) -> float:
     """Standard atomic weight in daltons, without hydrogens."""
     return float(Chem.GetPeriodicTable().GetAtomicWeight(parse_atom_type(label)[0]))

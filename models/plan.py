@@ -36,6 +36,8 @@ class GenerationPlan:
     """Parts to draw around, which graph after graph takes in turn; nothing is given if there are none."""
     near: Near | None = None
     """The graph to begin with, if it is not noise."""
+    spare: int = 0
+    """How many graphs may be drawn beyond `num_graphs`, in place of some that are refused."""
     keep_frames: int = 0
     """How many frames to keep of every graph's trajectory; two or more include the noise and the clean graph."""
 
@@ -53,6 +55,11 @@ class GenerationPlan:
             return [num_steps]
         apart = num_steps / max(self.keep_frames - 1, 1)
         return sorted({round(apart * frame) for frame in range(self.keep_frames)})
+
+    @property
+    def num_draws(self) -> int:
+        """How many graphs may be drawn at most."""
+        return self.num_graphs + self.spare
 
     @property
     def candidates(self) -> int:

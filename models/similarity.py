@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
-from rdkit.DataStructs import ExplicitBitVect, TanimotoSimilarity
+from rdkit.DataStructs import BulkTanimotoSimilarity, ExplicitBitVect, TanimotoSimilarity
 
 from models.card.card import ModelCard
 from models.given.partial import PartialGraph
@@ -44,6 +44,22 @@ class Likeness:
         if self._smiles is not None:
             return smiles == self._smiles
         return _edges(graph) == self._edges and list(graph[0]) == self._types
+
+
+class Fingerprint:
+    """The fingerprint of a molecule, to compare with others."""
+
+    def __init__(self, smiles: str) -> None:
+        self._bits = _fingerprint(smiles)
+
+    def similarity(self, other: "Fingerprint") -> float:
+        """Tanimoto similarity, from 0 to 1."""
+        return float(TanimotoSimilarity(self._bits, other._bits))
+
+    def most_similar(self, others: Sequence["Fingerprint"]) -> float:
+        """The similarity to the most similar of some; 0 if there are none."""
+        found: list[float] = BulkTanimotoSimilarity(self._bits, [other._bits for other in others])
+        return max(found, default=0.0)
 
 
 def _edges(graph: Labelled) -> set[tuple[int, int, str]]:

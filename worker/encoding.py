@@ -34,6 +34,10 @@ def encode(batch: GeneratedBatch, card: ModelCard, likeness: Likeness | None = N
             smiles = canonical_smiles(to_molecule(types, pairs, hydrogens_are_drawn=card.hydrogens_are_drawn))
             metadata |= {"smiles": smiles, "valid": smiles is not None}
             nodes = [node | _atom(node["type"]) for node in nodes]
+        elif card.validity is not None:
+            from models.rules.validity import is_valid  # with SciPy, which takes a second
+
+            metadata["valid"] = is_valid(card.validity, len(types), [(i, j) for i, j, _ in pairs])
         if given:
             nodes = [node | {"given": True} if kept else node for node, kept in zip(nodes, given[row], strict=False)]
         if likeness:

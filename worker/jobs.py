@@ -163,7 +163,8 @@ def _draw_and_record(job: EngineJob, record: JobRecord, log: structlog.BoundLogg
     write_end: Callable[[Sequence[Graph], JobSummary, Sequence[Trajectory]], None] = record.succeed
     outcome, num_missing = "succeeded", 0
     try:
-        num_missing = len(collect(job, selection, job.card, record.progress))
+        collect(job, selection, job.card, record.progress)
+        num_missing = selection.num_missing
     except Canceled:
         write_end, outcome = record.cancel, "canceled"
     except TooLong as error:
@@ -176,9 +177,15 @@ def _draw_and_record(job: EngineJob, record: JobRecord, log: structlog.BoundLogg
     trajectories = [selection.trajectories[number] for number in numbers if number in selection.trajectories]
     seconds = time.perf_counter() - started
     summary = summarise(
-        graphs, job.request, job.card, num_drawn=selection.num_drawn, refused=selection.refused, seconds=seconds
+        graphs,
+        job.request,
+        job.card,
+        num_drawn=selection.num_drawn,
+        seconds=seconds,
+        refused=selection.refused,
+        num_missing=num_missing,
     )
-    write_end(graphs, summary.model_copy(update={"short": num_missing}), trajectories)
+    write_end(graphs, summary, trajectories)
     log.info("job ended", outcome=outcome, model=job.card.name, num_graphs=len(graphs), seconds=summary.seconds)
 
 

@@ -1,13 +1,17 @@
 """What a request asks of the sampler."""
 
-from app.schemas import AnyCompletedRequest
+from app.schemas import AnyCompletedRequest, GraphFilter
 from models.card.card import ModelCard
+from models.card.cost import graph_cost, size_weights
 from models.card.nearness import noise_for_strength
 from models.conditional import Goal
+from models.generation import BATCH_COST
 from models.given.partial import PartialGraph
 from models.given.read import read_conditions
 from models.plan import GenerationPlan, Near
 from models.similarity import Likeness
+
+_SPARE_PER_GRAPH = 10
 
 
 def plan(request: AnyCompletedRequest, card: ModelCard) -> GenerationPlan:
@@ -27,7 +31,16 @@ def plan(request: AnyCompletedRequest, card: ModelCard) -> GenerationPlan:
         goal=_goal(request),
         given=parts,
         near=near,
+        spare=most_draws(request, card) - request.num_graphs,
     )
+
+
+def most_draws(request: AnyCompletedRequest, card: ModelCard) -> int:
+    """How many graphs are drawn at most: eleven for each, or a batch more than asked for; no more than asked for if none is refused."""
+    if request.filter == GraphFilter() and request.given is None and request.near is None:
+        return request.num_graphs
+    cost = graph_cost(card, max(size_weights(card, request.size_range(card.max_nodes))), request.estimator)
+    return request.num_graphs + max(_SPARE_PER_GRAPH * request.num_graphs, BATCH_COST // (cost * request.candidates))
 
 
 def likeness_of(request: AnyCompletedRequest, card: ModelCard) -> Likeness | None:

@@ -92,7 +92,7 @@ class WorkerMetrics:
         if summary is not None:
             self._graphs.labels(model, kind).inc(summary.num_graphs)
             self._missing.labels(model, kind).inc(summary.short)
-            if summary.valid is not None:
+            if summary.valid is not None and summary.unique is not None:  # counted of molecules alone
                 self._valid.labels(model, kind).inc(summary.valid)
 
     def step_taken(self, model: str, *, seconds: float, num_graphs: int, fullness: float) -> None:

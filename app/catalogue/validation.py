@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from difflib import get_close_matches
 
+from app.catalogue.filters import check_filter
 from app.http.errors import InvalidRequest, shorten
 from app.pictures.given import possible_sizes
 from app.schemas import (
@@ -49,6 +50,7 @@ def complete(request: GenerateRequest, card: ModelCard) -> AnyCompletedRequest:
     num_steps = card.sampling.num_steps if request.num_steps is None else request.num_steps
     _check_amounts(request, card, num_steps=num_steps)
     _check_graphs(request, card)
+    check_filter(request, card)
     chosen = {
         "seed": secrets.randbelow(MAX_SEED + 1) if request.seed is None else request.seed,
         "sampler": request.sampler or card.sampling.sampler,
@@ -113,16 +115,12 @@ def _check_amounts(request: GenerateRequest, card: ModelCard, *, num_steps: int)
 
 
 def _check_graphs(request: GenerateRequest, card: ModelCard) -> None:
-    """How large the graphs are, what they must be, and how many frames are kept of them."""
+    """How large the graphs are, and how many frames are kept of them."""
     largest = request.size_range(card.max_nodes)[-1]
     if not card.min_nodes <= largest <= card.max_nodes:
         sizes = str(card.max_nodes) if card.min_nodes == card.max_nodes else f"{card.min_nodes} to {card.max_nodes}"
         raise InvalidRequest(
             "num_nodes", f"{card.name} was trained on graphs of {sizes} nodes, so it cannot give {largest}"
-        )
-    if card.domain != "molecule" and (request.filter.valid or request.filter.unique):
-        raise InvalidRequest(
-            "filter", f"{card.name} draws no molecules, so only 'connected' can be asked of its graphs"
         )
     if request.keep_frames * request.num_graphs > MAX_FRAMES:
         raise InvalidRequest(

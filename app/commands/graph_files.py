@@ -22,6 +22,7 @@ _FORMATS = {
     ".ndjson": Format.NDJSON,
     ".json": Format.NDJSON,
     ".smi": Format.SMILES,
+    ".csv": Format.CSV,
     ".sdf": Format.SDF,
 }
 
@@ -50,7 +51,7 @@ def require_format(form: Format, model: str, domain: Domain) -> None:
     """
     if form is not Format.NDJSON and domain != "molecule":
         raise CommandError(
-            f"graphs of {model} are not molecules, so they have neither SMILES nor SD files; write .jsonl"
+            f"graphs of {model} are not molecules, so they have neither SMILES nor tables nor SD files; write .jsonl"
         )
 
 
@@ -68,14 +69,14 @@ def open_graph_file(out: Path | None) -> Iterator[BinaryIO]:
             yield file
 
 
-def report_missing_graphs(form: Format, *, num_invalid: int, num_short: int) -> None:
-    """Warn about graphs that are missing in the file.
+def report_missing_graphs(form: Format, *, num_invalid: int, note: str | None) -> None:
+    """Warn about graphs that are missing in the file; `note` is what the summary of the job says about them.
 
     Raises:
         typer.Exit: if there are fewer than requested.
     """
-    if form is Format.SMILES and num_invalid:
+    if form in {Format.SMILES, Format.CSV} and num_invalid:
         print_warning(f"{num_invalid} of the graphs left out: they are not valid molecules, so they have no SMILES")
-    if num_short:
-        print_warning(f"{num_short} graphs short: no draw of them passed the filter")
+    if note:
+        print_warning(note)
         raise typer.Exit(ExitStatus.TOO_FEW_GRAPHS)

@@ -23,8 +23,8 @@ GraphsOutOption = Annotated[
     Path | None,
     typer.Option(
         "--out",
-        help="File for the graphs; its ending selects the format: JSON lines (.jsonl, .ndjson, .json), SMILES (.smi) or "
-        "an SD file (.sdf). JSON lines on standard output if left out.",
+        help="File for the graphs; its ending selects the format: JSON lines (.jsonl, .ndjson, .json), SMILES (.smi), "
+        "a table (.csv) or an SD file (.sdf). JSON lines on standard output if left out.",
     ),
 ]
 DeviceOption = Annotated[

@@ -53,7 +53,7 @@ def wait_and_save(client: Client, job: RemoteJob, form: Format, out: Path | None
         raise typer.Exit(ExitStatus.JOB_NOT_SUCCEEDED)
     summary = job.summary or JobSummary(num_graphs=job.progress.graphs_done, seconds=0)
     num_valid = summary.num_graphs if summary.valid is None else summary.valid
-    report_missing_graphs(form, num_invalid=summary.num_graphs - num_valid, num_short=summary.short)
+    report_missing_graphs(form, num_invalid=summary.num_graphs - num_valid, note=summary.note)
 
 
 def _describe_end(job: RemoteJob) -> str:

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
+from app.commands.bounds import parse_bounds
 from app.commands.configuration import configured_cards
 from app.commands.console import CommandError
 from app.commands.options import EstimatorOption, GuidanceScaleOption, SamplerOption, SeedOption, StepsOption
-from app.commands.shell_completion import target_prefixes
+from app.commands.shell_completion import descriptor_prefixes, target_prefixes
 from app.schemas import MAX_GRAPHS, AnyCompletedRequest, ConditionalRequest, GenerateRequest, Priority
 
 _NEED_TARGETS = ("guidance_scale", "estimator", "candidates")
@@ -25,6 +26,7 @@ class FilterCondition(StrEnum):
     VALID = "valid"
     UNIQUE = "unique"
     CONNECTED = "connected"
+    STABLE = "stable"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +77,28 @@ class RequestOptions:
     ] = None
     filter: Annotated[
         list[FilterCondition] | None,
-        typer.Option("--filter", help="Draw graphs again that do not meet this, up to ten times; repeatable."),
+        typer.Option("--filter", help="Draw others in place of graphs that do not meet this; repeatable."),
     ] = None
+    contains: Annotated[
+        list[str] | None, typer.Option(help="Part that each molecule must contain, as SMARTS; repeatable.")
+    ] = None
+    lacks: Annotated[
+        list[str] | None, typer.Option(help="Part that no molecule may contain, as SMARTS; repeatable.")
+    ] = None
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Exact property of each molecule, like 'logp>1' or 'sa<=4'; repeatable.",
+            autocompletion=descriptor_prefixes,
+        ),
+    ] = None
+    diverse: Annotated[
+        float | None,
+        typer.Option(help="Least distance between any two molecules: 1 less their similarity.", min=0, max=1),
+    ] = None
+    descriptors: Annotated[
+        bool, typer.Option("--descriptors", help="Add exact properties to valid molecules: weight, logP, SA score, …")
+    ] = False
 
     def request_fields(self) -> dict[str, Any]:
         """The fields of a request that these options set.
@@ -85,10 +107,14 @@ class RequestOptions:
             CommandError: if an option cannot be parsed, or there is nothing to steer to.
         """
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        target, num_nodes, conditions = values.pop("target"), values["num_nodes"], values["filter"]
+        target, num_nodes = values.pop("target"), values["num_nodes"]
         values["num_nodes"] = None if num_nodes is None else _parse_sizes(num_nodes)
         values["targets"] = _parse_targets(target or []) or None
-        values["filter"] = dict.fromkeys(conditions, True) if conditions else None
+        conditions = dict.fromkeys(values["filter"] or [], True)
+        properties = parse_bounds(values.pop("where") or []) or None
+        others = {name: values.pop(name) or None for name in ("contains", "lacks", "diverse")}
+        values["filter"] = conditions | _present(properties=properties, **others) or None
+        values["descriptors"] = values["descriptors"] or None
         values["given"] = _present(smiles=values.pop("keep"), formula=values.pop("formula")) or None
         strength = values.pop("strength")
         if strength is not None and values["near"] is None:

@@ -6,7 +6,7 @@ If the folder cannot be read there are none: the shell cannot show an error, and
 from pathlib import Path
 from typing import get_args
 
-from models.card.config import Sampler
+from models.card.config import Descriptor, Sampler
 from models.card.folder import checkpoint_names, read_cards
 
 
@@ -30,6 +30,11 @@ def target_prefixes() -> list[str]:
     except ValueError:
         return []
     return sorted({f"{name}=" for card in cards for name in card.properties})
+
+
+def descriptor_prefixes() -> list[str]:
+    """The beginning of a --where, like `logp`, for every property that RDKit computes."""
+    return list(get_args(Descriptor))
 
 
 def _checkpoints_folder() -> Path:

@@ -36,7 +36,7 @@ IDEMPOTENCY_KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
 _HERE = f"/jobs/{JOB_ID}"
 _BEGIN = datetime(2026, 11, 26, 1, 8, 27, tzinfo=UTC)
 _END = _BEGIN + timedelta(seconds=1.2)
-_SUMMARY = JobSummary(num_graphs=1, valid=1, valid_and_connected=1, unique=1, seconds=1.136)
+_SUMMARY = JobSummary(num_graphs=1, drawn=1, valid=1, valid_and_connected=1, unique=1, seconds=1.136)
 _BOND = {"source": 0, "target": 1, "type": "single"}
 
 _graph = Graph(
@@ -265,6 +265,7 @@ _EXAMPLES: dict[str, BaseModel | list[BaseModel] | dict[str, str] | str] = {
     "ndjson": _graph.model_dump_json() + "\n",
     "graphml": _GRAPHML,
     "smiles": "CC\n",
+    "csv": "smiles,model,seed,valid\nCC,qm9,6457929588067868,True\n",
     "sdf": _SDF,
     "svg": _SVG,
     "png": _PNG,

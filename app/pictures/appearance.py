@@ -54,7 +54,7 @@ def choose_appearance(graph: Graph, vocabulary: Vocabulary) -> Appearance:
     """The appearance of a graph: its types, its levels as a tree, or its communities."""
     index = {node["id"]: place for place, node in enumerate(graph.nodes)}
     edges = [(index[edge["source"]], index[edge["target"]]) for edge in graph.edges]
-    if "valid" in graph.graph or len(vocabulary.extended_by(graph).node_types) > 1:
+    if "smiles" in graph.graph or len(vocabulary.extended_by(graph).node_types) > 1:
         return Appearance(stress_layout(len(index), edges))
     structure = nx.Graph(edges)
     structure.add_nodes_from(range(len(index)))

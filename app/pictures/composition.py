@@ -52,7 +52,7 @@ def compose_choice(
 class _Composer:
     def __init__(self, graph: Graph, appearance: Appearance, vocabulary: Vocabulary, size: int, theme: Theme) -> None:
         self.appearance, self.size, self.theme = appearance, size, theme
-        self.is_molecule = "valid" in graph.graph
+        self.is_molecule = "smiles" in graph.graph
         self.is_invalid = self.is_molecule and not graph.graph["valid"]
         self.title = f"{graph.graph['model']}, nodes {len(graph.nodes)}, edges {len(graph.edges)}"
         types = vocabulary.extended_by(graph)

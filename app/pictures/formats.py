@@ -4,10 +4,13 @@ json      networkx's node-link form                      application/json
 ndjson    the same, one graph per line (whole jobs)   application/x-ndjson
 graphml   GraphML                                      application/graphml+xml
 smiles    canonical SMILES, of valid molecules         chemical/x-daylight-smiles
+csv       a table of valid molecules (whole jobs)      text/csv
 sdf       MDL SD file, of molecules                    chemical/x-mdl-sdfile
 svg, png  a picture (one graph only)                   image/svg+xml, image/png
 """
 
+import csv
+import io
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
@@ -24,6 +27,7 @@ class Format(StrEnum):
     NDJSON = "ndjson"
     GRAPHML = "graphml"
     SMILES = "smiles"
+    CSV = "csv"
     SDF = "sdf"
     SVG = "svg"
     PNG = "png"
@@ -39,6 +43,7 @@ _MEDIA_TYPES = {
     Format.NDJSON: "application/x-ndjson",
     Format.GRAPHML: "application/graphml+xml",
     Format.SMILES: "chemical/x-daylight-smiles",
+    Format.CSV: "text/csv",
     Format.SDF: "chemical/x-mdl-sdfile",
     Format.SVG: "image/svg+xml",
     Format.PNG: "image/png",
@@ -93,7 +98,11 @@ def serialize(graph: Graph, form: Format) -> str:
             return _graphml(graph)
         case Format.SMILES:
             require_available(graph, form)
-            return f"{_smiles(graph)}\n"
+            descriptors = graph.graph.get("descriptors", {})
+            return "\t".join([_smiles(graph), *map(str, descriptors.values())]) + "\n"
+        case Format.CSV:
+            require_available(graph, form)
+            return _table([graph], has_head=True)
         case Format.SDF:
             require_available(graph, form)
             from app.pictures.rendering import sd_record  # imports RDKit, which takes half a second
@@ -103,14 +112,26 @@ def serialize(graph: Graph, form: Format) -> str:
             raise ValueError(f"{form} is a picture")
 
 
+def serialize_all(graphs: Iterable[Graph], form: Format, *, has_head: bool = True) -> str:
+    """Graphs of one job in a text format, one after the other; SMILES and tables leave out what is no valid molecule.
+
+    `has_head` is whether a table begins with the names of its columns; without rows it has none.
+    """
+    if form in {Format.SMILES, Format.CSV}:
+        graphs = [graph for graph in graphs if graph.graph.get("smiles")]
+    if form is Format.CSV:
+        return _table(graphs, has_head=has_head)
+    return "".join(serialize(graph, form) for graph in graphs)
+
+
 def require_available(graph: Graph, form: Format) -> None:
     """Make sure that the graphs of this one's model are available in a format.
 
     Raises:
         NotAcceptable: if the format is for molecules only, and these are none.
     """
-    if form in {Format.SMILES, Format.SDF} and "valid" not in graph.graph:
-        missing = "SD file" if form is Format.SDF else "SMILES"
+    missing = {Format.SMILES: "SMILES", Format.CSV: "table", Format.SDF: "SD file"}.get(form)
+    if missing and "smiles" not in graph.graph:
         raise NotAcceptable(f"graphs of {graph.graph['model']} are not molecules, so they have no {missing}")
 
 
@@ -119,6 +140,19 @@ def _smiles(graph: Graph) -> str:
     if smiles is None:
         raise NotAcceptable("this graph is not a valid molecule, so it has no SMILES; ask for json, graphml or sdf")
     return smiles
+
+
+def _table(graphs: Iterable[Graph], *, has_head: bool) -> str:
+    """What is known of molecules, SMILES first; valid ones of a job have the same columns."""
+    rows = [{"smiles": _smiles(graph), **dict(_flatten(graph.graph))} for graph in graphs]
+    if not rows:
+        return ""
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    if has_head:
+        table.writerow({name: name.removeprefix("descriptors.") for name in rows[0]})
+    table.writerows(rows)
+    return text.getvalue()
 
 
 def _graphml(graph: Graph) -> str:

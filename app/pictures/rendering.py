@@ -59,7 +59,7 @@ def render_picture(
     vocabulary: Vocabulary = EMPTY_VOCABULARY,
 ) -> bytes:
     """A graph as SVG or PNG, `size` pixels wide and high: the same picture for the same graph and vocabulary."""
-    if graph.graph.get("valid"):
+    if graph.graph.get("smiles") is not None:
         given = given_nodes(graph)
         drawing, _ = draw_molecule(molecule_of(graph), form, size=size, theme=theme, given=given)
         if given and size >= MIN_SIZE_WITH_LEGEND:
@@ -78,7 +78,7 @@ def render_animation(
     vocabulary: Vocabulary = EMPTY_VOCABULARY,
 ) -> bytes:
     """A graph's trajectory as an animated SVG (`app.pictures.svg`)."""
-    if graph.graph.get("valid"):
+    if graph.graph.get("smiles") is not None:
         appearance = Appearance(_atom_positions(molecule_of(graph)))
     else:
         appearance = choose_appearance(graph, vocabulary)

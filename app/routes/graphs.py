@@ -11,7 +11,7 @@ from app.http.errors import NotFound, NotReady, ResponseAborted, Unauthorized
 from app.http.sharing.leaving import while_connected
 from app.jobs.queue import JobQueue
 from app.jobs.records import StoredJob
-from app.pictures.formats import Format, negotiate_format, require_available, serialize
+from app.pictures.formats import Format, negotiate_format, require_available, serialize, serialize_all
 from app.pictures.scene import Theme
 from app.routes.answers.graph_formats import (
     MANY_GRAPHS,
@@ -58,9 +58,9 @@ async def list_graphs(
     form: GraphsFormatQuery = None,
     accept: AcceptHeader = None,
 ) -> Response:
-    """The graphs of an ended job: a page of them, or all in one stream as `ndjson`, `smiles` or `sdf`.
+    """The graphs of an ended job: a page of them, or all in one stream as `ndjson`, `smiles`, `csv` or `sdf`.
 
-    A page holds at most 8 MB; `next` is the path of the next one. `smiles` leaves out graphs that are not valid
+    A page holds at most 8 MB; `next` is the path of the next one. `smiles` and `csv` leave out graphs that are not valid
     molecules.
     """
     chosen = negotiate_format(form, accept, MANY_GRAPHS)
@@ -182,9 +182,13 @@ async def _lines(parts: AsyncIterator[list[bytes]]) -> AsyncGenerator[bytes, Non
 
 async def _records(parts: AsyncIterator[list[bytes]], form: Format, owner: str) -> AsyncGenerator[str, None]:
     """All graphs in a text format, a few in each turn."""
+    has_head = True
     async for graphs in parts:
         for start in range(0, len(graphs), _GRAPHS_PER_TURN):
-            yield await THREADS.run(owner, _serialize_all, graphs[start : start + _GRAPHS_PER_TURN], form)
+            some = graphs[start : start + _GRAPHS_PER_TURN]
+            text = await THREADS.run(owner, _serialize_all, some, form, has_head=has_head)
+            has_head = has_head and text == ""
+            yield text
 
 
 async def _admitted(parts: AsyncGenerator[bytes | str, None], admit: Admit) -> AsyncIterator[bytes | str]:
@@ -200,6 +204,5 @@ def _serialize_one(graph: bytes, form: Format) -> str:
     return serialize(Graph.model_validate_json(graph), form)
 
 
-def _serialize_all(graphs: list[bytes], form: Format) -> str:
-    parsed = (Graph.model_validate_json(graph) for graph in graphs)
-    return "".join(serialize(graph, form) for graph in parsed if form is not Format.SMILES or graph.graph.get("smiles"))
+def _serialize_all(graphs: list[bytes], form: Format, *, has_head: bool) -> str:
+    return serialize_all(map(Graph.model_validate_json, graphs), form, has_head=has_head)

@@ -21,6 +21,7 @@ from models.card.config import (
     RegressorRole,
     SamplingConfig,
     Section,
+    Validity,
 )
 from models.card.measurements import GivenMeasurement, GuidanceMeasurement, Measurement
 
@@ -133,6 +134,12 @@ class ModelCard(Section):
         Field(min_length=1, max_length=MAX_NODES, description="num_nodes -> its frequency in training."),
     ]
     max_nodes: Annotated[int, Field(ge=1, le=MAX_NODES)]
+    validity: Annotated[
+        Validity | None,
+        Field(
+            description="The rule that its graphs are to follow; null for molecules, which RDKit judges, or if there is none."
+        ),
+    ] = None
     diffusion: DiffusionConfig = DiffusionConfig()
     features: FeatureConfig = FeatureConfig()
     network: NetworkConfig = NetworkConfig()
@@ -148,6 +155,12 @@ class ModelCard(Section):
         Field(max_length=_MAX_ENTRIES, description="By rising noise; calibrates the strength of `near`."),
     ] = []
     weights: WeightsFile | None = None
+
+    @model_validator(mode="after")
+    def _molecules_have_no_other_rule(self) -> "ModelCard":
+        if self.domain == "molecule" and self.validity is not None:
+            raise ValueError(f"validity = {self.validity!r}, but RDKit says which molecules are valid; leave it out")
+        return self
 
     @model_validator(mode="after")
     def _vocabulary_and_statistics_agree(self) -> "ModelCard":
@@ -189,6 +202,11 @@ class ModelCard(Section):
     def hydrogens_are_drawn(self) -> bool:
         """Whether the hydrogens of its molecules are nodes; otherwise each atom has as many as it lacks."""
         return "H" in self.node_types
+
+    @property
+    def knows_validity(self) -> bool:
+        """Whether each of its graphs is said to be valid or not."""
+        return self.domain == "molecule" or self.validity is not None
 
     @property
     def judge(self) -> RegressorCard | None:

@@ -28,6 +28,14 @@ Estimator = Literal["proposals", "gradient"]
 Measure = Literal["judge", "rdkit", "dft"]
 
 
+# What RDKit computes from a molecule alone (`models.descriptors`).
+Descriptor = Literal["mw", "logp", "qed", "tpsa", "hbd", "hba", "rotatable_bonds", "rings", "sa", "heavy_atoms"]
+
+
+# The rule that a family's graphs follow (`models.rules.validity`).
+Validity = Literal["planar", "tree", "sbm", "connected"]
+
+
 RegressorRole = Literal["guide", "judge"]
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from models.card.config import Domain
+from models.card.config import Domain, Validity
 from models.graphs import GraphBatch
 
 SPLITS = ("train", "validation", "test")
@@ -58,6 +58,7 @@ class GraphData:
     validation: GraphBatch
     test: GraphBatch
     notes: list[str]
+    validity: Validity | None = None
 
     @property
     def max_nodes(self) -> int:

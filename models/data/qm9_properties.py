@@ -7,6 +7,7 @@ Reference: Ramakrishnan et al. 2014, Quantum chemistry structures and properties
 """
 
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models import descriptors
-from models.card.config import RegressorRole
+from models.card.config import Descriptor, RegressorRole
 from models.data import qm9
 from models.data.dataset import LabelledGraphs
 from models.data.named import LabelledSplits, Labels, PropertySource
@@ -37,6 +38,7 @@ PROPERTIES = (
     PropertySource("mw", "Da", "Molecular weight with hydrogens, by RDKit"),
 )
 
+_BY_RDKIT: tuple[Descriptor, ...] = ("logp", "qed", "mw")
 _GUIDE_MOLECULES = 70_000
 _JUDGE_VALIDATION = 2_048
 
@@ -56,7 +58,9 @@ def load_properties() -> dict[str, Float[Tensor, "b p"]]:
         # Not forked: torch may have started threads that a fork would leave locked.
         with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
             for split, rows in qm9.read_rows(["SMILES", *(str(source.column) for source in measured)]).items():
-                computed = pool.map(describe, (row["SMILES"] for row in rows), chunksize=1_000)
+                computed = pool.map(
+                    partial(describe, names=_BY_RDKIT), (row["SMILES"] for row in rows), chunksize=1_000
+                )
                 tables[split] = torch.tensor(
                     [
                         [float(row[s.column]) * s.factor if s.column else by_rdkit[s.name] for s in PROPERTIES]

@@ -27,11 +27,13 @@ from jaxtyping import Bool
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import Delaunay
 
+from models.card.config import Validity
 from models.data.dataset import GraphData
 from models.graphs import GraphBatch
 
 Family = Literal["planar", "tree", "sbm", "comm20"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
+_VALIDITY: Mapping[Family, Validity] = {"planar": "planar", "tree": "tree", "sbm": "sbm", "comm20": "connected"}
 SPLIT_SIZES = {"train": 128, "validation": 32, "test": 40}
 DEFAULT_SEED = 0
 
@@ -52,6 +54,7 @@ def load_synthetic(family: Family, *, seed: int = DEFAULT_SEED) -> GraphData:
         validation=graphs[parts[0] : parts[1]],
         test=graphs[parts[1] :],
         notes=[],
+        validity=_VALIDITY[family],
     )
 
 

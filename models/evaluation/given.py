@@ -30,12 +30,12 @@ from models.data.dataset import GraphData
 from models.diffusion.randomness import GIVEN_STREAM, graph_seeds, uniforms
 from models.evaluation.graphs import adjacencies, mmd_ratios
 from models.evaluation.molecules import REFERENCE_MOLECULES, EvaluationError, frechet_chemnet_distance, smiles_of
-from models.evaluation.validity import VALIDITY, is_connected
 from models.generation import Progress, generate
 from models.given.choosing import grow, part_of, peel
 from models.given.partial import PartialGraph
 from models.graphs import GraphBatch
 from models.plan import GenerationPlan, Near
+from models.rules.validity import VALIDITY, is_connected
 from models.similarity import Likeness
 
 _SMALLEST, _LARGEST = 3, 7
@@ -143,7 +143,7 @@ def measure_completions(
 
 def _of_graphs(graphs: Sequence[GraphBatch], data: GraphData) -> dict[str, float]:
     drawn = [adjacency for graph in graphs for adjacency in adjacencies(graph)]
-    is_valid = VALIDITY.get(data.name)
+    is_valid = VALIDITY[data.validity] if data.validity else None
     ratios = mmd_ratios(drawn, train=list(adjacencies(data.train)), test=list(adjacencies(data.test)))
     return {
         **({"valid": fmean(map(is_valid, drawn))} if is_valid else {}),

@@ -1,7 +1,7 @@
 """The quality of generated graphs that are not molecules.
 
     connected         share of one piece
-    valid             share that is of the family's kind (`models.evaluation.validity`), where the family has a test
+    valid             share that is of the family's kind (`models.rules.validity`), where the family has a test
     unique            share that is no copy of an earlier sample, and
     novel             of no training graph, up to the order of nodes
     vun               share that is valid, unique and novel
@@ -33,8 +33,8 @@ from models.card.card import ModelCard
 from models.data.dataset import GraphData
 from models.evaluation.isomorphism import GraphSet
 from models.evaluation.statistics import FIRST_STATISTICS, STATISTICS
-from models.evaluation.validity import VALIDITY, is_connected
 from models.graphs import GraphBatch
+from models.rules.validity import VALIDITY, is_connected
 
 _SMALLEST_DISTANCE = 1e-5
 
@@ -78,7 +78,7 @@ def mmd_ratios(
 def _validity(
     card: ModelCard, samples: Sequence[GraphBatch], drawn: Sequence[np.ndarray], data: GraphData
 ) -> dict[str, float]:
-    is_valid = VALIDITY.get(data.name)
+    is_valid = VALIDITY[data.validity] if data.validity else None
     known, earlier = GraphSet(data.train.labelled(data.node_types, data.edge_types)), GraphSet()
     unique, novel = [], []
     for batch in samples:

@@ -31,12 +31,14 @@ from safetensors.numpy import load_file, save_file
 from scipy.stats import wasserstein_distance
 
 from models.card.card import ModelCard
+from models.card.config import Descriptor
 from models.data.cache import cached
-from models.descriptors import DESCRIPTORS, describe
+from models.descriptors import describe
 from models.graphs import GraphBatch
-from models.molecules import atom_valence, bond_order, canonical_smiles, to_molecule
+from models.molecules import canonical_smiles, stable_atoms, to_molecule
 
 REFERENCE_MOLECULES = 5_000
+_DISTANCES: tuple[Descriptor, ...] = ("logp", "qed", "mw")
 
 
 class EvaluationError(ValueError):
@@ -101,15 +103,11 @@ def stability(card: ModelCard, graphs: Sequence[GraphBatch]) -> dict[str, float]
     """`atom_stable` and `molecule_stable`; empty for a vocabulary without hydrogens, whose atoms take what they lack."""
     if not card.hydrogens_are_drawn:
         return {}
-    valences = {label: atom_valence(label) for label in card.node_types}
-    stable: list[list[bool]] = []
-    for batch in graphs:
-        for types, bonds in batch.labelled(card.node_types, card.edge_types):
-            used = [0.0] * len(types)
-            for begin, end, label in bonds:
-                used[begin] += bond_order(label)
-                used[end] += bond_order(label)
-            stable.append([amount == valences[label] for amount, label in zip(used, types, strict=True)])
+    stable = [
+        stable_atoms(types, bonds)
+        for batch in graphs
+        for types, bonds in batch.labelled(card.node_types, card.edge_types)
+    ]
     return {
         "atom_stable": fmean(is_stable for atoms in stable for is_stable in atoms),
         "molecule_stable": fmean(map(all, stable)),
@@ -118,10 +116,10 @@ def stability(card: ModelCard, graphs: Sequence[GraphBatch]) -> dict[str, float]
 
 def _property_distances(samples: Sequence[str], reference: Sequence[str]) -> dict[str, float]:
     found, expected = (
-        {name: [values[name] for values in described] for name in DESCRIPTORS}
-        for described in ([describe(smiles) for smiles in side] for side in (samples, reference))
+        {name: [values[name] for values in described] for name in _DISTANCES}
+        for described in ([describe(smiles, _DISTANCES) for smiles in side] for side in (samples, reference))
     )
-    return {f"distance_{name}": float(wasserstein_distance(found[name], expected[name])) for name in DESCRIPTORS}
+    return {f"distance_{name}": float(wasserstein_distance(found[name], expected[name])) for name in _DISTANCES}
 
 
 def frechet_chemnet_distance(samples: Sequence[str], reference: Sequence[str]) -> float:

@@ -30,6 +30,18 @@ _NUMBERS = {
 }
 
 
+_COMPLETIONS = {
+    "kept": "kept",
+    "valid": "valid",
+    "valid_and_connected": "valid, connected",
+    "connected": "connected",
+    "distinct": "not the test graph",
+    "unique": "distinct",
+    "fcd": "FCD",
+    "ratio": "mean ratio",
+}
+
+
 def write_page(card: ModelCard) -> str:
     """The page of a card."""
     parts = [
@@ -46,6 +58,7 @@ def write_page(card: ModelCard) -> str:
             if card.properties
             else []
         ),
+        *(["## How it completes what is given", _given(card)] if card.given_metrics or card.similarity_curve else []),
         "## How it was trained",
         _training(card),
         "## Licence",
@@ -147,6 +160,49 @@ def _guidance(rows: Sequence[GuidanceMeasurement]) -> str:
         ],
     )
     return f"Graphs steered to the properties of test molecules, and how far they are from them:\n\n{table}"
+
+
+def _given(card: ModelCard) -> str:
+    parts = [
+        "Trained with parts given: it knows which nodes and pairs are."
+        if card.network.reads_given
+        else "Not trained with parts given: what is given takes the place of its prediction in every step."
+    ]
+    rows = [row for row in card.given_metrics if row.version == card.version]
+    if rows:
+        names = [name for name in _COMPLETIONS if any(name in row.values for row in rows)]
+        cells = [[_number(name, row.values.get(name)) for name in names] for row in rows]
+        parts.append(
+            _table(
+                ["given", "completions", "steps", *(_COMPLETIONS[name] for name in names)],
+                [
+                    [row.kind, f"{row.num_graphs:,} of {row.num_sources} test graphs", str(row.num_steps), *values]
+                    for row, values in zip(rows, cells, strict=True)
+                ],
+            )
+        )
+        parts.append(f"The first row: `{rows[0].command}`.")
+    if card.similarity_curve:
+        parts.append(
+            f"What is left of a test graph near which others begin (`digress evaluate {card.name} --given near`):"
+        )
+        curve = card.similarity_curve
+        parts.append(
+            _table(
+                ["noise, t/T", *(f"{point.noise:g}" for point in curve)],
+                [
+                    ["similarity", *(f"{point.similarity:.2f}" for point in curve)],
+                    ["unchanged", *(f"{100 * point.unchanged:.0f} %" for point in curve)],
+                ],
+            )
+        )
+    return "\n\n".join(parts)
+
+
+def _number(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3g}" if name in _NUMBERS else f"{100 * value:.1f} %"
 
 
 def _training(card: ModelCard) -> str:

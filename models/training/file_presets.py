@@ -54,6 +54,7 @@ def model_preset(
                 **_training(data, max_minutes=model_share(data) * (max_minutes or _DEFAULT_MINUTES)),
                 "learning_rate": 3e-3,
                 "optimizer": "muon",
+                "given": True,
             },
         },
         overrides,

@@ -8,6 +8,7 @@ from models.molecules import (
     canonical_smiles,
     from_smiles,
     parse_atom_type,
+    stable_atoms,
     to_molecule,
 )
 
@@ -53,3 +54,11 @@ def test_nothing_is_repaired() -> None:
 
 def test_unreadable_smiles_give_none() -> None:
     assert from_smiles("C1CC") is None
+
+
+def test_an_atom_is_stable_with_as_many_bonds_as_its_type_has() -> None:
+    methyl = [(0, 1, "single"), (0, 2, "single"), (0, 3, "single")]
+
+    assert stable_atoms(["C", "H", "H", "H"], methyl) == [False, True, True, True]
+    assert stable_atoms(["N", "H", "H", "H"], methyl) == [True] * 4
+    assert stable_atoms(["O", "C", "H", "H"], [(0, 1, "double"), (1, 2, "single"), (1, 3, "single")]) == [True] * 4

@@ -3,7 +3,7 @@ import pytest
 from models.card.folder import read_card, shipped_checkpoints
 from models.given.partial import PartialGraph
 from models.given.smiles import graph_of_smiles
-from models.similarity import Likeness
+from models.similarity import Fingerprint, Likeness
 
 NOTHING: tuple[list[str], list[tuple[int, int, str]]] = ([], [])
 
@@ -29,3 +29,11 @@ def test_other_graphs_by_the_edges_that_they_share() -> None:
     assert likeness.of((types, [(0, 1, edge), (0, 2, edge)]), None) == pytest.approx(1 / 3)
     assert likeness.is_same((types, [(1, 0, edge), (1, 2, edge)]), None)
     assert not likeness.is_same((types, [(0, 1, edge)]), None)
+
+
+def test_a_fingerprint_is_most_like_the_nearest_of_several() -> None:
+    ethanol, propanol, benzene = map(Fingerprint, ("CCO", "CCCO", "c1ccccc1"))
+
+    assert ethanol.similarity(Fingerprint("OCC")) == 1
+    assert ethanol.most_similar([benzene, propanol]) == ethanol.similarity(propanol) > ethanol.similarity(benzene)
+    assert ethanol.most_similar([]) == 0

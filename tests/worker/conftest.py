@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,10 @@ def find(url: str, job_id: str) -> Job:
     async def found() -> Job:
         queue = JobQueue(Redis.from_url(url), AsyncRedis.from_url(url), job_timeout_seconds=60, job_ttl_seconds=60)
         try:
-            return Job.model_validate_json((await queue.find(job_id)).to_json())
+            stored = await queue.find(job_id)
+            if stored.has_more:
+                stored = replace(stored, graphs=await queue.graphs(job_id, 0, stored.num_graphs))
+            return Job.model_validate_json(stored.to_json())
         finally:
             await queue.close()
 

@@ -68,3 +68,17 @@ def test_a_graph_without_chemistry_has_neither() -> None:
 
     assert graph["graph"] == {"model": "tiny", "seed": -5}
     assert set(graph["nodes"][0]) == {"id", "type"}  # type: ignore[index]
+
+
+def test_a_graph_of_a_family_says_whether_it_follows_the_rule() -> None:
+    card = make_card().model_copy(update={"domain": "graph", "validity": "tree"})
+    edges = torch.zeros(2, 3, 3, dtype=torch.long)
+    edges[:, 0, 1] = edges[:, 1, 0] = edges[1, 1, 2] = edges[1, 2, 1] = 1
+
+    found = encoded(card, GraphBatch(torch.zeros(2, 3, dtype=torch.long), edges, torch.tensor([3, 3])))
+
+    assert [graph["graph"] for graph in found.values()] == [
+        {"model": "tiny", "seed": -5, "valid": False},
+        {"model": "tiny", "seed": -4, "valid": True},
+    ]
+    assert set(found[3]["nodes"][0]) == {"id", "type"}  # type: ignore[index]

@@ -72,7 +72,7 @@ def test_that_memory_was_short_for_the_first_time_is_an_increase(engine: Engine)
 
 def test_jobs_are_counted_by_how_they_end() -> None:
     metrics = WorkerMetrics()
-    summary = JobSummary(num_graphs=10, valid=9, short=2, seconds=1)
+    summary = JobSummary(num_graphs=10, valid=9, unique=9, short=2, seconds=1)
 
     metrics.job_started("tiny", "unconditional", waited=3.0)
     metrics.job_ended("tiny", "unconditional", JobStatus.SUCCEEDED, seconds=1.5, summary=summary)
@@ -96,3 +96,15 @@ def test_the_endpoint_answers(engine: Engine) -> None:
 
     assert answer.status_code == 200
     assert "digress_engine_backlog_seconds 0.0" in answer.text
+
+
+def test_valid_graphs_that_are_no_molecules_are_not_counted_among_the_molecules() -> None:
+    metrics = WorkerMetrics()
+
+    metrics.job_ended(
+        "tiny", "unconditional", JobStatus.SUCCEEDED, seconds=1.5, summary=JobSummary(num_graphs=4, valid=1, seconds=1)
+    )
+
+    assert "digress_graphs_valid_total" not in values(
+        generate_latest(metrics.registry).decode(), model="tiny", kind="unconditional"
+    )

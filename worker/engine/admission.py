@@ -50,14 +50,7 @@ class Admission:
             budget = self._capacity.current(job.request.model)
         if job.generation.largest_cost > budget.fits:
             raise TooLarge("a graph of this size does not fit into the worker's memory")
-        return Work(
-            job.generation,
-            budget,
-            owner=job.owner,
-            account=job.account,
-            chosen=order.chosen,
-            round_number=order.round_number,
-        )
+        return Work(job.generation, budget, owner=job.owner, account=job.account, chosen=order.chosen)
 
     def _most_batches(self, job: EngineJob) -> float:
         """How many full steps it takes at most to bring every graph of a job one step further; 0 if that is not known yet."""

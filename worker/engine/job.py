@@ -1,7 +1,9 @@
 """A job in the engine, as its own thread sees it: it orders graphs, and takes them as they are finished."""
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -52,7 +54,7 @@ class EngineJob:
         """Why the engine shall end it before its next step."""
         self._orders, self._lanes, self._limit_seconds = orders, lanes, limit_seconds
         self._outcomes: SimpleQueue[Cohort | BaseException] = SimpleQueue()
-        self._seconds = 0.0
+        self._seconds = self._own_seconds = 0.0
         self._steps_done, self._num_ordered = 0, request.num_graphs
 
     @property
@@ -93,14 +95,27 @@ class EngineJob:
             return {}
         return dict(encode_frames(batch, self.generation.model.card, self.generation.plan))
 
-    def draw_again(self, indices: Sequence[int], *, round_number: int) -> None:
-        """Draw these graphs once more, from the noise of another round; all that was ordered before must have arrived.
+    def draw_more(self, numbers: Sequence[int]) -> None:
+        """Draw further graphs, by number; all that was ordered before must have arrived.
 
         Raises:
             EngineStopped: if the engine has stopped.
         """
-        self._steps_done, self._num_ordered = 0, len(indices)
-        self._orders.put(Order(self, indices, round_number))
+        self._steps_done, self._num_ordered = 0, len(numbers)
+        self._orders.put(Order(self, numbers))
+
+    @contextmanager
+    def own_work(self) -> Iterator[None]:
+        """Work of the job's own thread on its graphs; its time counts as well.
+
+        Raises:
+            TooLong: if the job's time is up, afterwards.
+        """
+        started = time.perf_counter()
+        yield
+        self._own_seconds += time.perf_counter() - started
+        if self._limit_seconds is not None and self._seconds + self._own_seconds > self._limit_seconds:
+            raise TooLong("the job's time is up")
 
     def cancel(self, reason: BaseException) -> None:
         """Drop what is left before the next step; `next_batch` then raises `reason`. The first reason counts."""
@@ -112,7 +127,7 @@ class EngineJob:
         """Count a step of so many graphs, which took so much of the engine's time."""
         self._seconds += seconds
         self._steps_done += num_graphs
-        if self._limit_seconds is not None and self._seconds > self._limit_seconds:
+        if self._limit_seconds is not None and self._seconds + self._own_seconds > self._limit_seconds:
             self.cancel(TooLong("the job's time is up"))
 
     def deliver(self, outcome: Cohort | BaseException) -> None:
@@ -126,7 +141,6 @@ class Order:
 
     job: EngineJob
     chosen: Sequence[int] | None = None
-    round_number: int = 0
 
 
 class OrderQueue:

@@ -38,11 +38,9 @@ class Work:
         owner: str = "",
         account: Account | None = None,
         chosen: Sequence[int] | None = None,
-        round_number: int = 0,
     ) -> None:
         self.generation, self.budget, self.owner = generation, budget, owner
         self.account = account or Account()
-        self._round = round_number
         self._waiting = deque(generation.portions(budget.portion, chosen))
         self._running: list[Cohort] = []
         self.size = self.cost = sum(map(generation.cost, self._waiting))
@@ -95,7 +93,7 @@ class Work:
 
     def begin(self, pick: Pick) -> Cohort:
         """The cohort that was taken; for graphs that had not begun, one of pure noise."""
-        return pick if isinstance(pick, Cohort) else self.generation.start(pick, round_number=self._round)
+        return pick if isinstance(pick, Cohort) else self.generation.start(pick)
 
     def put_back(self, cohorts: Sequence[Cohort]) -> None:
         """Take cohorts back after a step; those that are finished are not kept."""

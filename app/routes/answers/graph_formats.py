@@ -10,7 +10,7 @@ from app.pictures.scene import Theme
 from app.schemas import MAX_GRAPHS
 
 ONE_GRAPH = (Format.JSON, Format.GRAPHML, Format.SMILES, Format.SDF, Format.SVG, Format.PNG)
-MANY_GRAPHS = (Format.JSON, Format.NDJSON, Format.SMILES, Format.SDF)
+MANY_GRAPHS = (Format.JSON, Format.NDJSON, Format.SMILES, Format.CSV, Format.SDF)
 TRAJECTORY = (Format.JSON, Format.SVG)
 
 

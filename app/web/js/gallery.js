@@ -10,7 +10,7 @@ const CONNECTIONS = 4;
 const FORMS = { json: "JSON", graphml: "GraphML", svg: "SVG", png: "PNG" };
 const FORMS_OF_MOLECULES = { ...FORMS, smiles: "SMILES", sdf: "SDF" };
 const ENDINGS = { smiles: "smi" };
-const FILES_OF_A_JOB = { ndjson: ["JSON lines", "jsonl"], smiles: ["SMILES", "smi"], sdf: ["SDF", "sdf"] };
+const FILES_OF_A_JOB = { ndjson: ["JSON lines", "jsonl"], smiles: ["SMILES", "smi"], csv: ["CSV", "csv"], sdf: ["SDF", "sdf"] };
 
 const showError = (error) => say($("gallery-problem"), error.message);
 const showGraphError = (error) => say($("graph-problem"), error.message);
@@ -61,8 +61,9 @@ async function draw(waiting) {
 }
 
 function tile({ graph: about, nodes, edges }, number) {
+  const isMolecule = about.smiles !== undefined;
   const isInvalid = about.valid === false;
-  const name = isInvalid ? "not a valid molecule" : about.smiles ?? `${nodes.length} nodes, ${edges.length} edges`;
+  const name = isInvalid && isMolecule ? "not a valid molecule" : about.smiles ?? `${nodes.length} nodes, ${edges.length} edges`;
   const button = make(
     "button", { type: "button", class: isInvalid ? "tile invalid" : "tile", title: name },
     make("span", { class: "waiting" }),
@@ -81,7 +82,7 @@ async function drawTile(button, number, now) {
 }
 
 function offerDownloads() {
-  const isMolecules = graphs[0]?.graph.valid !== undefined;
+  const isMolecules = graphs[0]?.graph.smiles !== undefined;
   const forms = Object.entries(FILES_OF_A_JOB).filter(([form]) => form === "ndjson" || isMolecules);
   $("downloads").replaceChildren(
     ...forms.map(([form, [words, ending]]) =>
@@ -137,7 +138,7 @@ function facts({ graph: about, nodes, edges }) {
   const likeness = about.similarity === undefined ? [] : [["Similarity", `${short(about.similarity)}${about.unchanged ? ", unchanged" : ""}`]];
   return [
     ["Model", about.model],
-    ...(about.valid === undefined ? [] : [["Valid molecule", about.valid ? "yes" : "no: RDKit cannot sanitise it"]]),
+    ...validity(about),
     ...(about.smiles ? [["SMILES", about.smiles]] : []),
     ["Size", `${plural(nodes.length, "node")}, ${plural(edges.length, "edge")}`],
     ["Node types", counted(nodes)],
@@ -148,6 +149,12 @@ function facts({ graph: about, nodes, edges }) {
   ];
 }
 
+function validity({ smiles, valid }) {
+  if (valid === undefined) return [];
+  if (smiles === undefined) return [["Valid", valid ? "yes" : "no: it is not of the model's kind"]];
+  return [["Valid molecule", valid ? "yes" : "no: RDKit cannot sanitise it"]];
+}
+
 function counted(parts) {
   const counts = {};
   for (const { type } of parts) counts[type] = (counts[type] ?? 0) + 1;
@@ -155,7 +162,7 @@ function counted(parts) {
 }
 
 function offerForms(graph, path, number) {
-  const forms = graph.graph.valid === undefined ? FORMS : graph.graph.valid ? FORMS_OF_MOLECULES : { ...FORMS, sdf: "SDF" };
+  const forms = graph.graph.smiles === undefined ? FORMS : graph.graph.valid ? FORMS_OF_MOLECULES : { ...FORMS, sdf: "SDF" };
   const name = (form) => `${job.model}-${job.request.seed}-${number}.${ENDINGS[form] ?? form}`;
   const buttons = Object.entries(forms).map(([form, words]) => downloadButton(words, () => getBlob(`${path}?format=${form}`), name(form), showGraphError));
   if (job.request.keep_frames > 1) {

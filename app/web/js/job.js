@@ -93,10 +93,11 @@ function announce(message) {
   if ($("job-news").textContent !== message) $("job-news").textContent = message;
 }
 
-function summary({ num_graphs: all, valid, valid_and_connected: whole, unique, short, predicted_error: errors, seconds }) {
+function summary({ num_graphs: all, valid, valid_and_connected: whole, unique, note, predicted_error: errors, seconds }) {
   const parts = [];
-  if (valid !== null) parts.push(`${valid} of ${all} valid, ${whole} of them in one piece, ${unique} distinct`);
-  if (short) parts.push(`${short} short: no draw of them passed the filter`);
+  if (unique !== null) parts.push(`${valid} of ${all} valid, ${whole} of them in one piece, ${unique} distinct`);
+  else if (valid !== null) parts.push(`${valid} of ${all} valid`);
+  if (note) parts.push(note);
   for (const [name, error] of Object.entries(errors ?? {})) parts.push(`predicted ${name} is ${error.toPrecision(2)} off on average`);
   parts.push(`computed in ${seconds.toFixed(1)} s, seed ${job.request.seed}`);
   return `${parts.join("; ")}.`;

@@ -65,7 +65,7 @@ function readForm() {
 }
 
 function showModel() {
-  const { diffusion, domain, guidance, max_nodes: most, sampling, size_distribution: sizes } = card();
+  const { diffusion, domain, guidance, max_nodes: most, sampling, size_distribution: sizes, validity } = card();
   const properties = propertiesOf(card());
   const usual = Object.keys(sizes).map(Number);
   const [low, high] = [Math.min(...usual), Math.max(...usual)];
@@ -74,10 +74,12 @@ function showModel() {
   $("num-graphs").max = sampling.max_graphs;
   $("num-steps").placeholder = String(sampling.num_steps);
   $("num-steps").max = diffusion.num_timesteps;
-  for (const label of document.querySelectorAll(".for-molecules")) {
-    label.hidden = domain !== "molecule";
-    label.firstChild.disabled = domain !== "molecule";
-  }
+  const show = (label, isShown) => {
+    label.hidden = !isShown;
+    label.firstChild.disabled = !isShown;
+  };
+  for (const label of document.querySelectorAll(".for-molecules")) show(label, domain === "molecule");
+  for (const label of document.querySelectorAll(".for-known-validity")) show(label, domain === "molecule" || validity);
   showFields(card());
   $("targets").hidden = properties.length === 0;
   sliders = makeSliders($("sliders"), properties, showSteering);

@@ -83,11 +83,13 @@ export function toCurl(body, { hasKey }) {
 /** Less of a completed request: what a caller would write to get the same graphs. */
 export function essential(request) {
   const { filter = {}, webhook, ...rest } = request;
-  const wanted = Object.fromEntries(Object.entries(filter).filter(([, on]) => on));
+  const asks = (value) => value && (typeof value !== "object" || Object.keys(value).length > 0);
+  const wanted = Object.fromEntries(Object.entries(filter).filter(([, value]) => asks(value)));
   const body = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null));
   for (const field of Object.keys(PARTS).filter((name) => body[name])) {
     body[field] = Object.fromEntries(Object.entries(body[field]).filter(([, value]) => says(value)));
   }
+  if (!body.descriptors) delete body.descriptors;
   if (body.keep_frames === 0) delete body.keep_frames;
   if (body.priority === "normal") delete body.priority;
   if (body.candidates === 1) delete body.candidates;

@@ -56,6 +56,7 @@ def describe(preset: DenoiserPreset, data: GraphData) -> ModelCard:
         edge_marginals=data.edge_marginals(),
         size_distribution=data.size_distribution(),
         max_nodes=data.max_nodes,
+        validity=data.validity,
         diffusion=preset.diffusion,
         features=preset.features,
         network=preset.network.model_copy(update={"reads_given": preset.training.given}),

@@ -10,7 +10,13 @@ from app.pictures.formats import Format
 
 @pytest.mark.parametrize(
     ("name", "form"),
-    [("a.jsonl", Format.NDJSON), ("a.json", Format.NDJSON), ("a.SMI", Format.SMILES), ("a.b.sdf", Format.SDF)],
+    [
+        ("a.jsonl", Format.NDJSON),
+        ("a.json", Format.NDJSON),
+        ("a.SMI", Format.SMILES),
+        ("a.csv", Format.CSV),
+        ("a.b.sdf", Format.SDF),
+    ],
 )
 def test_the_ending_selects_the_format(tmp_path: Path, name: str, form: Format) -> None:
     assert format_of(tmp_path / name) is form
@@ -62,12 +68,12 @@ def test_a_command_that_fails_writes_nothing_to_standard_output(capfdbinary: pyt
 
 
 def test_missing_graphs_end_in_a_status_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
-    report_missing_graphs(Format.NDJSON, num_invalid=2, num_short=0)
+    report_missing_graphs(Format.NDJSON, num_invalid=2, note=None)
     nothing = capsys.readouterr().err
-    report_missing_graphs(Format.SMILES, num_invalid=2, num_short=0)
+    report_missing_graphs(Format.SMILES, num_invalid=2, note=None)
 
     with pytest.raises(typer.Exit) as end:
-        report_missing_graphs(Format.NDJSON, num_invalid=0, num_short=3)
+        report_missing_graphs(Format.NDJSON, num_invalid=0, note="3 graphs short of 4")
 
     said = capsys.readouterr().err
     assert nothing == ""

@@ -35,9 +35,32 @@ def test_options_are_fields_of_the_request() -> None:
     }
 
 
+def test_what_molecules_must_be_is_in_the_filter() -> None:
+    options = RequestOptions(
+        contains=["[OH]", "C=O"],
+        lacks=["a"],
+        where=["logp>1", "sa<4"],
+        diverse=0.3,
+        filter=[FilterCondition.CONNECTED],
+        descriptors=True,
+    )
+
+    assert options.request_fields() == {
+        "filter": {
+            "connected": True,
+            "properties": {"logp": {"min": 1.0}, "sa": {"max": 4.0}},
+            "contains": ["[OH]", "C=O"],
+            "lacks": ["a"],
+            "diverse": 0.3,
+        },
+        "descriptors": True,
+    }
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        ({"where": ["logp"]}, "like 'logp>1' or 'sa<=4', not 'logp'"),
         ({"num_nodes": "5-"}, "like 5-9, not '5-'"),
         ({"num_nodes": "-5"}, "like 5-9, not '-5'"),
         ({"target": ["mu"]}, "like mu=2.5, not 'mu'"),

@@ -19,6 +19,7 @@ def test_bash_completes_commands_models_and_names(tmp_path: Path) -> None:
         complete_words digress generate qm9 --sampler m
         complete_words digress generate qm9 --target h
         complete_words digress sample qm9 --filter ''
+        complete_words digress sample qm9 --where r
     """
     path = f"{Path(DIGRESS).parent}:{os.environ['PATH']}"
 
@@ -27,7 +28,10 @@ def test_bash_completes_commands_models_and_names(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-5:] == ["generate", "qm9 qm9-h", "mixed", "homo=", "valid unique connected"]
+    assert done.stdout.splitlines()[-6:] == [
+        *("generate", "qm9 qm9-h", "mixed", "homo=", "valid unique connected stable"),
+        "rotatable_bonds rings",
+    ]
 
 
 def test_completion_is_quick_for_it_needs_no_server_and_no_network() -> None:

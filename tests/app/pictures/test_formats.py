@@ -4,7 +4,8 @@ import networkx as nx
 import pytest
 
 from app.http.errors import NotAcceptable
-from app.pictures.formats import Format, negotiate_format, require_available, serialize
+from app.pictures.formats import Format, negotiate_format, require_available, serialize, serialize_all
+from app.pictures.rendering import render_picture
 from app.schemas import Graph
 
 OFFERED = (Format.JSON, Format.GRAPHML, Format.SMILES)
@@ -66,3 +67,35 @@ def test_what_is_no_molecule_has_no_chemical_form() -> None:
 def test_a_picture_is_no_text() -> None:
     with pytest.raises(ValueError, match="svg is a picture"):
         serialize(METHANOL, Format.SVG)
+
+
+@pytest.mark.parametrize("form", [Format.SMILES, Format.CSV, Format.SDF])
+def test_a_valid_graph_without_chemistry_is_no_molecule(form: Format) -> None:
+    planar = Graph(graph={"model": "planar", "valid": True}, nodes=[{"id": 0, "type": "node"}], edges=[])
+
+    with pytest.raises(NotAcceptable, match="graphs of planar are not molecules"):
+        serialize(planar, form)
+    assert render_picture(planar, "svg") == render_picture(
+        planar.model_copy(update={"graph": {"model": "planar", "valid": False}}), "svg"
+    )
+
+
+def test_molecules_with_descriptors_have_them_in_tables_smiles_and_sd_files() -> None:
+    described = METHANOL.model_copy(
+        update={"graph": METHANOL.graph | {"descriptors": {"mw": 32.042, "hbd": 1, "formula": "CH4O"}}}
+    )
+
+    assert serialize_all([BROKEN, described, BROKEN], Format.SMILES) == "CO\t32.042\t1\tCH4O\n"
+    assert serialize_all([BROKEN, described, described], Format.CSV) == (
+        "smiles,model,seed,valid,properties.mu,mw,hbd,formula\n" + 2 * "CO,m,1,True,1.5,32.042,1,CH4O\n"
+    )
+    assert serialize(described, Format.CSV) == serialize_all([described], Format.CSV)
+    assert ">  <descriptors.mw>\n32.042\n" in serialize(described, Format.SDF)
+
+
+def test_a_table_has_its_head_once_and_none_without_rows() -> None:
+    head, *rows = serialize_all([METHANOL, METHANOL], Format.CSV).splitlines()
+
+    assert head == "smiles,model,seed,valid,properties.mu"
+    assert serialize_all([METHANOL], Format.CSV, has_head=False).splitlines() == rows[:1]
+    assert serialize_all([BROKEN], Format.CSV) == ""

@@ -15,6 +15,15 @@ from app.jobs.keys import WORKERS_KEY, worker_key
 from tests.app.conftest import PROBLEM, make_client
 from tests.servers import valkey, wait_until
 
+NO_FILTER: dict[str, Any] = {
+    **dict.fromkeys(("valid", "unique", "connected", "stable"), False),
+    "contains": [],
+    "lacks": [],
+    "properties": {},
+    "similarity": None,
+    "diverse": None,
+}
+
 
 def test_a_request_is_accepted_with_its_defaults_filled_in(client: TestClient) -> None:
     answer = client.post("/generate", json={"model": "tiny"})
@@ -35,10 +44,11 @@ def test_a_request_is_accepted_with_its_defaults_filled_in(client: TestClient) -
         "num_steps": 10,
         "keep_frames": 0,
         "webhook": None,
-        "filter": {"valid": False, "unique": False, "connected": False},
-        "priority": "normal",
         "given": None,
         "near": None,
+        "filter": NO_FILTER,
+        "descriptors": False,
+        "priority": "normal",
     }
     assert job["progress"].pop("position") >= 0
     assert job["progress"] == {"fraction": 0, "graphs_done": 0, "num_graphs": 1, "eta_seconds": None}
@@ -115,6 +125,26 @@ def test_a_fixed_seed_is_kept_and_two_unseeded_requests_differ(client: TestClien
         ({"model": "tiny", "num_steps": 51}, "num_steps", "50 timesteps"),
         ({"model": "tiny", "filter": {"valid": 1}}, "filter.valid", "valid boolean, not 1"),
         ({"model": "tiny", "filter": {"sound": True}}, "filter.sound", "no such field"),
+        ({"model": "tiny", "filter": {"contains": ["C("]}}, "filter.contains", "SMARTS 'C('"),
+        ({"model": "tiny", "filter": {"lacks": ["C"] * 17}}, "filter.lacks", "at most 16 items"),
+        ({"model": "tiny", "filter": {"lacks": ["C" * 501]}}, "filter.lacks.0", "at most 500 characters"),
+        ({"model": "tiny", "filter": {"contains": [""]}}, "filter.contains.0", "at least 1 character"),
+        (
+            {"model": "tiny", "filter": {"properties": {"logd": {"min": 1}}}},
+            "filter.properties.logd",
+            "should be 'mw', 'logp', 'qed', 'tpsa'",
+        ),
+        ({"model": "tiny", "filter": {"properties": {"logp": {}}}}, "filter.properties.logp", "give min, max or both"),
+        (
+            {"model": "tiny", "filter": {"properties": {"sa": {"min": 4, "max": 3}}}},
+            "filter.properties.sa",
+            "min = 4 must not exceed max = 3",
+        ),
+        ({"model": "tiny", "filter": {"properties": {"sa": 3}}}, "filter.properties.sa", "valid dictionary"),
+        ({"model": "tiny", "filter": {"similarity": {"min": 0.5}}}, "filter.similarity.smiles", "required"),
+        ({"model": "tiny", "filter": {"diverse": 0}}, "filter.diverse", "greater than 0"),
+        ({"model": "tiny", "filter": {"stable": True}}, "filter.stable", "does not draw hydrogens"),
+        ({"model": "tiny", "descriptors": "yes"}, "descriptors", "valid boolean"),
         ({"model": "tiny", "num_graph": 4}, "num_graph", "did you mean 'num_graphs'?"),
         ({"model": "tiny", "targets": {"a": 1}}, "targets", "/generate/conditional has it"),
     ],
@@ -189,13 +219,14 @@ def test_a_conditional_request_is_accepted_with_its_defaults_filled_in(client: T
         "num_steps": 10,
         "keep_frames": 0,
         "webhook": None,
-        "filter": {"valid": False, "unique": False, "connected": False},
+        "given": None,
+        "near": None,
+        "filter": NO_FILTER,
+        "descriptors": False,
         "priority": "normal",
         "targets": {"a": 1.0, "b": -0.5},
         "guidance_scale": 20.0,
         "estimator": "proposals",
-        "given": None,
-        "near": None,
         "candidates": 1,
     }
     assert client.get(answer.headers["Location"]).json()["request"] == job["request"]

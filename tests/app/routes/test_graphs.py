@@ -1,5 +1,7 @@
 """Results over HTTP: written by the worker's own record, read in every form."""
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -309,3 +311,15 @@ def is_there(client: httpx2.Client) -> bool:
         return client.get("/health/live").is_success
     except httpx2.TransportError:
         return False
+
+
+def test_a_table_has_its_head_before_the_first_valid_molecule_wherever_that_is(client: TestClient, ended: Any) -> None:
+    broken = molecule(0).model_copy(update={"graph": molecule(0).graph | {"smiles": None, "valid": False}})
+    job = ended(*[broken] * 300, molecule(1), *[broken] * 300, molecule(2))
+
+    table = client.get(f"{job}/graphs", params={"format": "csv"})
+
+    assert table.headers["Content-Type"].startswith("text/csv")
+    head, *rows = csv.reader(io.StringIO(table.text))
+    assert head[:1] == ["smiles"]
+    assert [dict(zip(head, row, strict=True))["seed"] for row in rows] == ["1", "2"]

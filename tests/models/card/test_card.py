@@ -83,3 +83,13 @@ def test_reading_cards_needs_no_torch() -> None:
     code = "import sys, models.card; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_rule_of_validity_is_for_graphs_that_rdkit_does_not_judge() -> None:
+    card = make_card()
+    planar = ModelCard.model_validate(card.model_dump() | {"domain": "graph", "validity": "planar"})
+
+    assert (card.knows_validity, planar.knows_validity) == (True, True)
+    assert not card.model_copy(update={"domain": "graph"}).knows_validity
+    with pytest.raises(ValidationError, match="RDKit says which molecules are valid"):
+        ModelCard.model_validate(card.model_dump() | {"validity": "tree"})

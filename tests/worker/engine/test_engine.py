@@ -116,7 +116,7 @@ def test_what_has_begun_goes_on_when_its_model_is_unloaded(engine: Engine) -> No
     first = list(batches_of(job))
 
     engine.refresh_models(frozenset({"tiny"}))
-    job.draw_again([0, 1], round_number=1)
+    job.draw_more([0, 1])
     again = job.next_batch(timeout=20)
 
     assert first

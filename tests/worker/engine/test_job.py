@@ -2,6 +2,7 @@ import time
 
 import pytest
 
+from app.schemas import GraphFilter
 from models.generation import Generation, draw_round
 from tests.servers import wait_until
 from tests.worker.engine.batches import batches_of
@@ -14,21 +15,20 @@ from worker.store import ModelStore
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 
 
-def test_graphs_drawn_again_are_others_and_the_same_in_any_company(store: ModelStore, engine: Engine) -> None:
-    request = make_request(30)
+def test_graphs_drawn_in_place_of_others_are_those_of_a_larger_request(store: ModelStore, engine: Engine) -> None:
+    request = make_request(30).model_copy(update={"filter": GraphFilter(connected=True)})
     job, _ = engine.submit(request), engine.submit(make_request(50, seed=9))
-    first = collected(batches_of(job))
+    collected(batches_of(job))
 
-    job.draw_again([3, 17, 29], round_number=2)
-    again: Graphs = {}
-    while len(again) < 3:
+    job.draw_more([31, 57, 99])
+    more: Graphs = {}
+    while len(more) < 3:
         if batch := job.next_batch(timeout=5):
-            again |= collected(iter([batch]))
+            more |= collected(iter([batch]))
 
     model = store.model("tiny")
-    generation = Generation(model, plan(request, model.card))
-    assert again == collected(draw_round(generation, chosen=[3, 17, 29], round_number=2))
-    assert all(again[index] != first[index] for index in again)
+    generation = Generation(model, plan(make_request(100), model.card))
+    assert more == collected(draw_round(generation, chosen=[31, 57, 99]))
     assert job.fraction == 1
 
 
@@ -60,3 +60,12 @@ def test_a_job_ends_when_its_time_is_up_and_others_do_not_count(engine: Engine) 
     assert time.monotonic() - started > 0.45  # half of it for the other
     assert job.fraction < 1
     beside.cancel(RuntimeError("enough"))
+
+
+def test_work_in_the_jobs_own_thread_counts_against_its_time(engine: Engine) -> None:
+    job = engine.submit(make_request(5), limit_seconds=0.2)
+    with job.own_work():
+        pass
+
+    with pytest.raises(TooLong), job.own_work():
+        time.sleep(0.21)

@@ -46,3 +46,28 @@ def test_the_error_is_the_mean_distance_of_valid_graphs_from_the_target() -> Non
 
 def test_without_a_valid_graph_there_is_no_error() -> None:
     assert summarise([molecule(None)], STEERED, CARD, num_drawn=1, seconds=1.0).predicted_error is None
+
+
+def test_the_summary_says_in_words_why_graphs_are_missing() -> None:
+    refused = {"valid": 17, "contains": 1_090}
+
+    short = summarise([molecule("C")], PLAIN, CARD, num_drawn=1_108, refused=refused, num_missing=3, seconds=1.0)
+    one = summarise([molecule("C")], PLAIN, CARD, num_drawn=44, refused={"unique": 41}, num_missing=1, seconds=1.0)
+
+    assert short.short == 3
+    assert short.note == (
+        "3 graphs short of 4: of 1,108 draws, 1,090 failed contains and 17 failed valid; "
+        "loosen the filter or ask for fewer"
+    )
+    assert one.note is not None
+    assert one.note.startswith("1 graph short of 4: ")
+    assert summarise([molecule("C")], PLAIN, CARD, num_drawn=1, seconds=1.0).note is None
+
+
+def test_graphs_of_a_family_with_a_rule_are_counted_by_it() -> None:
+    card = CARD.model_copy(update={"domain": "graph", "validity": "planar"})
+    graphs = [Graph(graph={"valid": valid}, nodes=[], edges=[]) for valid in (True, False, True)]
+
+    summary = summarise(graphs, PLAIN, card, num_drawn=3, seconds=1.0)
+
+    assert (summary.valid, summary.valid_and_connected, summary.unique) == (2, None, None)

@@ -13,6 +13,7 @@ def test_a_new_model_is_described_by_its_data_and_exported_as_a_checkpoint(tmp_p
     task.export(task.module, gradient_steps=12)
 
     card, denoiser = load_checkpoint(tmp_path / "comm20")
+    assert card.validity == "connected"
     assert (card.node_types, card.max_nodes) == (data.node_types, data.max_nodes)
     assert (card.edge_marginals, card.size_distribution) == (data.edge_marginals(), data.size_distribution())
     assert card.training is not None

@@ -1,10 +1,13 @@
+from typing import Literal
+
 import networkx as nx
 import numpy as np
 import pytest
 
-from models.data.synthetic import Family, blocks, draw
+from models.card.config import Validity
+from models.data.synthetic import Family, blocks, draw, load_synthetic
 from models.evaluation.graphs import adjacencies
-from models.evaluation.validity import VALIDITY, communities, is_planar, is_sbm, is_tree
+from models.rules.validity import VALIDITY, communities, is_planar, is_sbm, is_tree, is_valid
 
 
 def matrix(graph: nx.Graph) -> np.ndarray:
@@ -20,16 +23,22 @@ def as_dense(adjacency: np.ndarray, seed: int) -> np.ndarray:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(
-    ("family", "count", "least"), [("planar", 30, 1.0), ("tree", 30, 1.0), ("comm20", 30, 1.0), ("sbm", 10, 0.7)]
+    ("family", "rule", "count", "least"),
+    [
+        ("planar", "planar", 30, 1.0),
+        ("tree", "tree", 30, 1.0),
+        ("comm20", "connected", 30, 1.0),
+        ("sbm", "sbm", 10, 0.7),
+    ],
 )
-def test_a_familys_own_graphs_are_valid(family: Family, count: int, least: float) -> None:
+def test_a_familys_own_graphs_are_valid(family: Family, rule: Validity, count: int, least: float) -> None:
     graphs = list(adjacencies(draw(family, count, seed=3)))
 
-    assert np.mean([VALIDITY[family](graph) for graph in graphs]) >= least
+    assert np.mean([VALIDITY[rule](graph) for graph in graphs]) >= least
 
 
 @pytest.mark.parametrize("family", ["planar", "tree", "sbm"])
-def test_random_graphs_of_the_same_density_are_not(family: Family) -> None:
+def test_random_graphs_of_the_same_density_are_not(family: Literal["planar", "tree", "sbm"]) -> None:
     graphs = list(adjacencies(draw(family, 5, seed=3)))
 
     assert not any(VALIDITY[family](as_dense(graph, seed)) for seed, graph in enumerate(graphs))
@@ -62,3 +71,11 @@ def test_the_blocks_of_a_graph_are_found_again() -> None:
     assert len(set(zip(found.tolist(), planted.tolist(), strict=True))) == 3
     assert is_sbm(graph, within=0.3, between=0.005)
     assert not is_sbm(graph, within=0.6, between=0.005)
+
+
+def test_the_rule_of_a_data_set_holds_for_edges_as_they_come() -> None:
+    ring = [(i, (i + 1) % 5) for i in range(5)]
+
+    assert load_synthetic("tree").validity == "tree"
+    assert [is_valid("tree", 5, edges) for edges in (ring, ring[:4], ring[:3])] == [False, True, False]
+    assert [is_valid("planar", 5, edges) for edges in (ring, ring[:3])] == [True, False]
