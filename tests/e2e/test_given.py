@@ -184,21 +184,3 @@ def test_a_formula_is_kept_on_a_phone(open_tab: OpenTab, site: Site) -> None:
     job = job_of(site, page)
     assert job["request"]["given"]["formula"] == "C6O2"
     assert all(len(graph["nodes"]) == 8 for graph in job["graphs"])
-
-
-def test_what_each_condition_refused_is_told(tab: Tab, page: Page, site: Site) -> None:
-    page.get_by_label("valid", exact=True).check()
-    page.locator("#formula").fill("C6H6O2")
-
-    request(page, seed=1)
-
-    expect(page.locator("#job-status")).to_contain_text("Done")
-    chips = page.locator("#job-conditions li")
-    expect(chips).to_have_count(2)
-    refused = job_of(site, page)["summary"]["refused"]
-    assert chips.all_inner_texts() == [
-        f"{words}\n{refused.get(reason, 0)} refused"
-        for reason, words in {"valid": "valid", "formula": "C6H6O2"}.items()
-    ]
-    tab.take("chips")
-    assert serious(page) == []

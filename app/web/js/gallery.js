@@ -135,6 +135,7 @@ function facts({ graph: about, nodes, edges }) {
     const words = `${short(value)}${error === undefined ? "" : ` ± ${short(error)}`}`;
     return [`${name}, predicted`, target === undefined ? words : `${words} (wanted: ${short(target)})`];
   });
+  const exact = Object.entries(about.descriptors ?? {}).map(([name, value]) => [name, typeof value === "number" ? short(value) : value]);
   const likeness = about.similarity === undefined ? [] : [["Similarity", `${short(about.similarity)}${about.unchanged ? ", unchanged" : ""}`]];
   return [
     ["Model", about.model],
@@ -144,6 +145,7 @@ function facts({ graph: about, nodes, edges }) {
     ["Node types", counted(nodes)],
     ...(edges.length ? [["Edge types", counted(edges)]] : []),
     ...likeness,
+    ...exact,
     ...properties,
     ["Seed", String(about.seed)],
   ];

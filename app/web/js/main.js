@@ -2,6 +2,7 @@
 
 import { Problem, getJson, key, post } from "./api.js";
 import { showCard } from "./card.js";
+import { fillConditions, readConditions } from "./conditions.js";
 import { $, copy, onClick, plural, say } from "./dom.js";
 import { fillGiven, readGiven, showFields } from "./given.js";
 import { showHistory, showOlder } from "./history.js";
@@ -35,6 +36,8 @@ function fillForm({ model, num_nodes: size = {}, ...body }) {
   $("sampler").value = usual("sampler");
   $("num-steps").value = usual("num_steps");
   for (const box of filters()) box.checked = Boolean(body.filter?.[box.value]);
+  fillConditions(body.filter);
+  $("descriptors").checked = Boolean(body.descriptors);
   $("film").checked = body.keep_frames !== undefined || !body.num_graphs;
   sliders.targets = body.targets;
   fillGiven(body);
@@ -46,7 +49,9 @@ function fillForm({ model, num_nodes: size = {}, ...body }) {
 function readForm() {
   const [low, high] = [number("min-nodes"), number("max-nodes")];
   const { targets } = sliders;
-  const wanted = filters().filter((box) => box.checked && !box.disabled).map((box) => [box.value, true]);
+  const isMolecules = card().domain === "molecule";
+  const checked = filters().filter((box) => box.checked && !box.disabled).map((box) => [box.value, true]);
+  const filter = { ...Object.fromEntries(checked), ...(isMolecules && readConditions()) };
   const body = {
     model: $("model").value,
     num_graphs: number("num-graphs"),
@@ -55,7 +60,8 @@ function readForm() {
     ...readGiven(),
     sampler: $("sampler").value || undefined,
     num_steps: number("num-steps"),
-    filter: wanted.length ? Object.fromEntries(wanted) : undefined,
+    filter: Object.keys(filter).length ? filter : undefined,
+    descriptors: (isMolecules && $("descriptors").checked) || undefined,
     keep_frames: ($("film").checked && frames()) || undefined,
     priority: extra.priority,
   };
@@ -65,7 +71,7 @@ function readForm() {
 }
 
 function showModel() {
-  const { diffusion, domain, guidance, max_nodes: most, sampling, size_distribution: sizes, validity } = card();
+  const { diffusion, domain, guidance, max_nodes: most, node_types: nodeTypes, sampling, size_distribution: sizes, validity } = card();
   const properties = propertiesOf(card());
   const usual = Object.keys(sizes).map(Number);
   const [low, high] = [Math.min(...usual), Math.max(...usual)];
@@ -79,6 +85,7 @@ function showModel() {
     label.firstChild.disabled = !isShown;
   };
   for (const label of document.querySelectorAll(".for-molecules")) show(label, domain === "molecule");
+  for (const label of document.querySelectorAll(".for-hydrogens")) show(label, domain === "molecule" && nodeTypes.includes("H"));
   for (const label of document.querySelectorAll(".for-known-validity")) show(label, domain === "molecule" || validity);
   showFields(card());
   $("targets").hidden = properties.length === 0;

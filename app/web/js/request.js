@@ -5,7 +5,8 @@ const FRAMES_OF_A_FILM = 40;
 const NUMBERS = ["num_graphs", "seed", "num_steps", "guidance_scale", "candidates", "keep_frames"];
 const WORDS = ["model", "sampler", "estimator", "priority"];
 const PARTS = { given: ["smiles", "formula", "graph"], near: ["smiles", "graph", "strength", "unchanged"] };
-const FILTERS = ["valid", "unique", "connected"];
+const FILTERS = ["valid", "unique", "connected", "stable"];
+const CONDITIONS = ["contains", "lacks", "properties", "similarity", "diverse"];
 
 const SHORTEST_FILM = 3;
 
@@ -30,6 +31,8 @@ export function toQuery(body) {
   else if (size) query.set("num_nodes", `${size.min}-${size.max}`);
   const wanted = FILTERS.filter((name) => filter[name]);
   if (wanted.length) query.set("filter", wanted.join(","));
+  for (const name of CONDITIONS) if (asks(filter[name])) query.set(`filter.${name}`, JSON.stringify(filter[name]));
+  if (body.descriptors) query.set("descriptors", true);
   for (const [field, names] of Object.entries(PARTS)) {
     for (const name of names) {
       const value = body[field]?.[name];
@@ -48,7 +51,9 @@ export function toBody(query) {
     const number = toNumber(text);
     if (WORDS.includes(name)) body[name] = text;
     else if (NUMBERS.includes(name)) body[name] = number;
-    else if (name === "filter") body.filter = Object.fromEntries(text.split(",").map((wish) => [wish, true]));
+    else if (name === "filter") body.filter = { ...body.filter, ...Object.fromEntries(text.split(",").map((wish) => [wish, true])) };
+    else if (name.startsWith("filter.")) (body.filter ??= {})[name.slice(7)] = fromJson(text);
+    else if (name === "descriptors") body.descriptors = text === "true";
     else if (/^(given|near)\./.test(name)) {
       const [field, part] = name.split(".");
       (body[field] ??= {})[part] = { strength: number, graph: fromJson(text), unchanged: text === "true" }[part] ?? text;
@@ -62,6 +67,8 @@ export function toBody(query) {
 }
 
 const says = (value) => value !== undefined && value !== null && value !== false;
+/** Whether a condition asks for anything. */
+const asks = (value) => value && (typeof value !== "object" || Object.keys(value).length > 0);
 
 /** What is no JSON goes to the service as it is. */
 function fromJson(text) {
@@ -83,7 +90,6 @@ export function toCurl(body, { hasKey }) {
 /** Less of a completed request: what a caller would write to get the same graphs. */
 export function essential(request) {
   const { filter = {}, webhook, ...rest } = request;
-  const asks = (value) => value && (typeof value !== "object" || Object.keys(value).length > 0);
   const wanted = Object.fromEntries(Object.entries(filter).filter(([, value]) => asks(value)));
   const body = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null));
   for (const field of Object.keys(PARTS).filter((name) => body[name])) {
