@@ -107,6 +107,7 @@ $("keep").addEventListener("input", () => {
 });
 $("near").addEventListener("input", () => {
   setLike(undefined);
+  unchanged = undefined;
   showNear();
 });
 $("strength").addEventListener("input", showNear);
