@@ -499,6 +499,52 @@ class JobPage(BaseModel):
     next: Annotated[str | None, Field(description="Path of the next page; null on the last one.")]
 
 
+_Numbers = Annotated[list[Annotated[StrictInt, Field(ge=0, le=MAX_GRAPHS), _WHOLE]], Field(max_length=1_000)]
+
+
+class PartRequest(BaseModel):
+    """A molecule or graph, and which of it to keep. Nodes are numbered from 0 as they stand there, less `*` and hydrogens."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"smiles": "CC", "keep": [0]}]})
+
+    smiles: Annotated[StrictStr | None, Field(min_length=1, max_length=1_000, examples=["c1ccccc1*"])] = None
+    graph: Annotated[dict[str, Any] | None, Field(description="In node-link form, for every model.")] = None
+    keep: Annotated[_Numbers | None, Field(description="Nodes that are kept; null keeps all.")] = None
+    open: Annotated[_Numbers, Field(description="Nodes to open: the rest may attach there.")] = []
+    closed: Annotated[_Numbers, Field(description="Nodes to close.")] = []
+    size: Annotated[StrictInt, Field(ge=64, le=2_048, description="Width and height of the picture, in pixels.")] = 320
+    theme: Annotated[Literal["light", "dark"], Field(description="Background that the picture is made for.")] = "light"
+
+    @model_validator(mode="after")
+    def _one(self) -> "PartRequest":
+        if (self.smiles is None) == (self.graph is None):
+            raise ValueError("give it as smiles or as graph, one of both")
+        return self
+
+
+class PartNode(BaseModel):
+    """A node in the picture of a part."""
+
+    type: str
+    x: Annotated[float, Field(description="Pixels from the left.")]
+    y: Annotated[float, Field(description="Pixels from the top.")]
+    kept: bool
+    open: Annotated[bool, Field(description="Whether the rest may attach there.")]
+    can_open: bool
+
+
+class Part(BaseModel):
+    """A part as `given` takes it, and its picture."""
+
+    smiles: Annotated[str | None, Field(description="For `given.smiles`; null for graphs that are no molecules.")]
+    graph: Annotated[dict[str, Any] | None, Field(description="For `given.graph`, of graphs that are no molecules.")]
+    problem: Annotated[
+        str | None, Field(description="Why the model can draw nothing around this part; null if it can.")
+    ]
+    nodes: list[PartNode]
+    svg: Annotated[str, Field(description="The whole with the kept part highlighted, and a ring about each open node.")]
+
+
 class Health(BaseModel):
     """Whether the service can do its work."""
 

@@ -22,6 +22,8 @@ from app.schemas import (
     JobProgress,
     JobStatus,
     JobSummary,
+    Part,
+    PartNode,
     Trajectory,
 )
 from models.card.card import ModelCard
@@ -202,6 +204,21 @@ _FILM = """\
 </g>
 </svg>
 """
+_PART_SVG = """\
+<?xml version='1.0' encoding='iso-8859-1'?>
+<svg version='1.1' baseProfile='full'
+              xmlns='http://www.w3.org/2000/svg'
+                      xmlns:rdkit='http://www.rdkit.org/xml'
+                      xmlns:xlink='http://www.w3.org/1999/xlink'
+                  xml:space='preserve'
+width='320px' height='320px' viewBox='0 0 320 320'>
+<!-- END OF HEADER -->
+<rect style='opacity:1.0;fill:#FFFFFF;stroke:none' width='320.0' height='320.0' x='0.0' y='0.0'> </rect>
+<ellipse cx='128.9' cy='159.6' rx='15.4' ry='15.4' class='atom-0'  style='fill:#F0E442;fill-rule:evenodd;stroke:#F0E442;stroke-width:1.0px;stroke-linecap:butt;stroke-linejoin:miter;stroke-opacity:1' />
+<path class='bond-0 atom-0 atom-1' d='M 128.9,159.6 L 205.7,159.6' style='fill:none;fill-rule:evenodd;stroke:#000000;stroke-width:2.0px;stroke-linecap:butt;stroke-linejoin:miter;stroke-opacity:1' />
+<ellipse cx='128.9' cy='159.6' rx='14.4' ry='14.4'  style='fill:none;stroke:#1F2328;stroke-width:2.0px;stroke-linecap:butt;stroke-linejoin:miter;stroke-opacity:1' />
+</svg>
+"""
 # The first bytes of every PNG file, as JSON can hold them.
 _PNG = "\x89PNG\r\n\x1a\n"
 _METRICS = """\
@@ -226,6 +243,16 @@ _card = ModelCard(
     network=NetworkConfig(num_layers=5, triangle_width=32),
     sampling=SamplingConfig(sampler="mixed", num_steps=200),
 )
+_part = Part(
+    smiles="*C",
+    graph=None,
+    problem=None,
+    nodes=[
+        PartNode(type="C", x=128.9, y=159.6, kept=True, open=True, can_open=True),
+        PartNode(type="C", x=205.7, y=159.6, kept=False, open=False, can_open=False),
+    ],
+    svg=_PART_SVG,
+)
 _EXAMPLES: dict[str, BaseModel | list[BaseModel] | dict[str, str] | str] = {
     "queued": _queued,
     "running": _running,
@@ -245,6 +272,7 @@ _EXAMPLES: dict[str, BaseModel | list[BaseModel] | dict[str, str] | str] = {
     "film": _FILM,
     "plot": _PNG,
     "trajectory": _trajectory,
+    "part": _part,
     "model": _card,
     "models": [_card],
     "alive": Health(status="ok"),

@@ -79,3 +79,9 @@ def _communities(graph: nx.Graph) -> list[int] | None:
     if len(found) < 2 or between > _MAX_SHARE_BETWEEN * graph.number_of_edges():
         return None
     return [number_of[node] for node in range(len(graph))]
+
+
+def given_nodes(graph: Graph) -> frozenset[int]:
+    """The places of the nodes to highlight: those that were given, unless all were."""
+    given = frozenset(place for place, node in enumerate(graph.nodes) if node.get("given"))
+    return given if len(given) < len(graph.nodes) else frozenset()

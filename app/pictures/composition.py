@@ -1,10 +1,12 @@
 """From a graph and its appearance to a scene: circles, lines, letters and a legend at their pixels."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import replace
+from functools import partial
 from itertools import cycle
-from typing import Any
+from typing import Any, TypeAlias
 
-from app.pictures.appearance import Appearance, Vocabulary
+from app.pictures.appearance import Appearance, Vocabulary, choose_appearance, given_nodes
 from app.pictures.colours import EDGE_PALETTE, MASKED_COLOUR, PALETTE, node_colours, text_colour_on
 from app.pictures.scene import Circle, Lines, Point, Scene, Shape, Text, Theme
 from app.schemas import Graph, Trajectory
@@ -15,13 +17,16 @@ _DASHED_TYPES = {"aromatic"}
 _MARGIN = 0.06
 _MIN_RADIUS = 1.5
 _LEGEND_HEIGHT = 24
-_MIN_SIZE_WITH_LEGEND = 300
+MIN_SIZE_WITH_LEGEND = 300
 _MIN_LEGEND_SCALE = 0.6
 _TEXT_SIZE = 13
+_HALO, _RING = 1.45, 1.75  # of a node's radius
+# Draws the sign of an entry of a legend: from its left end, middle and scale.
+_Sign: TypeAlias = Callable[[float, float, float], Iterable[Shape]]
 
 
 def compose_scene(graph: Graph, appearance: Appearance, vocabulary: Vocabulary, *, size: int, theme: Theme) -> Scene:
-    """The scene of a graph, `size` pixels wide and high."""
+    """The scene of a graph, `size` pixels wide and high, with what was given highlighted."""
     return _Composer(graph, appearance, vocabulary, size, theme).scene(graph.nodes, graph.edges)
 
 
@@ -31,6 +36,17 @@ def compose_animation(
     """A scene for each frame, with the nodes where they are in the last one."""
     composer = _Composer(graph, appearance, vocabulary, size, theme)
     return [composer.scene(frame.nodes, frame.edges, f"t = {frame.t}") for frame in trajectory.frames]
+
+
+def compose_choice(
+    graph: Graph, vocabulary: Vocabulary, opened: Iterable[int], *, size: int, theme: Theme
+) -> tuple[Scene, list[Point]]:
+    """The scene of a graph to choose nodes in: all given ones highlighted, a ring about each open one; and where the nodes are."""
+    composer = _Composer(graph, choose_appearance(graph, vocabulary), vocabulary, size, theme)
+    composer.given = frozenset(place for place, node in enumerate(graph.nodes) if node.get("given"))
+    scene = composer.scene(graph.nodes, graph.edges)
+    rings = (Circle(composer.points[place], _RING * composer.radius, None, theme.text) for place in sorted(opened))
+    return replace(scene, shapes=(*scene.shapes, *rings)), composer.points
 
 
 class _Composer:
@@ -45,7 +61,9 @@ class _Composer:
         has_edge_types = len(types.edge_types) > 1 and not self.is_molecule
         self.edge_colours = dict(zip(types.edge_types, cycle(EDGE_PALETTE), strict=False)) if has_edge_types else {}
         self.dashed = _DASHED_TYPES | set(types.edge_types[len(EDGE_PALETTE) :])
-        has_legend = size >= _MIN_SIZE_WITH_LEGEND and (self.has_types or has_edge_types or bool(appearance.caption))
+        self.given = given_nodes(graph)
+        says = self.has_types or has_edge_types or bool(appearance.caption) or bool(self.given)
+        has_legend = size >= MIN_SIZE_WITH_LEGEND and says
         self.legend_height = _LEGEND_HEIGHT if has_legend else 0
         self.radius = max(min(size / (7 * max(len(graph.nodes), 1) ** 0.5), size / 24), _MIN_RADIUS)
         self.points, self.centre, self.unit = self._fit()
@@ -60,9 +78,14 @@ class _Composer:
             for ring in range(1, self.appearance.num_rings + 1)
         ]
         segments: dict[str, list[tuple[Point, Point]]] = {}
+        given: list[tuple[Point, Point]] = []
         for edge in edges:
-            ends = self.points[index[edge["source"]]], self.points[index[edge["target"]]]
+            places = index[edge["source"]], index[edge["target"]]
+            ends = self.points[places[0]], self.points[places[1]]
             segments.setdefault(edge["type"], []).append(ends)
+            if edge["type"] != MASK_TYPE and self.given.issuperset(places):
+                given.append(ends)
+        shapes += self._highlights(given)
         shapes += [self._lines(kind, ends) for kind, ends in sorted(segments.items()) if kind != MASK_TYPE]
         for number, node in enumerate(nodes):
             shapes += self._node(number, node["type"])
@@ -107,26 +130,55 @@ class _Composer:
     def _fill(self, kind: str) -> str:
         return MASKED_COLOUR if kind == MASK_TYPE else self.colours.get(kind, PALETTE[0])
 
+    def _highlights(self, edges: Sequence[tuple[Point, Point]]) -> Iterable[Shape]:
+        """Behind what was given: a colour, and a line around it, so that nobody needs the colour."""
+        if edges:
+            yield Lines(tuple(edges), self.theme.given, self.radius)
+        for place in sorted(self.given):
+            yield from self._halo(self.points[place], _HALO * self.radius)
+
+    def _halo(self, centre: Point, radius: float) -> Iterable[Shape]:
+        yield Circle(centre, radius, self.theme.given)
+        yield Circle(centre, radius, None, self.theme.text)
+
     def _legend(self, node_types: Set[str], edge_types: Set[str]) -> Iterable[Shape]:
         if not self.legend_height:
             return
         middle = self.size - self.legend_height / 2
-        if self.appearance.caption:
+        if self.appearance.caption and not self.given:
             yield Text((self.size / 2, middle), self.appearance.caption, _TEXT_SIZE, self.theme.text)
             return
-        dots = [kind for kind in [*self.colours, MASK_TYPE] if kind in node_types] if self.has_types else []
-        lines = [kind for kind in self.edge_colours if kind in edge_types]
-        entries = dots + lines
-        widths = [28 + 0.62 * _TEXT_SIZE * len(kind) for kind in entries]
+        entries = [*self._legend_entries(node_types, edge_types)]
+        widths = [(28 if draw else 8) + 0.62 * _TEXT_SIZE * len(words) for words, draw in entries]
         # A legend too long for one line is written smaller; entries that still do not fit are left out.
         scale = max(min(1.0, (self.size - 16) / sum(widths)), _MIN_LEGEND_SCALE) if widths else 1.0
         while entries and scale * sum(widths) > self.size - 16:
             entries, widths = entries[:-1], widths[:-1]
         left = (self.size - scale * sum(widths)) / 2
-        for number, (kind, width) in enumerate(zip(entries, widths, strict=True)):
-            if number < len(dots):
-                yield Circle((left + 10 * scale, middle), 5 * scale, self._fill(kind))
-            else:
-                yield self._lines(kind, [((left + 3 * scale, middle), (left + 16 * scale, middle))])
-            yield Text((left + 20 * scale, middle), kind, _TEXT_SIZE * scale, self.theme.text, "start")
+        for (words, draw), width in zip(entries, widths, strict=True):
+            if draw:
+                yield from draw(left, middle, scale)
+            start = left + (20 if draw else 4) * scale
+            yield Text((start, middle), words, _TEXT_SIZE * scale, self.theme.text, "start")
             left += width * scale
+
+    def _legend_entries(self, node_types: Set[str], edge_types: Set[str]) -> Iterable[tuple[str, _Sign | None]]:
+        """What each entry says, and what draws its sign."""
+        if self.given:
+            yield "given", lambda x, y, scale: self._halo((x + 10 * scale, y), 6 * scale)
+        if self.appearance.caption:
+            yield self.appearance.caption, None
+            return
+        if self.has_types:
+            for kind in [*self.colours, MASK_TYPE]:
+                if kind in node_types:
+                    yield kind, partial(self._dot, self._fill(kind))
+        for kind in self.edge_colours:
+            if kind in edge_types:
+                yield kind, partial(self._dash, kind)
+
+    def _dot(self, fill: str, x: float, y: float, scale: float) -> Iterable[Shape]:
+        yield Circle((x + 10 * scale, y), 5 * scale, fill)
+
+    def _dash(self, kind: str, x: float, y: float, scale: float) -> Iterable[Shape]:
+        yield self._lines(kind, [((x + 3 * scale, y), (x + 16 * scale, y))])

@@ -4,24 +4,25 @@ RDKit draws valid molecules as chemists do. Everything else, and every frame of 
 (`app.pictures.scene`), which RDKit's canvas turns into PNG because it brings its own font.
 """
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Collection, Mapping
+from typing import Any, Literal, TypeAlias
 
 from rdkit import Chem
 from rdkit.Chem import rdDepictor
 from rdkit.Chem.Draw import rdMolDraw2D
 from rdkit.Geometry import Point2D
 
-from app.pictures.appearance import EMPTY_VOCABULARY, Appearance, Vocabulary, choose_appearance
+from app.pictures.appearance import EMPTY_VOCABULARY, Appearance, Vocabulary, choose_appearance, given_nodes
 from app.pictures.characters import one_line
 from app.pictures.colours import ELEMENT_COLOURS, rgb
-from app.pictures.composition import compose_animation, compose_scene
+from app.pictures.composition import MIN_SIZE_WITH_LEGEND, compose_animation, compose_scene
 from app.pictures.layout import Positions
-from app.pictures.scene import Circle, Lines, Scene, Text, Theme
+from app.pictures.scene import Circle, Lines, Point, Scene, Text, Theme
 from app.pictures.svg import write_animation, write_svg
 from app.schemas import Graph, Trajectory
 from models.molecules import to_molecule
 
+_Drawing: TypeAlias = rdMolDraw2D.MolDraw2DSVG | rdMolDraw2D.MolDraw2DCairo
 _ATOMIC_NUMBERS = {"N": 7, "O": 8, "F": 9}
 # The length of a bond as a share of the picture's width, at most.
 _MAX_BOND_LENGTH = 0.16
@@ -59,7 +60,11 @@ def render_picture(
 ) -> bytes:
     """A graph as SVG or PNG, `size` pixels wide and high: the same picture for the same graph and vocabulary."""
     if graph.graph.get("smiles") is not None:
-        return _draw_molecule(molecule_of(graph), form, size, theme)
+        given = given_nodes(graph)
+        drawing, _ = draw_molecule(molecule_of(graph), form, size=size, theme=theme, given=given)
+        if given and size >= MIN_SIZE_WITH_LEGEND:
+            _write_legend(drawing, size, theme)
+        return finish(drawing)
     scene = compose_scene(graph, choose_appearance(graph, vocabulary), vocabulary, size=size, theme=theme)
     return write_svg(scene).encode() if form == "svg" else _png(scene)
 
@@ -87,7 +92,16 @@ def _atom_positions(molecule: Chem.Mol) -> Positions:
     return positions
 
 
-def _draw_molecule(molecule: Chem.Mol, form: str, size: int, theme: Theme) -> bytes:
+def draw_molecule(
+    molecule: Chem.Mol,
+    form: str,
+    *,
+    size: int,
+    theme: Theme,
+    given: Collection[int] = (),
+    opened: Collection[int] = (),
+) -> tuple[_Drawing, list[Point]]:
+    """A sanitised molecule with some atoms highlighted, and rings about others; where each atom is, in pixels."""
     drawing = rdMolDraw2D.MolDraw2DSVG(size, size) if form == "svg" else rdMolDraw2D.MolDraw2DCairo(size, size)
     options: Any = drawing.drawOptions()  # the type stubs are wrong about its attributes
     if theme is Theme.DARK:
@@ -98,10 +112,41 @@ def _draw_molecule(molecule: Chem.Mol, form: str, size: int, theme: Theme) -> by
     )
     options.fixedBondLength = _MAX_BOND_LENGTH * size
     options.padding = 0.08
-    rdMolDraw2D.PrepareAndDrawMolecule(drawing, molecule)
+    options.standardColoursForHighlightedAtoms = True
+    options.setHighlightColour(rgb(theme.given))
+    bonds = [
+        bond.GetIdx() for bond in molecule.GetBonds() if {bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()} <= {*given}
+    ]
+    rdMolDraw2D.PrepareAndDrawMolecule(drawing, molecule, highlightAtoms=sorted(given), highlightBonds=bonds)
+    points = [(point.x, point.y) for point in map(drawing.GetDrawCoords, range(molecule.GetNumAtoms()))]
+    for atom in sorted(opened):
+        _draw_ring(drawing, points[atom], 0.045 * size, theme)
+    return drawing, points
+
+
+def finish(drawing: _Drawing) -> bytes:
+    """The file of a drawing that is complete."""
     drawing.FinishDrawing()
     drawn: str | bytes = drawing.GetDrawingText()
     return drawn.encode() if isinstance(drawn, str) else drawn
+
+
+def _write_legend(drawing: _Drawing, size: int, theme: Theme) -> None:
+    x, y = size / 2 - 28, size - 12
+    drawing.SetFillPolys(True)
+    drawing.SetColour(rgb(theme.given))
+    drawing.DrawEllipse(Point2D(x - 6, y - 6), Point2D(x + 6, y + 6), True)
+    drawing.SetColour(rgb(theme.text))
+    drawing.SetFontSize(13)
+    drawing.DrawString("given", Point2D(x + 10, y), 1, True)
+
+
+def _draw_ring(drawing: _Drawing, centre: Point, radius: float, theme: Theme) -> None:
+    drawing.SetFillPolys(False)
+    drawing.SetColour(rgb(theme.text))
+    drawing.SetLineWidth(2)
+    x, y = centre
+    drawing.DrawEllipse(Point2D(x - radius, y - radius), Point2D(x + radius, y + radius), True)
 
 
 def _png(scene: Scene) -> bytes:
@@ -126,9 +171,7 @@ def _png(scene: Scene) -> bytes:
                 canvas.SetFontSize(shape.size)
                 align = 0 if shape.anchor == "middle" else 1
                 canvas.DrawString(shape.content, Point2D(*shape.position), align, True)
-    canvas.FinishDrawing()
-    drawn: bytes = canvas.GetDrawingText()
-    return drawn
+    return finish(canvas)
 
 
 def _lightened(colour: str, theme: Theme) -> str:

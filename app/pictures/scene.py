@@ -85,3 +85,8 @@ class Theme(StrEnum):
     def guide(self) -> str:
         """Of guide lines."""
         return {Theme.LIGHT: "#e3e6ea", Theme.DARK: "#2b333c"}[self]
+
+    @property
+    def given(self) -> str:
+        """Behind nodes that were given and the edges between them: light or dark enough for anybody's eyes."""
+        return {Theme.LIGHT: "#f0e442", Theme.DARK: "#5f5a14"}[self]

@@ -13,10 +13,14 @@ from app.access.quota import Caller
 from app.catalogue.served_models import ServedModels
 from app.http.errors import Forbidden
 from app.http.examples import JOB_ID
+from app.http.sharing.fair_threads import FairThreads
 from app.http.sharing.places import Places
 from app.http.telemetry import ApiMetrics
 from app.jobs.queue import JobQueue
 from models.card.card import ModelCard
+
+# Drawing and writing occupy a core, so few threads do it at once; other requests are answered meanwhile.
+THREADS = FairThreads(2)
 
 
 def _queue(request: Request) -> JobQueue:

@@ -8,7 +8,6 @@ from fastapi.responses import StreamingResponse
 
 from app.access.admission import Admit, while_admitted
 from app.http.errors import NotFound, NotReady, ResponseAborted, Unauthorized
-from app.http.sharing.fair_threads import FairThreads
 from app.http.sharing.leaving import while_connected
 from app.jobs.queue import JobQueue
 from app.jobs.records import StoredJob
@@ -28,7 +27,7 @@ from app.routes.answers.graph_formats import (
     graph_responses,
 )
 from app.routes.answers.results import batches, page_parts
-from app.routes.deps import AdmitDep, CallerDep, CardsDep, QueueDep, VisibleJob
+from app.routes.deps import THREADS, AdmitDep, CallerDep, CardsDep, QueueDep, VisibleJob
 from app.schemas import MAX_GRAPHS, Graph, GraphPage, Trajectory
 from models.card.card import ModelCard
 
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["graphs"])
 
-# Drawing and writing occupy a core, so few threads do it at once; other requests are answered meanwhile.
-_threads = FairThreads(2)
 _GRAPHS_PER_TURN = 16
 # A picture that is opened as a document of its own contains styles.
 _PICTURE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
@@ -103,11 +100,11 @@ async def get_graph(
         case Format.JSON:
             return Response(found, media_type=chosen.media_type)
         case Format.SVG | Format.PNG:
-            drawing = _threads.run(caller.name, _draw, found, chosen, size, theme, cards.get(job.model))
+            drawing = THREADS.run(caller.name, _draw, found, chosen, size, theme, cards.get(job.model))
             drawn = await while_connected(request, drawing)
             return Response(drawn, media_type=chosen.media_type, headers=_PICTURE_HEADERS)
         case _:
-            writing = _threads.run(caller.name, _serialize_one, found, chosen)
+            writing = THREADS.run(caller.name, _serialize_one, found, chosen)
             return Response(await while_connected(request, writing), media_type=chosen.media_type)
 
 
@@ -137,7 +134,7 @@ async def get_trajectory(
     if chosen is Format.JSON:
         return Response(found, media_type=chosen.media_type)
     graph = await _graph(queue, job_id, number)
-    drawing = _threads.run(caller.name, _draw_animation, graph, found, size, theme, cards.get(job.model))
+    drawing = THREADS.run(caller.name, _draw_animation, graph, found, size, theme, cards.get(job.model))
     drawn = await while_connected(request, drawing)
     return Response(drawn, media_type=chosen.media_type, headers=_PICTURE_HEADERS)
 
@@ -189,7 +186,7 @@ async def _records(parts: AsyncIterator[list[bytes]], form: Format, owner: str) 
     async for graphs in parts:
         for start in range(0, len(graphs), _GRAPHS_PER_TURN):
             some = graphs[start : start + _GRAPHS_PER_TURN]
-            text = await _threads.run(owner, _serialize_all, some, form, has_head=has_head)
+            text = await THREADS.run(owner, _serialize_all, some, form, has_head=has_head)
             has_head = has_head and text == ""
             yield text
 

@@ -1,13 +1,15 @@
-"""GET /models: the model cards; for administrators, loading and unloading models."""
+"""GET /models: the model cards, and the parts that a model may be given; for administrators, loading and unloading models."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response, status
+from fastapi import APIRouter, Path, Request, Response, status
 
 from app.catalogue.validation import unknown_model_message
 from app.http.errors import NotFound
 from app.http.openapi import example, problems
-from app.routes.deps import AdminDep, CallerDep, CardsDep, ServedModelsDep
+from app.http.sharing.leaving import while_connected
+from app.routes.deps import THREADS, AdminDep, CallerDep, CardsDep, ServedModelsDep
+from app.schemas import Part, PartRequest
 from models.card.card import ModelCard
 from models.card.config import MODEL_NAME
 
@@ -22,6 +24,9 @@ class PngResponse(Response):
 
 NamePath = Annotated[
     str, Path(description="Name of a model.", json_schema_extra={"pattern": MODEL_NAME}, examples=["planar"])
+]
+_MoleculesPath = Annotated[
+    str, Path(description="Name of a model.", json_schema_extra={"pattern": MODEL_NAME}, examples=["qm9"])
 ]
 
 
@@ -52,6 +57,22 @@ async def get_plot(name: NamePath, served_models: ServedModelsDep, cards: CardsD
     if picture is None:
         raise NotFound(f"there is no picture of {name}; make one with `digress plot {name} --save`")
     return PngResponse(picture)
+
+
+@router.post("/models/{name}/parts", responses={200: example("part"), **problems(404, 415, 422, 503)})
+async def choose_part(
+    name: _MoleculesPath, body: PartRequest, cards: CardsDep, caller: CallerDep, request: Request
+) -> Part:
+    """Draw a molecule or graph, and write the part of it that is kept as `given` takes it."""
+    if name not in cards:
+        raise NotFound(unknown_model_message(name, cards))
+    return await while_connected(request, THREADS.run(caller.name, _draw_part, body, cards[name]))
+
+
+def _draw_part(body: PartRequest, card: ModelCard) -> Part:
+    from app.pictures.parts import draw_part  # imports RDKit, which takes half a second
+
+    return draw_part(body, card)
 
 
 @router.post("/models/{name}/load", responses={200: example("model"), **problems(403, 404, 409, 503)})

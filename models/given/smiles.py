@@ -16,6 +16,7 @@ from rdkit import Chem
 from models.given.partial import GivenError, PartialGraph
 from models.molecules import BONDS, atom_type
 
+NOTHING_OPEN = "no atom of this part has a hydrogen to replace, so nothing can be drawn around it"
 _LONGEST = 1_000
 _MOST_FORMS = 8
 _LABELS: Mapping[Chem.BondType, str] = {bond: label for label, bond in BONDS.items()}
@@ -29,7 +30,7 @@ def parts_of_smiles(smiles: str, node_types: Sequence[str], edge_types: Sequence
     Raises:
         GivenError: if it is no SMILES, has an atom or bond that the model does not draw, or leaves no place for the rest.
     """
-    molecule = _read(smiles)
+    molecule = read_molecule(smiles)
     if "H" in node_types:
         molecule = _with_hydrogens_of_closed_atoms(molecule)
     atoms = [atom.GetIdx() for atom in molecule.GetAtoms() if atom.GetAtomicNum() > 0]
@@ -50,7 +51,7 @@ def graph_of_smiles(smiles: str, node_types: Sequence[str], edge_types: Sequence
     Raises:
         GivenError: if it is no SMILES of a molecule that the model draws.
     """
-    molecule = _read(smiles)
+    molecule = read_molecule(smiles)
     if any(atom.GetAtomicNum() == 0 for atom in molecule.GetAtoms()):
         raise GivenError("a whole molecule has no *; give a part to keep in `given`")
     if "H" in node_types:
@@ -62,7 +63,12 @@ def graph_of_smiles(smiles: str, node_types: Sequence[str], edge_types: Sequence
     return PartialGraph(nodes, _pairs(_kekule_forms(molecule)[0], place, edge_types))
 
 
-def _read(smiles: str) -> Chem.Mol:
+def read_molecule(smiles: str) -> Chem.Mol:
+    """The sanitised molecule, with its `*`, without hydrogens of their own, stereochemistry and isotopes.
+
+    Raises:
+        GivenError: if it is no SMILES, or no molecule can contain it.
+    """
     if len(smiles) > _LONGEST:
         raise GivenError(f"a SMILES of {len(smiles)} characters; at most {_LONGEST}")
     molecule = Chem.MolFromSmiles(smiles, sanitize=False)
@@ -85,8 +91,12 @@ def _read(smiles: str) -> Chem.Mol:
     return molecule
 
 
-def _open_atoms(molecule: Chem.Mol) -> set[int]:
-    """The neighbours of all `*`; without any, the atoms with a hydrogen to replace."""
+def marked_atoms(molecule: Chem.Mol) -> set[int]:
+    """The neighbours of all `*`.
+
+    Raises:
+        GivenError: if a `*` has not one single bond, to an atom.
+    """
     marks = [atom for atom in molecule.GetAtoms() if atom.GetAtomicNum() == 0]
     for mark in marks:
         bonds = mark.GetBonds()
@@ -94,11 +104,16 @@ def _open_atoms(molecule: Chem.Mol) -> set[int]:
             raise GivenError("each * must have one bond, to an atom of the part")
         if bonds[0].GetBondType() != Chem.BondType.SINGLE:
             raise GivenError("write * with a single bond: it says where the rest may attach, by any kind of bond")
-    if marks:
-        return {neighbour.GetIdx() for mark in marks for neighbour in mark.GetNeighbors()}
+    return {neighbour.GetIdx() for mark in marks for neighbour in mark.GetNeighbors()}
+
+
+def _open_atoms(molecule: Chem.Mol) -> set[int]:
+    """Those that `*` marks; without any, the atoms with a hydrogen to replace."""
+    if marked := marked_atoms(molecule):
+        return marked
     free = {atom.GetIdx() for atom in molecule.GetAtoms() if atom.GetTotalNumHs()}
     if not free:
-        raise GivenError("no atom of this part has a hydrogen to replace, so nothing can be drawn around it")
+        raise GivenError(NOTHING_OPEN)
     return free
 
 

@@ -28,6 +28,9 @@ _BETWEEN_PARTS = re.compile(
             r"keep_frames: a job keeps at most 1000 frames",
             r"candidates: qm9 draws at most 10000 graphs at once",
             r"filter: planar draws no molecules",
+            # What is given must be a molecule, or a graph of the model, and a part must leave room for the rest.
+            r"(given|near|smiles|graph|keep|open|closed)[\w.]*: ",
+            r"body: give it as smiles or as graph, one of both",
             r"this Idempotency-Key came with another request before",
             # Nor what a graph turned out to be.
             r"graphs of planar are not molecules",

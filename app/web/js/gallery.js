@@ -1,6 +1,7 @@
 // The graphs of a job as pictures, and one of them in a window of its own.
 
 import { getBlob, getJson, getText, key } from "./api.js";
+import { offerWishes } from "./choosing.js";
 import { closeFilm, offerFilm } from "./film.js";
 import { $, copy, make, onClick, plural, save, say, short, theme, themeName } from "./dom.js";
 
@@ -112,6 +113,7 @@ async function open(number) {
   $("facts").replaceChildren(...facts(graph).map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, value))));
   offerForms(graph, path, number);
   $("copy-smiles").hidden = !graph.graph.smiles;
+  offerWishes(job.model, graph);
   $("picture").replaceChildren();
   if (!$("graph").open) $("graph").showModal();
   try {
@@ -133,6 +135,8 @@ function facts({ graph: about, nodes, edges }) {
     const words = `${short(value)}${error === undefined ? "" : ` ± ${short(error)}`}`;
     return [`${name}, predicted`, target === undefined ? words : `${words} (wanted: ${short(target)})`];
   });
+  const exact = Object.entries(about.descriptors ?? {}).map(([name, value]) => [name, typeof value === "number" ? short(value) : value]);
+  const likeness = about.similarity === undefined ? [] : [["Similarity", `${short(about.similarity)}${about.unchanged ? ", unchanged" : ""}`]];
   return [
     ["Model", about.model],
     ...validity(about),
@@ -140,6 +144,8 @@ function facts({ graph: about, nodes, edges }) {
     ["Size", `${plural(nodes.length, "node")}, ${plural(edges.length, "edge")}`],
     ["Node types", counted(nodes)],
     ...(edges.length ? [["Edge types", counted(edges)]] : []),
+    ...likeness,
+    ...exact,
     ...properties,
     ["Seed", String(about.seed)],
   ];
@@ -177,7 +183,7 @@ $("graph").addEventListener("close", () => {
   $("gallery").querySelectorAll("button")[current]?.focus();
 });
 $("graph").addEventListener("keydown", (event) => {
-  if (event.target === $("scrubber")) return;
+  if (event.target.type === "range") return;
   if (event.key === "ArrowLeft") $("previous").click();
   if (event.key === "ArrowRight") $("next").click();
 });

@@ -1,6 +1,7 @@
 // Following a job: its state in words, its progress, its end.
 
 import { events, getJson, send } from "./api.js";
+import { showChips } from "./chips.js";
 import { $, duration, onClick, plural, say } from "./dom.js";
 import { clearGallery, showGallery } from "./gallery.js";
 
@@ -18,6 +19,7 @@ export async function follow(found, onEnd) {
   $("job").hidden = false;
   $("job-title").textContent = `${plural(job.request.num_graphs, "graph")} of ${job.model}`;
   say($("job-summary"), "");
+  showChips($("job-conditions"), job);
   showProgress(job.status, job.progress);
   try {
     if (!job.finished_at) await watch(signal);
@@ -83,6 +85,7 @@ function showEnd() {
   say($("job-status"), words[job.status]);
   announce(words[job.status]);
   say($("job-summary"), job.summary ? summary(job.summary) : "");
+  showChips($("job-conditions"), job);
 }
 
 /** Announce a change to screen readers; not every per cent of progress. */

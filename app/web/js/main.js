@@ -2,7 +2,9 @@
 
 import { Problem, getJson, key, post } from "./api.js";
 import { showCard } from "./card.js";
+import { fillConditions, readConditions } from "./conditions.js";
 import { $, copy, onClick, plural, say } from "./dom.js";
+import { fillGiven, readGiven, showFields } from "./given.js";
 import { showHistory, showOlder } from "./history.js";
 import { follow, job, leave } from "./job.js";
 import { essential, framesFor, mostGraphsOfAFilm, pathOf, toBody, toCurl, toQuery } from "./request.js";
@@ -34,8 +36,11 @@ function fillForm({ model, num_nodes: size = {}, ...body }) {
   $("sampler").value = usual("sampler");
   $("num-steps").value = usual("num_steps");
   for (const box of filters()) box.checked = Boolean(body.filter?.[box.value]);
+  fillConditions(body.filter);
+  $("descriptors").checked = Boolean(body.descriptors);
   $("film").checked = body.keep_frames !== undefined || !body.num_graphs;
   sliders.targets = body.targets;
+  fillGiven(body);
   $("guidance-scale").value = body.guidance_scale ?? "";
   $("candidates").value = body.candidates ?? 1;
   showSteering();
@@ -44,15 +49,19 @@ function fillForm({ model, num_nodes: size = {}, ...body }) {
 function readForm() {
   const [low, high] = [number("min-nodes"), number("max-nodes")];
   const { targets } = sliders;
-  const wanted = filters().filter((box) => box.checked && !box.disabled).map((box) => [box.value, true]);
+  const isMolecules = card().domain === "molecule";
+  const checked = filters().filter((box) => box.checked && !box.disabled).map((box) => [box.value, true]);
+  const filter = { ...Object.fromEntries(checked), ...(isMolecules && readConditions()) };
   const body = {
     model: $("model").value,
     num_graphs: number("num-graphs"),
     seed: number("seed"),
     num_nodes: low === undefined && high === undefined ? undefined : { min: low ?? 1, max: high ?? card().max_nodes },
+    ...readGiven(),
     sampler: $("sampler").value || undefined,
     num_steps: number("num-steps"),
-    filter: wanted.length ? Object.fromEntries(wanted) : undefined,
+    filter: Object.keys(filter).length ? filter : undefined,
+    descriptors: (isMolecules && $("descriptors").checked) || undefined,
     keep_frames: ($("film").checked && frames()) || undefined,
     priority: extra.priority,
   };
@@ -62,7 +71,7 @@ function readForm() {
 }
 
 function showModel() {
-  const { diffusion, domain, guidance, max_nodes: most, sampling, size_distribution: sizes, validity } = card();
+  const { diffusion, domain, guidance, max_nodes: most, node_types: nodeTypes, sampling, size_distribution: sizes, validity } = card();
   const properties = propertiesOf(card());
   const usual = Object.keys(sizes).map(Number);
   const [low, high] = [Math.min(...usual), Math.max(...usual)];
@@ -76,7 +85,9 @@ function showModel() {
     label.firstChild.disabled = !isShown;
   };
   for (const label of document.querySelectorAll(".for-molecules")) show(label, domain === "molecule");
+  for (const label of document.querySelectorAll(".for-hydrogens")) show(label, domain === "molecule" && nodeTypes.includes("H"));
   for (const label of document.querySelectorAll(".for-known-validity")) show(label, domain === "molecule" || validity);
+  showFields(card());
   $("targets").hidden = properties.length === 0;
   sliders = makeSliders($("sliders"), properties, showSteering);
   $("guidance-scale").placeholder = String(guidance.scales[guidance.estimator]);
@@ -105,7 +116,7 @@ function showError(error) {
   say($("problem"), error.message);
   for (const { field } of error.document?.errors ?? []) {
     const place = fieldOf(field);
-    place?.querySelectorAll("input, select").forEach((input) => input.setAttribute("aria-invalid", "true"));
+    place?.querySelectorAll("input:not([type=radio]), select").forEach((input) => input.setAttribute("aria-invalid", "true"));
   }
   document.querySelector("[aria-invalid=true]")?.focus();
 }
@@ -217,6 +228,15 @@ onClick(
 onClick($("refresh"), listJobs, showError);
 onClick($("older"), showOlder, showError);
 onClick($("copy-curl"), () => copy(toCurl(essential(job.request), { hasKey: Boolean(key.get()) }), $("copy-curl")), showError);
+
+document.addEventListener("wish", ({ detail: { model, ...wanted } }) => {
+  clearMistakes();
+  if (isServed(model) && $("model").value !== model) fillForm({ model });
+  // A part or a graph to be like decides how large the answers are.
+  $("min-nodes").value = $("max-nodes").value = "";
+  fillGiven({ ...readGiven(), ...wanted });
+  $(wanted.near ? "strength" : wanted.given.smiles ? "keep" : "part-forget").focus();
+});
 
 document.addEventListener("key-needed", () => {
   $("key-open").hidden = false;

@@ -4,7 +4,9 @@ const MAX_FRAMES = 1000; // of a whole job
 const FRAMES_OF_A_FILM = 40;
 const NUMBERS = ["num_graphs", "seed", "num_steps", "guidance_scale", "candidates", "keep_frames"];
 const WORDS = ["model", "sampler", "estimator", "priority"];
-const FILTERS = ["valid", "unique", "connected"];
+const PARTS = { given: ["smiles", "formula", "graph"], near: ["smiles", "graph", "strength", "unchanged"] };
+const FILTERS = ["valid", "unique", "connected", "stable"];
+const CONDITIONS = ["contains", "lacks", "properties", "similarity", "diverse"];
 
 const SHORTEST_FILM = 3;
 
@@ -29,6 +31,14 @@ export function toQuery(body) {
   else if (size) query.set("num_nodes", `${size.min}-${size.max}`);
   const wanted = FILTERS.filter((name) => filter[name]);
   if (wanted.length) query.set("filter", wanted.join(","));
+  for (const name of CONDITIONS) if (asks(filter[name])) query.set(`filter.${name}`, JSON.stringify(filter[name]));
+  if (body.descriptors) query.set("descriptors", true);
+  for (const [field, names] of Object.entries(PARTS)) {
+    for (const name of names) {
+      const value = body[field]?.[name];
+      if (says(value)) query.set(`${field}.${name}`, typeof value === "object" ? JSON.stringify(value) : value);
+    }
+  }
   for (const [name, value] of Object.entries(targets)) query.set(`target.${name}`, value);
   return query;
 }
@@ -41,14 +51,32 @@ export function toBody(query) {
     const number = toNumber(text);
     if (WORDS.includes(name)) body[name] = text;
     else if (NUMBERS.includes(name)) body[name] = number;
-    else if (name === "filter") body.filter = Object.fromEntries(text.split(",").map((wish) => [wish, true]));
-    else if (name.startsWith("target.")) (body.targets ??= {})[name.slice(7)] = number;
+    else if (name === "filter") body.filter = { ...body.filter, ...Object.fromEntries(text.split(",").map((wish) => [wish, true])) };
+    else if (name.startsWith("filter.")) (body.filter ??= {})[name.slice(7)] = fromJson(text);
+    else if (name === "descriptors") body.descriptors = text === "true";
+    else if (/^(given|near)\./.test(name)) {
+      const [field, part] = name.split(".");
+      (body[field] ??= {})[part] = { strength: number, graph: fromJson(text), unchanged: text === "true" }[part] ?? text;
+    } else if (name.startsWith("target.")) (body.targets ??= {})[name.slice(7)] = number;
     else if (name === "num_nodes") {
       const [min, max] = text.split("-").map(toNumber);
       body.num_nodes = max === undefined ? min : { min, max };
     }
   }
   return body;
+}
+
+const says = (value) => value !== undefined && value !== null && value !== false;
+/** Whether a condition asks for anything. */
+const asks = (value) => value && (typeof value !== "object" || Object.keys(value).length > 0);
+
+/** What is no JSON goes to the service as it is. */
+function fromJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /** A command that sends the request. */
@@ -62,9 +90,11 @@ export function toCurl(body, { hasKey }) {
 /** Less of a completed request: what a caller would write to get the same graphs. */
 export function essential(request) {
   const { filter = {}, webhook, ...rest } = request;
-  const says = (value) => value && (typeof value !== "object" || Object.keys(value).length > 0);
-  const wanted = Object.fromEntries(Object.entries(filter).filter(([, value]) => says(value)));
+  const wanted = Object.fromEntries(Object.entries(filter).filter(([, value]) => asks(value)));
   const body = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null));
+  for (const field of Object.keys(PARTS).filter((name) => body[name])) {
+    body[field] = Object.fromEntries(Object.entries(body[field]).filter(([, value]) => says(value)));
+  }
   if (!body.descriptors) delete body.descriptors;
   if (body.keep_frames === 0) delete body.keep_frames;
   if (body.priority === "normal") delete body.priority;

@@ -222,6 +222,7 @@ def test_openapi_names_every_route_and_the_problem_document(client: TestClient) 
         "/models",
         "/models/{name}",
         "/models/{name}/load",
+        "/models/{name}/parts",
         "/models/{name}/plot",
         "/models/{name}/unload",
         "/webhooks/secret",

@@ -7,7 +7,7 @@ from rdkit import Chem
 from app.pictures.rendering import molecule_of, render_animation, render_picture, sd_record
 from app.pictures.scene import Theme
 from app.schemas import Frame, Graph, Trajectory
-from tests.app.pictures.conftest import SVG, to_graph
+from tests.app.pictures.conftest import SVG, contrast, to_graph
 
 
 def molecule(types: str, order: str, smiles: str | None) -> Graph:
@@ -53,3 +53,32 @@ def test_a_trajectory_has_a_group_for_each_frame(graph: Graph) -> None:
     film = ElementTree.fromstring(render_animation(graph, Trajectory(frames=frames), size=200))
 
     assert [group.get("data-t") for group in film.findall(f"{SVG}g")] == ["2", "1", "0"]
+
+
+def given(graph: Graph, *numbers: int) -> Graph:
+    nodes = [node | ({"given": True} if number in numbers else {}) for number, node in enumerate(graph.nodes)]
+    return graph.model_copy(update={"nodes": nodes})
+
+
+@pytest.mark.parametrize("graph", [ETHANOL, BROKEN, PLAIN])
+@pytest.mark.parametrize("theme", Theme)
+def test_what_was_given_is_highlighted_in_every_picture(graph: Graph, theme: Theme) -> None:
+    svg = render_picture(given(graph, 0, 1), "svg", size=400, theme=theme).decode().lower()
+    thumbnail = render_picture(given(graph, 0, 1), "svg", size=240, theme=theme).decode().lower()
+    frames = [Frame(step=step, t=1 - step, nodes=graph.nodes, edges=graph.edges) for step in (0, 1)]
+    film = render_animation(given(graph, 0, 1), Trajectory(frames=frames), size=400, theme=theme).decode().lower()
+
+    assert svg.count(theme.given) > thumbnail.count(theme.given) > 0  # the legend has one more
+    assert all(part.count(theme.given) >= 3 for part in film.split("<g ")[1:])
+    assert render_picture(given(graph, 0, 1), "png", theme=theme) != render_picture(graph, "png", theme=theme)
+
+
+@pytest.mark.parametrize("graph", [ETHANOL, BROKEN, PLAIN])
+def test_where_nothing_or_all_was_given_nothing_is_highlighted(graph: Graph) -> None:
+    assert render_picture(given(graph, 0, 1, 2), "svg") == render_picture(graph, "svg")
+
+
+@pytest.mark.parametrize("theme", Theme)
+def test_the_highlight_can_be_told_from_its_background_and_letters_from_it(theme: Theme) -> None:
+    assert contrast(theme.given, theme.background) > 1.3
+    assert contrast(theme.given, theme.text) > 4.5
