@@ -99,6 +99,7 @@ class EventHub:
             while not follower.is_dismissed:
                 if follower.has_news:
                     events, is_over = await self._news(follower)
+                    _raise_if_canceled()
                     for event in events:
                         yield event
                     if is_over:
@@ -180,7 +181,7 @@ class EventHub:
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     def _is_wanted(self) -> bool:
-        """Whether the current task has not been canceled: redis-py loses that now and then while it connects."""
+        """Whether the current task has not been canceled (see `_raise_if_canceled`)."""
         return asyncio.current_task() in self._tasks
 
     async def _subscribe(self) -> None:
@@ -242,6 +243,13 @@ class EventHub:
             for follower in followers:
                 follower.is_dismissed = True
                 follower.wake()
+
+
+def _raise_if_canceled() -> None:
+    """End a task that was canceled: redis-py loses that now and then while it connects."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _show(follower: _Follower, outlook: Outlook) -> None:
