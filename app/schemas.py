@@ -512,7 +512,9 @@ class PartRequest(BaseModel):
     keep: Annotated[_Numbers | None, Field(description="Nodes that are kept; null keeps all.")] = None
     open: Annotated[_Numbers, Field(description="Nodes to open: the rest may attach there.")] = []
     closed: Annotated[_Numbers, Field(description="Nodes to close.")] = []
-    size: Annotated[StrictInt, Field(ge=64, le=2_048, description="Width and height of the picture, in pixels.")] = 320
+    size: Annotated[
+        StrictInt, Field(ge=64, le=2_048, description="Width and height of the picture, in pixels."), _WHOLE
+    ] = 320
     theme: Annotated[Literal["light", "dark"], Field(description="Background that the picture is made for.")] = "light"
 
     @model_validator(mode="after")

@@ -30,6 +30,8 @@ _BETWEEN_PARTS = re.compile(
             r"filter: planar draws no molecules",
             # What is given must be a molecule, or a graph of the model, and a part must leave room for the rest.
             r"(given|near|smiles|graph|keep|open|closed)[\w.]*: ",
+            # Patterns must be SMARTS, bounds in order.
+            r"filter\.[\w.]+: ",
             r"body: give it as smiles or as graph, one of both",
             r"this Idempotency-Key came with another request before",
             # Nor what a graph turned out to be.

@@ -39,3 +39,9 @@ def test_what_is_no_part_is_refused_in_the_words_of_a_request(client: TestClient
         .json()["detail"]
         .endswith("give it as smiles or as graph, one of both")
     )
+
+
+def test_numbers_of_a_part_may_be_written_with_a_point(client: TestClient) -> None:
+    body = {"smiles": "CCO", "keep": [0.0, 1], "size": 200.0}
+
+    assert client.post("/models/tiny/parts", json=body).json()["smiles"] == "*CC"
