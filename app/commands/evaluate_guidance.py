@@ -45,7 +45,7 @@ class GuidanceOptions:
     measure: Annotated[
         Measure,
         typer.Option(
-            help="How properties are measured: rdkit (exact: logp, qed, mw), dft (mu, homo, lumo, gap; "
+            help="How properties are measured: rdkit (exact: mw, logp, qed, sa, …), dft (mu, homo, lumo, gap; "
             "about 10 s a molecule), or judge, a regressor trained on other molecules."
         ),
     ] = "judge"

@@ -19,8 +19,7 @@ def sample(
         digress sample qm9 -n 100 --seed 7 --num-nodes 5-9 --out molecules.jsonl
         digress sample qm9 -n 100 --filter valid --filter unique --out molecules.smi
         digress sample qm9 -n 16 --target mu=2.5 --target homo=-6.2 --candidates 4
-        digress sample qm9 -n 10 --keep 'c1ccccc1*' --filter valid
-        digress sample qm9 -n 10 --contains '[OH]' --lacks a --where 'logp>1' --where 'sa<4' --descriptors
+        digress sample qm9 -n 10 --keep 'c1ccccc1*' --where 'logp>1' --lacks '[OH]'
         digress sample planar | head -1
     """
     require_extra("worker", "torch")

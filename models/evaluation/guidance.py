@@ -3,7 +3,7 @@
 The targets are properties of test molecules, and each gets one graph; the distance between a target and the property
 that its graph turns out to have is compared with that of unguided graphs from the same seeds. The property is measured by
 
-    rdkit   computation, exactly (logp, qed, mw)
+    rdkit   computation, exactly (`models.descriptors`)
     dft     density-functional theory (mu, homo, lumo, gap): `models.evaluation.dft.quantum`
     judge   a regressor that was trained on other molecules than the guide (all)
 

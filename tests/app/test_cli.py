@@ -77,7 +77,7 @@ def test_an_example_of_the_help_can_be_typed_in(example: str) -> None:
         (["sample", "qm9", "--out", "/"], "/: Is a directory"),
         (
             ["sample", "qm9", "--out", "graphs.txt"],
-            "--out ends in .jsonl, .ndjson, .json, .smi, .sdf, not 'graphs.txt'",
+            "--out ends in .jsonl, .ndjson, .json, .smi, .csv, .sdf, not 'graphs.txt'",
         ),
         (["sample", "comm20", "--out", "graphs.smi"], "graphs of comm20 are not molecules"),
         (["api"], "DIGRESS_REDIS_URL is not set"),
@@ -87,7 +87,7 @@ def test_an_example_of_the_help_can_be_typed_in(example: str) -> None:
         (["sample", "qm9", "--target", "mu=1", "--target", "mu=2"], "--target gives mu twice"),
         (["sample", "qm9", "--target", "mass=1"], "it has mu, homo, lumo, gap, logp, qed, mw"),
         (["sample", "qm9", "--candidates", "4"], "--candidates steers to a --target, and there is none"),
-        (["evaluate-guidance", "qm9", "--property", "mu", "--measure", "rdkit"], "it measures logp, qed, mw"),
+        (["evaluate-guidance", "qm9", "--property", "mu", "--measure", "rdkit"], "it measures mw, logp, qed, tpsa"),
         (["evaluate-guidance", "qm9", "--property", "mu", "--property", "mu"], "name each once"),
         (["evaluate-guidance", "zinc", "--property", "mu"], "there is no model 'zinc'"),
         (["plot-guidance", "qm9", "--property", "mu", "--target", "99"], "from 0 to 21.932 D, so it cannot aim at 99"),

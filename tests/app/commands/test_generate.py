@@ -164,7 +164,7 @@ def test_an_interrupted_command_says_how_to_pick_up_its_job(
         (["qm9", "--num-nodes", "12"], 1, "num_nodes: qm9 was trained on graphs of 1 to 9 nodes"),
         (["qm9", "--guidance-scale", "2"], 1, "--guidance-scale steers to a --target, and there is none"),
         (["qm9", "--target", "mu=nan"], 1, "targets.mu: Input should be a finite number"),
-        (["qm9", "--out", "graphs.xyz"], 1, "--out ends in .jsonl, .ndjson, .json, .smi, .sdf, not 'graphs.xyz'"),
+        (["qm9", "--out", "graphs.xyz"], 1, "--out ends in .jsonl, .ndjson, .json, .smi, .csv, .sdf, not 'graphs.xyz'"),
         (["qm9", "--out", "nowhere/graphs.smi"], 1, "nowhere/graphs.smi: No such file"),
         (["comm20", "--out", "graphs.smi"], 1, "graphs of comm20 are not molecules"),
         (["--job", "0123"], 1, "there is no job '0123'"),

@@ -40,7 +40,7 @@ def with_judge() -> ModelCard:
     [
         (["mu", "mu"], "judge", "--property mu, mu: name each once"),
         (["gap"], "judge", "judge cannot measure gap; it measures mu, logp"),
-        (["mu", "logp"], "rdkit", "rdkit cannot measure mu; it measures logp"),
+        (["mu", "logp"], "rdkit", "rdkit cannot measure mu; it measures mw, logp"),
     ],
 )
 def test_what_a_measure_does_not_cover_is_named_beside_what_it_does(
