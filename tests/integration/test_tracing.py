@@ -311,4 +311,4 @@ def test_nothing_is_sent_nor_imported_where_tracing_is_off(tmp_path: Path, check
 
     assert done.returncode == 0, done.stderr
     assert collector.received == []
-    assert meta.keys() == {"request_id"}
+    assert meta.keys() == {"request_id", "owner"}
