@@ -63,4 +63,4 @@ def test_the_script_for_networkx_and_rdkit_does_what_it_says(address: str, tmp_p
 
 
 def test_there_are_sessions() -> None:
-    assert len(SESSIONS) == 9
+    assert len(SESSIONS) == 10
