@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from rich.console import Console
 
 from app.commands import console
 from app.commands.models import models
@@ -77,7 +78,7 @@ def test_no_line_of_a_traceback_looks_like_a_line_of_the_log(console_log: io.Str
 
 def test_a_servers_message_is_shown_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     output = io.StringIO()
-    monkeypatch.setattr(console.console, "file", output)
+    monkeypatch.setattr(console, "console", Console(file=output))
 
     console.print_error(HOSTILE)
 
