@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
 from app.commands.computing import local_models
 from app.commands.console import CommandError, require_extra
-from app.commands.evaluate_given import measure_given, with_measured
 from app.commands.options import (
     DeviceOption,
     JsonOption,
@@ -24,12 +22,12 @@ from app.commands.options import (
 )
 from app.commands.progress import progress_bar
 from app.commands.request_options import complete_request
-from models.card.card import SimilarityPoint
+from models.card.card import ModelCard
 from models.card.config import Grid
 from models.card.folder import change_card
 from models.card.measurements import GivenMeasurement, Measurement
 
-Measured = Measurement | GivenMeasurement | list[SimilarityPoint]
+Measured = Measurement | GivenMeasurement
 
 
 class GivenChoice(StrEnum):
@@ -97,22 +95,23 @@ def evaluate(
             if given is None:
                 measured = report.evaluate(loaded, sampling, reference, on_progress, likelihood=likelihood)
             else:
-                measured = measure_given(loaded, sampling, reference, on_progress, kind=given.value)
+                measured = report.evaluate_given(loaded, sampling, reference, on_progress, kind=given.value)
     if save:
-        change_card(local.settings.checkpoints / model, lambda card: with_measured(card, measured))
+        change_card(local.settings.checkpoints / model, lambda card: _with_measured(card, measured))
     _print(measured, f"{loaded.card.name}, {num_graphs} samples, {request.num_steps} steps", as_json=as_json)
 
 
 def _print(measured: Measured, title: str, *, as_json: bool) -> None:
     if as_json:
-        print(TypeAdapter[Measured](Measured).dump_json(measured, indent=2).decode())
+        print(measured.model_dump_json(indent=2))
         return
-    if isinstance(measured, list):
-        table = Table("noise, t/T", "similarity", "unchanged", title=title)
-        for point in measured:
-            table.add_row(f"{point.noise:g}", f"{point.similarity:.3f}", f"{point.unchanged:.2f}")
-    else:
-        table = Table("metric", "value", title=title)
-        for name, value in measured.values.items():
-            table.add_row(name, f"{value:.4g}")
+    table = Table("metric", "value", title=title)
+    for name, value in measured.values.items():
+        table.add_row(name, f"{value:.4g}")
     Console().print(table)
+
+
+def _with_measured(card: ModelCard, measured: Measured) -> ModelCard:
+    if isinstance(measured, GivenMeasurement):
+        return card.with_given_measurement(measured)
+    return card.with_measurement(measured)

@@ -102,16 +102,6 @@ class RegressorCard(Section):
     weights: WeightsFile | None = None
 
 
-class SimilarityPoint(Section):
-    """How much is left of a graph that was noised and denoised again, as `digress evaluate --given near` measures it."""
-
-    noise: Annotated[Probability, Field(description="t/T to which it was noised.")]
-    similarity: Annotated[
-        Probability, Field(description="Mean similarity to it: Tanimoto of Morgan fingerprints, or overlap of edges.")
-    ]
-    unchanged: Annotated[Probability, Field(description="Share of graphs that came back unchanged.")]
-
-
 class ModelCard(Section):
     """A checkpoint, described."""
 
@@ -150,10 +140,6 @@ class ModelCard(Section):
     metrics: Annotated[list[Measurement], Field(max_length=_MAX_ENTRIES)] = []
     guidance_metrics: Annotated[list[GuidanceMeasurement], Field(max_length=_MAX_ENTRIES)] = []
     given_metrics: Annotated[list[GivenMeasurement], Field(max_length=_MAX_ENTRIES)] = []
-    similarity_curve: Annotated[
-        list[SimilarityPoint],
-        Field(max_length=_MAX_ENTRIES, description="By rising noise; calibrates the strength of `near`."),
-    ] = []
     weights: WeightsFile | None = None
 
     @model_validator(mode="after")

@@ -51,6 +51,12 @@ class GivenMeasurement(Section):
     command: str
     values: dict[str, float]
 
+    @property
+    def similarity(self) -> dict[float, float]:
+        """t/T -> how like graphs are to one that was noised to there and denoised; empty unless that was measured."""
+        prefix = "similarity_at_"
+        return {float(name.removeprefix(prefix)): v for name, v in self.values.items() if name.startswith(prefix)}
+
 
 class GuidanceMeasurement(Section):
     """How near guided graphs come to their targets, beside unguided ones, with all needed to measure it again."""

@@ -4,14 +4,14 @@ Strength is the share of similarity that is lost on average, on the scale from t
 
     strength(t) = (1 - similarity(t)) / (1 - similarity(T))
 
-The card's `similarity_curve` has similarity(t) as measured. Between its points the strength is interpolated.
+`digress evaluate MODEL --given near --save` puts similarity(t) into the card. Between what was measured, the strength is interpolated.
 """
 
 from itertools import pairwise
 
 from models.card.card import ModelCard
 
-# Of a model whose curve was not measured: roughly that of QM9's and of planar graphs.
+# Of a model for which that was not measured: roughly what it is for `qm9`.
 _UNMEASURED = ((0.0, 0.0), (0.05, 0.25), (0.1, 0.5), (0.2, 0.85), (0.5, 1.0))
 
 
@@ -28,7 +28,10 @@ def noise_for_strength(card: ModelCard, strength: float) -> float:
 
 
 def _measured(card: ModelCard) -> list[tuple[float, float]]:
-    if not card.similarity_curve:
+    """(t/T, strength), by the measurement of this version on the most graphs."""
+    rows = [row for row in card.given_metrics if row.kind == "near" and row.version == card.version]
+    if not rows:
         return []
-    least = min(point.similarity for point in card.similarity_curve)
-    return [(point.noise, (1 - point.similarity) / max(1 - least, 1e-9)) for point in card.similarity_curve]
+    similarity = max(rows, key=lambda row: row.num_graphs).similarity
+    least = min(similarity.values())
+    return [(noise, (1 - kept) / max(1 - least, 1e-9)) for noise, kept in sorted(similarity.items())]

@@ -13,7 +13,8 @@ that are distributed as the test graphs are, and the distance to these (FCD, or 
     valid_and_connected   … in one piece
     distinct              of these, the share that is not the test graph itself
     unique                distinct completions of a part, over its draws
-    similarity            mean similarity to the test graph; for "near"
+    similarity_at_…       for "near": mean similarity to the test graph, if it was noised to that t/T, and
+    unchanged_at_…        share of graphs that came back unchanged
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from statistics import fmean
 
 import torch
 
-from models.card.card import ModelCard, SimilarityPoint
+from models.card.card import ModelCard
 from models.card.measurements import GivenKind
 from models.checkpoint import LoadedModel
 from models.data.catalogue import reference_molecules
@@ -152,15 +153,15 @@ def _of_graphs(graphs: Sequence[GraphBatch], data: GraphData) -> dict[str, float
     }
 
 
-def similarity_curve(
+def measure_similarity(
     model: LoadedModel,
     plan: GenerationPlan,
     sources: Sequence[Source],
     on_progress: Callable[[Progress], None] = lambda progress: None,
-) -> list[SimilarityPoint]:
-    """How much is left of graphs that were noised and denoised again, by noise."""
+) -> dict[str, float]:
+    """How much is left of graphs that were noised to t/T and denoised again: `similarity_at_…` and `unchanged_at_…`."""
     likenesses = [Likeness(source.whole, model.card) for source in sources]
-    points = [SimilarityPoint(noise=0, similarity=1, unchanged=1)]
+    values: dict[str, float] = {}
     for number, noise in enumerate(NOISES):
         drawn = complete(model, plan, sources, noise=noise)
         similarities, unchanged = [], []
@@ -169,11 +170,9 @@ def similarity_curve(
             smiles = smiles_of(model.card, completion.graph)[0] if model.card.domain == "molecule" else None
             similarities.append(likenesses[completion.source].of((types, pairs), smiles))
             unchanged.append(likenesses[completion.source].is_same((types, pairs), smiles))
-        points.append(
-            SimilarityPoint(noise=noise, similarity=round(fmean(similarities), 4), unchanged=round(fmean(unchanged), 4))
-        )
+        values |= {f"similarity_at_{noise}": fmean(similarities), f"unchanged_at_{noise}": fmean(unchanged)}
         on_progress(Progress((number + 1) / len(NOISES), (number + 1) * len(drawn)))
-    return points
+    return values
 
 
 def _part(graph: GraphBatch, kind: GivenKind, *, number: int, seed: int) -> PartialGraph | None:

@@ -58,7 +58,7 @@ def write_page(card: ModelCard) -> str:
             if card.properties
             else []
         ),
-        *(["## How it completes what is given", _given(card)] if card.given_metrics or card.similarity_curve else []),
+        *(["## How it completes what is given", _given(card)] if card.given_metrics else []),
         "## How it was trained",
         _training(card),
         "## Licence",
@@ -169,33 +169,28 @@ def _given(card: ModelCard) -> str:
         else "Not trained with parts given: what is given takes the place of its prediction in every step."
     ]
     rows = [row for row in card.given_metrics if row.version == card.version]
-    if rows:
-        names = [name for name in _COMPLETIONS if any(name in row.values for row in rows)]
-        cells = [[_number(name, row.values.get(name)) for name in names] for row in rows]
-        parts.append(
-            _table(
-                ["given", "completions", "steps", *(_COMPLETIONS[name] for name in names)],
+    if completed := [row for row in rows if not row.similarity]:
+        names = [name for name in _COMPLETIONS if any(name in row.values for row in completed)]
+        cells = [[_number(name, row.values.get(name)) for name in names] for row in completed]
+        table = _table(
+            ["given", "completions", "steps", *(_COMPLETIONS[name] for name in names)],
+            [
+                [row.kind, f"{row.num_graphs:,} of {row.num_sources} test graphs", str(row.num_steps), *values]
+                for row, values in zip(completed, cells, strict=True)
+            ],
+        )
+        parts += [table, f"The first row: `{completed[0].command}`; the command of every other row is in the card."]
+    for row in rows:
+        if row.similarity:
+            unchanged = [row.values[f"unchanged_at_{noise}"] for noise in row.similarity]
+            table = _table(
+                ["noise, t/T", *(f"{noise:g}" for noise in row.similarity)],
                 [
-                    [row.kind, f"{row.num_graphs:,} of {row.num_sources} test graphs", str(row.num_steps), *values]
-                    for row, values in zip(rows, cells, strict=True)
+                    ["similarity", *(f"{value:.2f}" for value in row.similarity.values())],
+                    ["unchanged", *(f"{100 * share:.0f} %" for share in unchanged)],
                 ],
             )
-        )
-        parts.append(f"The first row: `{rows[0].command}`.")
-    if card.similarity_curve:
-        parts.append(
-            f"What is left of a test graph near which others begin (`digress evaluate {card.name} --given near`):"
-        )
-        curve = card.similarity_curve
-        parts.append(
-            _table(
-                ["noise, t/T", *(f"{point.noise:g}" for point in curve)],
-                [
-                    ["similarity", *(f"{point.similarity:.2f}" for point in curve)],
-                    ["unchanged", *(f"{100 * point.unchanged:.0f} %" for point in curve)],
-                ],
-            )
-        )
+            parts += [f"What is left of a test graph that was noised and denoised again (`{row.command}`):", table]
     return "\n\n".join(parts)
 
 

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import torch
 
 from models.card.card import ModelCard
-from models.card.measurements import Measurement
+from models.card.measurements import GivenKind, GivenMeasurement, Measurement
 from models.checkpoint import LoadedModel
 from models.compute.precision import autocast
 from models.data.catalogue import DATASETS, load_dataset, reference_molecules
@@ -18,6 +19,7 @@ from models.data.dataset import GraphData
 from models.data.files.load import fingerprint, load_file
 from models.diffusion.likelihood import likelihood_bound
 from models.diffusion.randomness import graph_seeds
+from models.evaluation.given import complete, measure_completions, measure_similarity, sources_of
 from models.evaluation.graphs import evaluate_graphs
 from models.evaluation.molecules import EvaluationError, evaluate_molecules, smiles_of, stability
 from models.generation import BATCH_COST, Progress, generate
@@ -25,6 +27,8 @@ from models.graphs import GraphBatch
 from models.plan import GenerationPlan
 
 DEFAULT_SEED = 20_000
+# Test graphs that something is given of, at most.
+_SOURCES = 200
 # The likelihood: test graphs, and noisy ones made of all of them together.
 _MOST_TEST_GRAPHS = 512
 _NOISY_GRAPHS = 4_096
@@ -72,25 +76,59 @@ def evaluate(
     seconds = time.perf_counter() - started
     measure = _evaluate_molecules if card.domain == "molecule" else evaluate_graphs
     metrics = measure(card, samples, data)
-    return Measurement(
-        version=card.version,
-        num_graphs=plan.num_graphs,
-        sampler=plan.sampler,
-        eta=plan.eta if plan.sampler == "mixed" else None,
-        grid=plan.grid,
-        num_steps=plan.num_steps,
-        seed=plan.seed,
-        command=f"digress evaluate {card.name} -n {plan.num_graphs}{_source(data)} --sampler {plan.sampler}"
-        + (f" --eta {plan.eta:g}" if plan.sampler == "mixed" else "")
-        + f" --grid {plan.grid} --num-steps {plan.num_steps} --seed {plan.seed}"
-        + ("" if likelihood else " --no-likelihood")
-        + " --json",
-        values={
-            **metrics,
-            **(negative_log_likelihood(model, data, seed=plan.seed) if likelihood else {}),
-            "graphs_per_second": round(plan.num_graphs / seconds, 1),
-        },
-    )
+    values = {
+        **metrics,
+        **(negative_log_likelihood(model, data, seed=plan.seed) if likelihood else {}),
+        "graphs_per_second": round(plan.num_graphs / seconds, 1),
+    }
+    options = [] if likelihood else ["--no-likelihood"]
+    return Measurement.model_validate(how_measured(card, plan, data, options) | {"values": values})
+
+
+def evaluate_given(
+    model: LoadedModel,
+    plan: GenerationPlan,
+    data: GraphData,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    *,
+    kind: GivenKind,
+) -> GivenMeasurement:
+    """How a plan's number of graphs complete what is given of test graphs, or are like those near which they begin.
+
+    Raises:
+        EvaluationError: if there are no such parts, too few valid completions, or a number that the test graphs cannot share.
+    """
+    sources = sources_of(data, kind, min(_SOURCES, plan.num_graphs), seed=plan.seed)
+    if plan.num_graphs % len(sources):
+        raise EvaluationError(f"-n must be a multiple of the {len(sources)} test graphs that something is given of")
+    if kind == "near":
+        values = measure_similarity(model, plan, sources, on_progress)
+    else:
+        values = measure_completions(model.card, sources, complete(model, plan, sources, on_progress), data)
+    how = how_measured(model.card, plan, data, [f"--given {kind}"])
+    return GivenMeasurement.model_validate(how | {"kind": kind, "num_sources": len(sources), "values": values})
+
+
+def how_measured(card: ModelCard, plan: GenerationPlan, data: GraphData, options: Sequence[str]) -> dict[str, Any]:
+    """The settings of a measurement, and the command that repeats it."""
+    eta = plan.eta if plan.sampler == "mixed" else None
+    words = [
+        f"digress evaluate {card.name} -n {plan.num_graphs}{_source(data)} --sampler {plan.sampler}",
+        *([] if eta is None else [f"--eta {eta:g}"]),
+        f"--grid {plan.grid} --num-steps {plan.num_steps} --seed {plan.seed}",
+        *options,
+        "--json",
+    ]
+    return {
+        "version": card.version,
+        "num_graphs": plan.num_graphs,
+        "sampler": plan.sampler,
+        "eta": eta,
+        "grid": plan.grid,
+        "num_steps": plan.num_steps,
+        "seed": plan.seed,
+        "command": " ".join(words),
+    }
 
 
 def _source(data: GraphData) -> str:

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from models.card.measurements import GivenMeasurement
 from tests.forked import digress
 
 
@@ -37,3 +38,31 @@ def test_graphs_without_chemistry_are_evaluated_by_their_own_measures(measured_c
 def test_the_likelihood_is_left_out_on_demand(measured_comm20: Any) -> None:
     assert "--no-likelihood" in measured_comm20["command"]
     assert not any(name.startswith("nll") for name in measured_comm20["values"])
+
+
+def test_completions_of_test_graphs_are_measured() -> None:
+    done = digress("evaluate", "qm9", "--given", "formula", "-n", "20", "--num-steps", "5", "--json")
+
+    measured = GivenMeasurement.model_validate_json(done.stdout)
+
+    assert (measured.kind, measured.num_sources, measured.num_graphs) == ("formula", 20, 20)
+    assert measured.values["kept"] == 1
+    assert measured.values["fcd"] > 0
+    assert measured.command.startswith("digress evaluate qm9 -n 20 --sampler mixed")
+    assert "--given formula" in measured.command
+
+
+def test_a_number_that_the_test_graphs_cannot_share_is_refused() -> None:
+    done = digress("evaluate", "qm9", "--given", "parts", "-n", "201")
+
+    assert done.returncode == 1
+    assert "-n must be a multiple of the 200 test graphs" in done.stderr
+
+
+def test_near_tells_what_is_left_by_noise() -> None:
+    done = digress("evaluate", "qm9", "--given", "near", "-n", "4", "--num-steps", "5", "--json")
+
+    similarity = GivenMeasurement.model_validate_json(done.stdout).similarity
+
+    assert list(similarity) == sorted(similarity)
+    assert similarity[1.0] < similarity[0.02] <= 1
