@@ -19,7 +19,7 @@ serve: setup ## Redis if needed, the API and a worker, on 127.0.0.1:8000
 test: .venv/.development ## the tests, against real servers
 	$(PYTEST)
 
-test-quick: .venv/.development ## the quickest tests, none of which needs a server; two minutes
+test-quick: .venv/.development ## the quickest tests, none of which needs a server; a few minutes
 	$(PYTEST) -m 'not (served or thorough or slow or long)'
 
 test-slow: .venv/.development ## the tests that take longer; their measurements are printed
